@@ -1,0 +1,19 @@
+//! What passes between the platform and the sealed room where a model is trained.
+//!
+//! The room is a folder: `in/` holds the four inputs under fixed names ([`room`]), `out/` receives the
+//! outputs, and the trainer speaks one JSON object a line on its standard output ([`Event`]). This crate
+//! is all that both sides share, so the trainer needs nothing else of the platform.
+
+mod event;
+mod fault;
+mod limits;
+mod request;
+pub mod room;
+
+pub use event::{
+    DataSummary, EpochReport, Event, LayerSummary, LogLevel, ModelSummary, OutputFile, Task,
+    TrainerInfo,
+};
+pub use fault::Fault;
+pub use limits::DataLimits;
+pub use request::{Framework, JobRequest, Metadata, Parameters};

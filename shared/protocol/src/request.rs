@@ -1,0 +1,275 @@
+use serde::{Deserialize, Serialize};
+
+use crate::Fault;
+
+/// The `framework` that a job names. Both train Keras files with this project's own trainer, and the AIBoM says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Framework {
+    /// The name that users of the predecessor send; its models are Keras 3 files.
+    #[serde(rename = "TensorFlow 2.16.1")]
+    TensorFlow,
+    /// The engine that really trains.
+    #[serde(rename = "candle")]
+    Candle,
+}
+
+impl Framework {
+    /// The accepted values of the form field.
+    pub const ACCEPTED: [&'static str; 2] = ["TensorFlow 2.16.1", "candle"];
+
+    /// The framework of a form field's value.
+    pub fn parse(text: &str) -> Result<Self, Fault> {
+        match text {
+            "TensorFlow 2.16.1" => Ok(Self::TensorFlow),
+            "candle" => Ok(Self::Candle),
+            other => Err(Fault::of(
+                "framework",
+                "parameters.framework",
+                format!("framework {other:?} is not known; use \"candle\" or \"TensorFlow 2.16.1\""),
+            )),
+        }
+    }
+
+    /// The name as it was sent.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::TensorFlow => "TensorFlow 2.16.1",
+            Self::Candle => "candle",
+        }
+    }
+}
+
+/// What the submitter says of the model. Nothing here is measured; the AIBoM marks it as claimed by the submitter.
+///
+/// An absent or empty field is `None` and stays out of the AIBoM.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "the names are the form's own and say it")]
+pub struct Metadata {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model_version: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model_description: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model_type: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_model: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_model_source: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intended_use: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub out_of_scope: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub misuse_or_malicious: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub license_name: Option<String>,
+}
+
+impl Metadata {
+    /// The form fields, in the order of the documentation.
+    pub const FIELDS: [&'static str; 11] = [
+        "model_name",
+        "model_version",
+        "model_description",
+        "author",
+        "model_type",
+        "base_model",
+        "base_model_source",
+        "intended_use",
+        "out_of_scope",
+        "misuse_or_malicious",
+        "license_name",
+    ];
+    /// Characters of one field at most.
+    pub const MAX_CHARS: usize = 10_000;
+
+    /// Sets one form field; `Ok(false)` when the name is not a metadata field.
+    pub fn set(&mut self, name: &str, value: &str) -> Result<bool, Fault> {
+        let slot = match name {
+            "model_name" => &mut self.model_name,
+            "model_version" => &mut self.model_version,
+            "model_description" => &mut self.model_description,
+            "author" => &mut self.author,
+            "model_type" => &mut self.model_type,
+            "base_model" => &mut self.base_model,
+            "base_model_source" => &mut self.base_model_source,
+            "intended_use" => &mut self.intended_use,
+            "out_of_scope" => &mut self.out_of_scope,
+            "misuse_or_malicious" => &mut self.misuse_or_malicious,
+            "license_name" => &mut self.license_name,
+            _ => return Ok(false),
+        };
+        if value.chars().count() > Self::MAX_CHARS {
+            return Err(field_fault(
+                name,
+                "parameters.too_long",
+                format!("{name} is longer than {} characters", Self::MAX_CHARS),
+            ));
+        }
+        *slot = (!value.trim().is_empty()).then(|| value.to_owned());
+        Ok(true)
+    }
+}
+
+/// How to train: the arguments of Keras' `Model.fit` that the form offers, and the seed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Parameters {
+    /// The epoch to stop before, counted from 0; training runs `epochs - initial_epoch` epochs, as in Keras.
+    pub epochs: u32,
+    /// Fraction of the rows held out for validation, `0 ≤ v < 1`.
+    pub validation_split: f64,
+    /// The epoch to start at (a resumed run).
+    pub initial_epoch: u32,
+    /// Rows in a batch.
+    pub batch_size: u32,
+    /// Batches in an epoch; all of the training split when absent.
+    pub steps_per_epoch: Option<u32>,
+    /// Batches of a validation; all of the validation split when absent.
+    pub validation_steps: Option<u32>,
+    /// Validate every so many epochs.
+    pub validation_freq: u32,
+    /// Seed of the split, the shuffles and dropout; at most 2^53 - 1, so that JSON carries it exactly.
+    pub seed: u64,
+}
+
+impl Default for Parameters {
+    fn default() -> Self {
+        Self {
+            epochs: 50,
+            validation_split: 0.2,
+            initial_epoch: 0,
+            batch_size: 32,
+            steps_per_epoch: None,
+            validation_steps: None,
+            validation_freq: 1,
+            seed: 0,
+        }
+    }
+}
+
+impl Parameters {
+    /// The form fields, in the order of the documentation.
+    pub const FIELDS: [&'static str; 8] = [
+        "epochs",
+        "validation_split",
+        "initial_epoch",
+        "batch_size",
+        "steps_per_epoch",
+        "validation_steps",
+        "validation_freq",
+        "seed",
+    ];
+    /// Largest seed: 2^53 - 1, the largest integer that every JSON reader keeps exact (RFC 8785 §3.2.2.3).
+    pub const MAX_SEED: u64 = (1 << 53) - 1;
+    /// Most epochs of a job.
+    pub const MAX_EPOCHS: u32 = 100_000;
+
+    /// Sets one form field from its text; `Ok(false)` when the name is not a parameter. An empty optional stays absent.
+    pub fn set(&mut self, name: &str, value: &str) -> Result<bool, Fault> {
+        let value = value.trim();
+        match name {
+            "epochs" => self.epochs = number(name, value)?,
+            "validation_split" => self.validation_split = number(name, value)?,
+            "initial_epoch" => self.initial_epoch = number(name, value)?,
+            "batch_size" => self.batch_size = number(name, value)?,
+            "steps_per_epoch" => self.steps_per_epoch = optional(name, value)?,
+            "validation_steps" => self.validation_steps = optional(name, value)?,
+            "validation_freq" => self.validation_freq = number(name, value)?,
+            "seed" => self.seed = number(name, value)?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// Checks every range; the fault names the field.
+    pub fn validate(&self) -> Result<(), Fault> {
+        let range = |ok: bool, field: &'static str, rule: &str| {
+            if ok {
+                Ok(())
+            } else {
+                Err(Fault::of(
+                    field,
+                    "parameters.out_of_range",
+                    format!("{field} must be {rule}"),
+                ))
+            }
+        };
+        range(
+            (1..=Self::MAX_EPOCHS).contains(&self.epochs),
+            "epochs",
+            "between 1 and 100000",
+        )?;
+        range(
+            self.validation_split.is_finite() && (0.0..1.0).contains(&self.validation_split),
+            "validation_split",
+            "a number from 0 up to, but not including, 1",
+        )?;
+        range(
+            self.initial_epoch < self.epochs,
+            "initial_epoch",
+            "smaller than epochs",
+        )?;
+        range(
+            (1..=1 << 20).contains(&self.batch_size),
+            "batch_size",
+            "between 1 and 1048576",
+        )?;
+        range(
+            self.steps_per_epoch != Some(0),
+            "steps_per_epoch",
+            "at least 1",
+        )?;
+        range(
+            self.validation_steps != Some(0),
+            "validation_steps",
+            "at least 1",
+        )?;
+        range(self.validation_freq >= 1, "validation_freq", "at least 1")?;
+        range(self.seed <= Self::MAX_SEED, "seed", "at most 2^53 - 1")
+    }
+}
+
+/// Everything that a job asks for besides its three files. Its canonical JSON is `parameters.json`, a material of the training step.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JobRequest {
+    /// The framework that the form named.
+    pub framework: Framework,
+    /// What the submitter says of the model.
+    #[serde(default)]
+    pub metadata: Metadata,
+    /// How to train.
+    #[serde(default)]
+    pub parameters: Parameters,
+}
+
+fn number<T: std::str::FromStr>(name: &str, value: &str) -> Result<T, Fault> {
+    value.parse().map_err(|_| {
+        field_fault(
+            name,
+            "parameters.not_a_number",
+            format!("{name} is {value:?}, which is not a number of the kind expected"),
+        )
+    })
+}
+
+fn optional<T: std::str::FromStr>(name: &str, value: &str) -> Result<Option<T>, Fault> {
+    if value.is_empty() {
+        return Ok(None);
+    }
+    number(name, value).map(Some)
+}
+
+fn field_fault(name: &str, code: &'static str, message: String) -> Fault {
+    Fault {
+        code: code.into(),
+        field: Some(name.to_owned().into()),
+        message,
+    }
+}
