@@ -1,1 +1,19 @@
-//! x
+//! What every service stands on: jobs and their states, database, store, queue, sandbox, keys, configuration.
+//!
+//! Each part with two real implementations is an enum chosen by configuration; the embedded defaults are
+//! SQLite, a local folder, an in-process queue and a restricted child process.
+
+pub mod config;
+pub mod db;
+pub mod ids;
+pub mod job;
+pub mod keys;
+pub mod queue;
+pub mod sandbox;
+pub mod store;
+pub mod telemetry;
+
+mod platform;
+
+pub use config::Config;
+pub use platform::{Platform, PlatformError};

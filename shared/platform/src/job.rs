@@ -1,0 +1,229 @@
+//! A job: what was asked, where it stands, what came of it.
+
+use assay_attest::Digest;
+use assay_protocol::{EpochReport, Fault, JobRequest};
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use crate::ids::{JobId, UniqueDir};
+
+/// Where a job stands. Terminal states never change again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Accepted; waits for a worker.
+    Queued,
+    /// A worker holds its lease.
+    Running,
+    /// Trained, signed, stored. Terminal.
+    Completed,
+    /// It cannot be done, and [`Failure`] says why. Terminal.
+    Failed,
+    /// Somebody stopped it. Terminal.
+    Cancelled,
+}
+
+impl Status {
+    /// The word that people and the API use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// The status of a word; `None` when it is not one.
+    pub fn parse(text: &str) -> Option<Self> {
+        [
+            Self::Queued,
+            Self::Running,
+            Self::Completed,
+            Self::Failed,
+            Self::Cancelled,
+        ]
+        .into_iter()
+        .find(|status| status.as_str() == text)
+    }
+
+    /// Whether the job has ended.
+    pub fn is_terminal(self) -> bool {
+        !matches!(self, Self::Queued | Self::Running)
+    }
+}
+
+/// What an artifact is to its job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// The model handed in.
+    Model,
+    /// The data set handed in.
+    Dataset,
+    /// The data set definition handed in.
+    DatasetDefinition,
+    /// The request itself, canonical JSON.
+    Parameters,
+    /// Something the training wrote; its name says what.
+    Output,
+    /// The signed layout that was in force.
+    Layout,
+    /// The `ingest` link.
+    IngestLink,
+    /// The `run_training` link.
+    TrainingLink,
+    /// The signed AIBoM.
+    Aibom,
+    /// The AIBoM's detached signature.
+    AibomSignature,
+}
+
+/// An artifact of a job: a path, as the links name it, over an object in the store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Artifact {
+    /// `<unique_dir>/inputs/…`, `<unique_dir>/outputs/…`; proof files lie at `<unique_dir>/<file name>`.
+    pub path: String,
+    /// What it is to the job.
+    pub role: Role,
+    /// SHA-256 of its bytes, and its name in the store.
+    pub digest: Digest,
+    /// Its size.
+    pub bytes: u64,
+}
+
+impl Artifact {
+    /// The last component of the path.
+    pub fn name(&self) -> &str {
+        self.path.rsplit('/').next().unwrap_or(&self.path)
+    }
+}
+
+/// A job about to be queued, its inputs stored and its `ingest` link signed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewJob {
+    /// Its id.
+    pub id: JobId,
+    /// Its folder.
+    pub unique_dir: UniqueDir,
+    /// What was asked.
+    pub request: JobRequest,
+    /// When the upload was complete.
+    pub submitted_at: OffsetDateTime,
+    /// The three files, the parameters, the layout in force and the `ingest` link.
+    pub artifacts: Vec<Artifact>,
+}
+
+/// A job as the database knows it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Job {
+    /// Its id.
+    pub id: JobId,
+    /// Its folder.
+    pub unique_dir: UniqueDir,
+    /// Where it stands.
+    pub status: Status,
+    /// What was asked.
+    pub request: JobRequest,
+    /// Claims so far; the current one's number while running.
+    pub attempt: u32,
+    /// Who holds the lease.
+    pub worker: Option<String>,
+    /// Whether somebody asked to stop it while it ran.
+    pub cancel_requested: bool,
+    /// The last epoch that ended.
+    pub progress: Option<EpochReport>,
+    /// Why it failed.
+    pub failure: Option<Failure>,
+    /// When things happened.
+    pub times: Times,
+    /// How long the parts of the last attempt took.
+    pub timings: Option<Timings>,
+}
+
+/// When things happened to a job (UTC, milliseconds).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Times {
+    /// The upload was complete and the job queued.
+    #[serde(with = "time::serde::rfc3339")]
+    pub submitted_at: OffsetDateTime,
+    /// The current or last attempt was claimed.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub started_at: Option<OffsetDateTime>,
+    /// It reached a terminal state.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub finished_at: Option<OffsetDateTime>,
+}
+
+/// How long the parts of an attempt took, in milliseconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Timings {
+    /// Fetching the inputs and checking their digests.
+    pub fetch_ms: f64,
+    /// The sandboxed run, from spawn to exit.
+    pub train_ms: f64,
+    /// Hashing the outputs, signing, storing: the proof phase.
+    pub proof_ms: f64,
+}
+
+/// Why a job failed. It is data: stored, shown, never retried when the fault is the user's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// What went wrong, with a stable code.
+    #[serde(flatten)]
+    pub fault: Fault,
+    /// The last lines that the trainer wrote on standard error, if they help.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+/// A job that a worker may now run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Claim {
+    /// The job, `Running`.
+    pub job: Job,
+    /// This claim's number; every write of the attempt is compared against it.
+    pub attempt: u32,
+    /// The job's artifacts so far.
+    pub artifacts: Vec<Artifact>,
+}
+
+/// What a completed attempt leaves, written in one transaction.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Completion {
+    /// Outputs and proof.
+    pub artifacts: Vec<Artifact>,
+    /// How long the parts took.
+    pub timings: Timings,
+}
+
+/// An entry of a job's event log, in the order of `id`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LoggedEvent {
+    /// Grows over the whole database; SSE's `id`.
+    pub id: i64,
+    /// When it was written.
+    #[serde(with = "time::serde::rfc3339")]
+    pub at: OffsetDateTime,
+    /// The attempt that it belongs to; 0 for events of the job itself.
+    pub attempt: u32,
+    /// What happened.
+    pub event: JobEvent,
+}
+
+/// What can happen to a job.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum JobEvent {
+    /// The status changed.
+    Status {
+        /// The new status.
+        status: Status,
+    },
+    /// The trainer said something (started, epoch, log, …).
+    Trainer {
+        /// What it said.
+        event: assay_protocol::Event,
+    },
+}
