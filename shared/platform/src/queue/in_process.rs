@@ -1,0 +1,5 @@
+//! The queue within one process.
+
+/// A channel of job ids.
+#[derive(Debug, Clone)]
+pub struct InProcess {}
