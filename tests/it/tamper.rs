@@ -2,12 +2,13 @@
 
 use std::{fs, path::Path};
 
-use assay_attest::{Trust, verify_folder};
+use assay_attest::Trust;
+use assay_platform::bundle::verify_folder;
 
 use super::support::{files, server::Server};
 
 fn passes(bundle: &Path, trust: &Trust) -> bool {
-    verify_folder(bundle, trust).unwrap().passed()
+    verify_folder(bundle, trust).unwrap().is_verified()
 }
 
 #[test]
@@ -16,7 +17,7 @@ fn any_flipped_byte_added_or_missing_file_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let job = server.train("wine", &["epochs=2"]);
     let bundle = server.bundle(&job, dir.path());
-    let trust = Trust::parse(&fs::read(dir.path().join("trust/trust.json")).unwrap()).unwrap();
+    let trust = Trust::from_json(&fs::read(dir.path().join("trust/trust.json")).unwrap()).unwrap();
     assert!(passes(&bundle, &trust));
 
     for file in files(&bundle) {
@@ -56,7 +57,7 @@ fn proof_of_another_job_or_of_another_owner_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let first = server.bundle(&server.train("wine", &["epochs=1"]), dir.path());
     let second = server.bundle(&server.train("wine", &["epochs=2"]), dir.path());
-    let trust = Trust::parse(&fs::read(dir.path().join("trust/trust.json")).unwrap()).unwrap();
+    let trust = Trust::from_json(&fs::read(dir.path().join("trust/trust.json")).unwrap()).unwrap();
     assert!(passes(&first, &trust) && passes(&second, &trust));
 
     // Files of the same name from the other job, each signed by the right key.
@@ -81,6 +82,6 @@ fn proof_of_another_job_or_of_another_owner_is_refused() {
     let elsewhere = tempfile::tempdir().unwrap();
     other.bundle(&other.train("wine", &["epochs=1"]), elsewhere.path());
     let stranger =
-        Trust::parse(&fs::read(elsewhere.path().join("trust/trust.json")).unwrap()).unwrap();
+        Trust::from_json(&fs::read(elsewhere.path().join("trust/trust.json")).unwrap()).unwrap();
     assert!(!passes(&first, &stranger));
 }

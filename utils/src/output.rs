@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 
-use assay_attest::{Outcome, Report};
+use assay_attest::verify::{Outcome, Report};
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
 use serde::Serialize;
 
@@ -60,7 +60,8 @@ impl Output {
             let (word, colour) = match check.outcome {
                 Outcome::Passed => ("passed", Color::Green),
                 Outcome::Failed => ("FAILED", Color::Red),
-                Outcome::Absent => ("absent", Color::Yellow),
+                Outcome::Absent => ("ABSENT", Color::Red),
+                Outcome::Skipped => ("skipped", Color::Yellow),
             };
             vec![
                 Cell::new(&check.name),

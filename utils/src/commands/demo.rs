@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use assay_attest::Report;
+use assay_attest::verify::Report;
 use assay_platform::{Config, job::Status};
 use reqwest::multipart::{Form, Part};
 use serde::Serialize;
@@ -82,7 +82,7 @@ async fn show(output: Output, server: &Server, dir: &Path) -> anyhow::Result<Exi
     let mut last = None;
     for sample in [Sample::Wine, Sample::Digits] {
         let shown = one(output, &client, sample, dir).await?;
-        verified += u32::from(shown.report.passed());
+        verified += u32::from(shown.report.is_verified());
         output.value(&shown)?;
         last = Some(shown);
     }
@@ -150,7 +150,7 @@ async fn one(
     get::bundle(client, &job, &bundle).await?;
     let (_, report) = verify::bundle(&bundle, None)?;
     output.report(&report);
-    if report.passed() {
+    if report.is_verified() {
         output.say(format!("  {}: the proof is verified.", sample.name()));
     }
     Ok(Shown {

@@ -108,11 +108,11 @@ fn place(path: &str, role: &str) -> anyhow::Result<PathBuf> {
 /// Writes the trust anchor unless one lies there; another owner's is never overwritten.
 async fn write_trust(client: &Client, dir: &Path) -> anyhow::Result<()> {
     let served = client.get("/trust").await?;
-    let served = Trust::parse(&serde_json::to_vec(&served)?)
+    let served = Trust::from_json(&serde_json::to_vec(&served)?)
         .context("what the server gives as trust anchor is none")?;
     let file = dir.join("trust.json");
     if let Ok(bytes) = fs::read(&file) {
-        let present = Trust::parse(&bytes)
+        let present = Trust::from_json(&bytes)
             .with_context(|| format!("{} is not a trust anchor", file.display()))?;
         if present.owner.keyid() != served.owner.keyid() {
             bail!(

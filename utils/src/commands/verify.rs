@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::Context;
-use assay_attest::{Report, Trust};
+use assay_attest::{Trust, verify::Report};
 
 use crate::output::Output;
 
@@ -16,7 +16,7 @@ pub(crate) fn run(output: Output, dir: &Path, trust: Option<PathBuf>) -> anyhow:
     output.value(&report)?;
     output.say(format!("trust anchor: {}", anchor.display()));
     output.report(&report);
-    if report.passed() {
+    if report.is_verified() {
         output.say(format!("{} is verified.", dir.display()));
         Ok(ExitCode::SUCCESS)
     } else {
@@ -43,8 +43,8 @@ pub(crate) fn bundle(dir: &Path, trust: Option<PathBuf>) -> anyhow::Result<(Path
             anchor.display()
         )
     })?;
-    let trust = Trust::parse(&bytes)
+    let trust = Trust::from_json(&bytes)
         .with_context(|| format!("{} is not a trust anchor", anchor.display()))?;
-    let report = assay_attest::verify_folder(&dir, &trust)?;
+    let report = assay_platform::bundle::verify_folder(&dir, &trust)?;
     Ok((anchor, report))
 }

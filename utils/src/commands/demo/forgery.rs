@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use anyhow::Context;
-use assay_attest::Outcome;
+use assay_attest::verify::Outcome;
 use serde_json::json;
 
 use crate::{
@@ -38,10 +38,10 @@ pub(super) fn show(output: Output, bundle: &Path, dir: &Path) -> anyhow::Result<
             ));
         }
     }
-    if !report.passed() {
+    if !report.is_verified() {
         output.say("  the forgery is refused.");
     }
-    Ok(!report.passed())
+    Ok(!report.is_verified())
 }
 
 fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
