@@ -150,3 +150,44 @@ impl Inputs {
         }
     }
 }
+
+impl Inputs {
+    /// A table whose label is `2a - 3b + 1`, and a linear model for it.
+    pub(crate) fn regression(dir: &Path) -> Self {
+        let rows: String = (0..200_u32)
+            .map(|row| {
+                let a = f64::from(row * 37 % 101) / 101.0;
+                let b = f64::from(row * 53 % 103) / 103.0;
+                format!("{a:.6},{b:.6},{:.6}\n", 2.0 * a - 3.0 * b + 1.0)
+            })
+            .collect();
+        let config = serde_json::json!({
+            "module": "keras", "class_name": "Sequential", "registered_name": null,
+            "config": {"name": "line", "trainable": true, "dtype": "float32", "layers": [
+                {"module": "keras.layers", "class_name": "InputLayer", "registered_name": null,
+                 "config": {"batch_shape": [null, 2], "dtype": "float32", "sparse": false, "name": "ab"}},
+                {"module": "keras.layers", "class_name": "Dense", "registered_name": null,
+                 "config": {"name": "y", "trainable": true, "dtype": "float32", "units": 1,
+                            "activation": "linear", "use_bias": true}}
+            ]},
+            "build_config": {"input_shape": [null, 2]},
+            "compile_config": {"loss": "mse", "metrics": ["mae"],
+                "optimizer": {"module": "keras.optimizers", "class_name": "Adam", "registered_name": null,
+                              "config": {"learning_rate": 0.05}}}
+        });
+        let inputs = Self {
+            model: dir.join("line.keras"),
+            dataset: dir.join("line.csv"),
+            definition: dir.join("line.yaml"),
+        };
+        let model = assay_trainer::archive::untrained(&config, 5).unwrap();
+        std::fs::write(&inputs.model, model).unwrap();
+        std::fs::write(&inputs.dataset, format!("a,b,y\n{rows}")).unwrap();
+        std::fs::write(
+            &inputs.definition,
+            "columns: {a: float, b: float, y: float}\nlabel: y\ninput_shape: [2]\noutput_shape: [1]\n",
+        )
+        .unwrap();
+        inputs
+    }
+}
