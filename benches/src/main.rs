@@ -1,1 +1,94 @@
-fn main() {}
+//! Benchmarks: each prints what it measured and a ratio to something measured in the same run.
+//!
+//! Build everything first (`cargo build --release --workspace`), then `target/release/assay-benches NAME`.
+
+mod data;
+mod hash;
+mod memory;
+mod server;
+mod status;
+mod submit;
+mod training;
+mod verify;
+
+use clap::{Parser, Subcommand};
+
+/// Measures Assay. Each figure comes with the command that it is compared with, run on the same machine.
+#[derive(Debug, Parser)]
+struct Cli {
+    #[command(subcommand)]
+    bench: Bench,
+}
+
+#[derive(Debug, Subcommand)]
+enum Bench {
+    /// From handing in to signed: a table of 1,000 × 13, 5 epochs, one job after the other.
+    Submit {
+        /// Jobs.
+        #[arg(long, default_value_t = 20)]
+        jobs: u32,
+    },
+    /// `GET /job_status`: requests a second over 1,000 jobs.
+    Status {
+        /// Connections kept open.
+        #[arg(long, default_value_t = 16)]
+        connections: usize,
+        /// Seconds to measure.
+        #[arg(long, default_value_t = 10)]
+        seconds: u64,
+    },
+    /// `POST /verify_bom_and_link`.
+    Verify {
+        /// Requests.
+        #[arg(long, default_value_t = 200)]
+        requests: u32,
+    },
+    /// Hashing a file once, against `openssl dgst -sha256`.
+    Hash {
+        /// Size in MiB.
+        #[arg(long, default_value_t = 1024)]
+        mib: u64,
+    },
+    /// Memory of the server: idle, and while 2 GB are handed in.
+    Memory {
+        /// Size of the upload in MB.
+        #[arg(long, default_value_t = 2000)]
+        megabytes: u64,
+    },
+    /// Training a table (1,000 × 13) and images (5,000 × 28 × 28 × 3), against Keras when a Python with it is named.
+    Training {
+        /// A Python that has Keras and TensorFlow.
+        #[arg(long)]
+        keras: Option<std::path::PathBuf>,
+    },
+}
+
+fn main() -> anyhow::Result<()> {
+    match Cli::parse().bench {
+        Bench::Submit { jobs } => submit::run(jobs),
+        Bench::Status {
+            connections,
+            seconds,
+        } => status::run(connections, seconds),
+        Bench::Verify { requests } => verify::run(requests),
+        Bench::Hash { mib } => hash::run(mib),
+        Bench::Memory { megabytes } => memory::run(megabytes),
+        Bench::Training { keras } => training::run(keras),
+    }
+}
+
+/// Prints one line of a result.
+#[expect(clippy::print_stdout, reason = "a benchmark's result is what it prints")]
+fn print(line: impl AsRef<str>) {
+    println!("{}", line.as_ref());
+}
+
+/// The middle of some durations, in milliseconds, and the slowest hundredth.
+fn summary(times: &mut [std::time::Duration]) -> (f64, f64) {
+    times.sort_unstable();
+    let at = |share: f64| {
+        let index = ((times.len().saturating_sub(1)) as f64 * share).round() as usize;
+        times.get(index).map_or(0.0, |time| time.as_secs_f64() * 1e3)
+    };
+    (at(0.5), at(0.99))
+}

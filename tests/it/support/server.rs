@@ -1,0 +1,193 @@
+//! `assay up` as a child process.
+
+use std::{
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::{assay, http::Http, run_ok, text};
+
+/// A running server over a folder; killed when dropped.
+pub(crate) struct Server {
+    child: Child,
+    folder: Folder,
+    /// Its address, as `http://127.0.0.1:1234`.
+    pub(crate) url: String,
+}
+
+/// The server's folder, kept over restarts.
+pub(crate) struct Folder(TempDir);
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Server {
+    /// A server over a new folder.
+    pub(crate) fn start() -> Self {
+        Self::over(Folder::new(), &[])
+    }
+
+    /// A server over this folder, with these environment variables.
+    pub(crate) fn over(folder: Folder, environment: &[(&str, &str)]) -> Self {
+        let mut child = Command::new(assay())
+            .args(["up", "--json", "--listen", "127.0.0.1:0", "--dir"])
+            .arg(folder.path().join("data"))
+            .envs(environment.iter().copied())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let started: Value = serde_json::from_str(&line).expect("the server did not start");
+        Self {
+            child,
+            folder,
+            url: started["url"].as_str().unwrap().to_owned(),
+        }
+    }
+
+    /// The folder that holds keys, store and database.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// The server's process id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Requests to it.
+    pub(crate) fn http(&self) -> Http {
+        Http::new(&self.url)
+    }
+
+    /// Ends it at once (SIGKILL); gives its folder, to start another one over.
+    pub(crate) fn kill(mut self) -> Folder {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        std::mem::replace(&mut self.folder, Folder::new())
+    }
+
+    /// Runs a client command against it, which must succeed.
+    pub(crate) fn client(&self, arguments: &[&str]) -> String {
+        let mut all = vec!["--server", &self.url];
+        all.extend(arguments);
+        run_ok(&all)
+    }
+
+    /// Hands in a sample with these parameters and waits for its end; gives the job's id.
+    pub(crate) fn train(&self, sample: &str, parameters: &[&str]) -> String {
+        let inputs = tempfile::tempdir().unwrap();
+        let job = self.submit(&Inputs::sample(sample, inputs.path()), parameters);
+        self.client(&["logs", "-f", &job]);
+        job
+    }
+
+    /// Hands in a job without waiting; gives its id.
+    pub(crate) fn submit(&self, inputs: &Inputs, parameters: &[&str]) -> String {
+        let mut arguments = vec![
+            "submit",
+            "--json",
+            "--model",
+            text(&inputs.model),
+            "--dataset",
+            text(&inputs.dataset),
+            "--definition",
+            text(&inputs.definition),
+        ];
+        for parameter in parameters {
+            arguments.extend(["--param", parameter]);
+        }
+        let answer: Value = serde_json::from_str(&self.client(&arguments)).unwrap();
+        answer["job_id"].as_str().unwrap().to_owned()
+    }
+
+    /// Fetches a job's bundle into a new folder below `dir`.
+    pub(crate) fn bundle(&self, job: &str, dir: &Path) -> PathBuf {
+        let bundle = dir.join(job);
+        self.client(&["get", job, text(&bundle)]);
+        bundle
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The three files of a job.
+pub(crate) struct Inputs {
+    pub(crate) model: PathBuf,
+    pub(crate) dataset: PathBuf,
+    pub(crate) definition: PathBuf,
+}
+
+impl Inputs {
+    /// A sample's files, written to `dir`.
+    pub(crate) fn sample(name: &str, dir: &Path) -> Self {
+        let said = run_ok(&["sample", "--json", name, text(dir)]);
+        let paths: Value = serde_json::from_str(&said).unwrap();
+        let path = |key: &str| PathBuf::from(paths[key].as_str().unwrap());
+        Self {
+            model: path("model"),
+            dataset: path("dataset"),
+            definition: path("definition"),
+        }
+    }
+}
+
+impl Inputs {
+    /// A table whose label is `2a - 3b + 1`, and a linear model for it.
+    pub(crate) fn regression(dir: &Path) -> Self {
+        let rows: String = (0..200_u32)
+            .map(|row| {
+                let a = f64::from(row * 37 % 101) / 101.0;
+                let b = f64::from(row * 53 % 103) / 103.0;
+                format!("{a:.6},{b:.6},{:.6}\n", 2.0 * a - 3.0 * b + 1.0)
+            })
+            .collect();
+        let config = serde_json::json!({
+            "module": "keras", "class_name": "Sequential", "registered_name": null,
+            "config": {"name": "line", "trainable": true, "dtype": "float32", "layers": [
+                {"module": "keras.layers", "class_name": "InputLayer", "registered_name": null,
+                 "config": {"batch_shape": [null, 2], "dtype": "float32", "sparse": false, "name": "ab"}},
+                {"module": "keras.layers", "class_name": "Dense", "registered_name": null,
+                 "config": {"name": "y", "trainable": true, "dtype": "float32", "units": 1,
+                            "activation": "linear", "use_bias": true}}
+            ]},
+            "build_config": {"input_shape": [null, 2]},
+            "compile_config": {"loss": "mse", "metrics": ["mae"],
+                "optimizer": {"module": "keras.optimizers", "class_name": "Adam", "registered_name": null,
+                              "config": {"learning_rate": 0.05}}}
+        });
+        let inputs = Self {
+            model: dir.join("line.keras"),
+            dataset: dir.join("line.csv"),
+            definition: dir.join("line.yaml"),
+        };
+        let model = assay_trainer::archive::untrained(&config, 5).unwrap();
+        std::fs::write(&inputs.model, model).unwrap();
+        std::fs::write(&inputs.dataset, format!("a,b,y\n{rows}")).unwrap();
+        std::fs::write(
+            &inputs.definition,
+            "columns: {a: float, b: float, y: float}\nlabel: y\ninput_shape: [2]\noutput_shape: [1]\n",
+        )
+        .unwrap();
+        inputs
+    }
+}

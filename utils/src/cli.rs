@@ -1,0 +1,247 @@
+//! What can be typed, and where it goes.
+
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::{commands, output::Output, sample::Sample};
+
+/// Trains machine-learning models in a sealed room and proves what happened.
+#[derive(Debug, Parser)]
+#[command(
+    name = "assay",
+    version,
+    about,
+    after_help = "Begin with `assay demo`. It needs nothing installed and ends with a verified proof."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// Print JSON for machines instead of text for people.
+    #[arg(long, global = true)]
+    json: bool,
+    /// Address of the server that the client commands talk to.
+    #[arg(
+        long,
+        global = true,
+        env = "ASSAY_SERVER",
+        default_value = "http://127.0.0.1:8000"
+    )]
+    server: String,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show the whole way: train on two real data sets, fetch the proofs, verify them, refuse a forgery.
+    Demo {
+        /// Folder for everything that the demo makes; a temporary one when absent.
+        #[arg(long)]
+        dir: Option<PathBuf>,
+        /// Leave the server running at the end, until Ctrl-C.
+        #[arg(long)]
+        keep: bool,
+    },
+    /// Run the server: API, worker, store and database in one process.
+    Up {
+        /// Folder that keeps keys, database and store.
+        #[arg(long, env = "ASSAY_DIR", default_value = "assay-data")]
+        dir: PathBuf,
+        /// Address to listen on; loopback only, since there is no authentication yet.
+        #[arg(long)]
+        listen: Option<SocketAddr>,
+        /// Configuration file (TOML); `assay up --print-config` shows every key and its default.
+        #[arg(long)]
+        config: Option<PathBuf>,
+        /// Print the configuration manual and exit.
+        #[arg(long)]
+        print_config: bool,
+    },
+    /// Make and renew the keys and the layout that proofs hang on.
+    Keys {
+        #[command(subcommand)]
+        command: KeysCommand,
+    },
+    /// Write a real data set with a matching untrained model and its definition.
+    Sample {
+        /// Which one.
+        name: Sample,
+        /// Where to; made when absent.
+        dir: PathBuf,
+    },
+    /// Hand in a model, a data set and its definition.
+    Submit(Submit),
+    /// Show where a job stands, or list the newest jobs.
+    Status {
+        /// The job; all jobs when absent.
+        job: Option<String>,
+    },
+    /// Show what a job printed.
+    Logs {
+        /// The job.
+        job: String,
+        /// Go on until the job ends.
+        #[arg(short, long)]
+        follow: bool,
+    },
+    /// Stop a job.
+    Cancel {
+        /// The job.
+        job: String,
+    },
+    /// List the files of a job with their digests.
+    Artifacts {
+        /// The job.
+        job: String,
+    },
+    /// Fetch the whole bundle of a job: model, data, links, AIBoM.
+    Get {
+        /// The job.
+        job: String,
+        /// Folder of the bundle; the trust anchor is written beside it, to `DIR/../trust`.
+        dir: PathBuf,
+    },
+    /// Verify a bundle offline: a table of checks, exit code 1 when one fails.
+    Verify {
+        /// Folder of the bundle.
+        dir: PathBuf,
+        /// The trust anchor (`trust.json`), got from the platform's owner; `DIR/../trust/trust.json` when absent.
+        #[arg(long)]
+        trust: Option<PathBuf>,
+    },
+    /// Open the server's page in the browser.
+    Open,
+    #[command(name = commands::room::ENTER, hide = true)]
+    EnterRoom {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<std::ffi::OsString>,
+    },
+    #[command(name = commands::room::TRAINER, hide = true)]
+    Trainer {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<std::ffi::OsString>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum KeysCommand {
+    /// Make the keys of owner, API, worker and platform, and the layout that names them.
+    Init {
+        /// Folder of the keys; must not hold any yet.
+        #[arg(long, default_value = "assay-data/secrets")]
+        dir: PathBuf,
+    },
+    /// Sign the layout anew for ten years. Bundles that carry an older one stay valid.
+    Layout {
+        /// Folder of the keys, the owner's among them.
+        #[arg(long, default_value = "assay-data/secrets")]
+        dir: PathBuf,
+    },
+    /// Write the trust anchor that verifiers pin: `owner.pub`, `platform.pub`, `trust.json`.
+    Trust {
+        /// Folder of the keys.
+        #[arg(long, default_value = "assay-data/secrets")]
+        dir: PathBuf,
+        /// Folder to write to.
+        to: PathBuf,
+    },
+}
+
+/// A job to hand in.
+#[derive(Debug, Args)]
+pub(crate) struct Submit {
+    /// The model: a compiled Keras 3 archive (`.keras`).
+    #[arg(long)]
+    pub(crate) model: PathBuf,
+    /// The data set: CSV, zip of class folders, or TFRecord.
+    #[arg(long)]
+    pub(crate) dataset: PathBuf,
+    /// The data set definition (YAML).
+    #[arg(long)]
+    pub(crate) definition: PathBuf,
+    /// The framework to name.
+    #[arg(long, default_value = "candle")]
+    pub(crate) framework: String,
+    /// A training parameter or metadata field, as `epochs=20`, `seed=7` or `model_name=wine`; may be repeated.
+    #[arg(long = "param", value_name = "KEY=VALUE", value_parser = key_value)]
+    pub(crate) parameters: Vec<(String, String)>,
+    /// Show the training and wait for its end; exit code 1 unless it completes.
+    #[arg(long)]
+    pub(crate) wait: bool,
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    text.split_once('=')
+        .map(|(key, value)| (key.trim().to_owned(), value.to_owned()))
+        .ok_or_else(|| format!("{text:?} is not of the form KEY=VALUE"))
+}
+
+/// Parses the command line and does what it says.
+pub(crate) fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let output = Output::new(cli.json);
+    let result = match cli.command {
+        Command::EnterRoom { arguments } => return commands::room::enter(arguments),
+        Command::Trainer { arguments } => return commands::room::trainer(arguments),
+        Command::Demo { dir, keep } => commands::demo::run(output, dir, keep),
+        Command::Up {
+            dir,
+            listen,
+            config,
+            print_config,
+        } => commands::up::run(output, dir, listen, config, print_config),
+        Command::Keys { command } => match command {
+            KeysCommand::Init { dir } => commands::keys::init(output, &dir),
+            KeysCommand::Layout { dir } => commands::keys::layout(output, &dir),
+            KeysCommand::Trust { dir, to } => commands::keys::trust(output, &dir, &to),
+        },
+        Command::Sample { name, dir } => commands::sample::run(output, name, &dir),
+        Command::Verify { dir, trust } => commands::verify::run(output, &dir, trust),
+        Command::Submit(submit) => commands::client(&cli.server, |client| {
+            commands::submit::run(output, client, submit)
+        }),
+        Command::Status { job } => commands::client(&cli.server, |client| {
+            commands::status::run(output, client, job)
+        }),
+        Command::Logs { job, follow } => commands::client(&cli.server, |client| {
+            commands::logs::run(output, client, job, follow)
+        }),
+        Command::Cancel { job } => commands::client(&cli.server, |client| {
+            commands::cancel::run(output, client, job)
+        }),
+        Command::Artifacts { job } => commands::client(&cli.server, |client| {
+            commands::artifacts::run(output, client, job)
+        }),
+        Command::Get { job, dir } => commands::client(&cli.server, |client| {
+            commands::get::run(output, client, job, dir)
+        }),
+        Command::Open => commands::open::run(output, &cli.server),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            output.error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_parameter_needs_an_equals_sign() {
+        assert_eq!(
+            key_value("epochs=3"),
+            Ok(("epochs".to_owned(), "3".to_owned()))
+        );
+        assert!(key_value("epochs").is_err());
+    }
+}

@@ -1,0 +1,143 @@
+//! The server, as the client commands see it.
+
+mod events;
+
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use futures_util::StreamExt;
+use indicatif::ProgressBar;
+use reqwest::{Response, StatusCode, multipart::Form};
+use serde_json::Value;
+use tokio::io::AsyncWriteExt;
+
+pub(crate) use events::{JobStream, Said};
+
+/// A server.
+#[derive(Debug, Clone)]
+pub(crate) struct Client {
+    http: reqwest::Client,
+    base: String,
+}
+
+impl Client {
+    /// A client of the server at `base`, as `http://127.0.0.1:8000`.
+    pub(crate) fn new(base: &str) -> anyhow::Result<Self> {
+        let base = base.trim_end_matches('/').to_owned();
+        if !base.starts_with("http://") {
+            bail!("the server's address must begin with http://, as http://127.0.0.1:8000");
+        }
+        let http = reqwest::Client::builder().no_proxy().build()?;
+        Ok(Self { http, base })
+    }
+
+    /// The server's address.
+    pub(crate) fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Hands in a job.
+    pub(crate) async fn submit(&self, form: Form) -> anyhow::Result<Value> {
+        let request = self
+            .http
+            .post(format!("{}/submit_job_by_model_and_data", self.base))
+            .multipart(form);
+        json(self.answer(request).await?).await
+    }
+
+    /// GET of a JSON document, by path and query.
+    pub(crate) async fn get(&self, path: &str) -> anyhow::Result<Value> {
+        json(self.open(path).await?).await
+    }
+
+    /// DELETE, with the answer's document.
+    pub(crate) async fn delete(&self, path: &str) -> anyhow::Result<Value> {
+        json(
+            self.answer(self.http.delete(format!("{}{path}", self.base)))
+                .await?,
+        )
+        .await
+    }
+
+    /// The whole truth about a job.
+    pub(crate) async fn job(&self, job: &str) -> anyhow::Result<Value> {
+        self.get(&format!("/jobs/{}", segment(job))).await
+    }
+
+    /// What happens to a job from its beginning on.
+    pub(crate) async fn events(&self, job: &str) -> anyhow::Result<JobStream> {
+        JobStream::open(self.clone(), job).await
+    }
+
+    /// Writes the bytes behind a path of the server to a new file, counting them on the bar.
+    pub(crate) async fn download(
+        &self,
+        path: &str,
+        to: &Path,
+        bar: &ProgressBar,
+    ) -> anyhow::Result<()> {
+        let mut chunks = self.open(path).await?.bytes_stream();
+        let mut file = tokio::fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(to)
+            .await
+            .with_context(|| format!("cannot write {}", to.display()))?;
+        while let Some(chunk) = chunks.next().await {
+            let chunk = chunk?;
+            bar.inc(chunk.len() as u64);
+            file.write_all(&chunk).await?;
+        }
+        file.flush().await?;
+        Ok(())
+    }
+
+    async fn open(&self, path: &str) -> anyhow::Result<Response> {
+        self.answer(self.http.get(format!("{}{path}", self.base)))
+            .await
+    }
+
+    async fn answer(&self, request: reqwest::RequestBuilder) -> anyhow::Result<Response> {
+        let response = request.send().await.with_context(|| {
+            format!(
+                "no answer from {}; is the server running? (`assay up`)",
+                self.base
+            )
+        })?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let status = response.status();
+        let text = response.text().await.unwrap_or_default();
+        Err(refusal(status, &text))
+    }
+}
+
+/// A path segment that names one thing, whatever a person typed.
+pub(crate) fn segment(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut out, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+        out
+    })
+}
+
+async fn json(response: Response) -> anyhow::Result<Value> {
+    serde_json::from_slice(&response.bytes().await?).context("the server's answer is not JSON")
+}
+
+/// An RFC 9457 problem as an error for people: what is wrong, with which field, under which code.
+fn refusal(status: StatusCode, text: &str) -> anyhow::Error {
+    let problem: Value = serde_json::from_str(text).unwrap_or_default();
+    let Some(detail) = problem["detail"].as_str() else {
+        return anyhow::anyhow!("the server answered {status}");
+    };
+    let code = problem["code"].as_str().unwrap_or("no code");
+    match problem["field"].as_str() {
+        Some(field) => anyhow::anyhow!("{detail} ({field}: {code})"),
+        None => anyhow::anyhow!("{detail} ({code})"),
+    }
+}

@@ -1,0 +1,33 @@
+//! One file a command.
+
+pub(crate) mod artifacts;
+pub(crate) mod cancel;
+pub(crate) mod demo;
+pub(crate) mod get;
+pub(crate) mod keys;
+pub(crate) mod logs;
+pub(crate) mod open;
+pub(crate) mod room;
+pub(crate) mod sample;
+pub(crate) mod server;
+pub(crate) mod status;
+pub(crate) mod submit;
+pub(crate) mod up;
+pub(crate) mod verify;
+mod watch;
+
+use std::process::ExitCode;
+
+use crate::client::Client;
+
+/// Runs a command that talks to a server.
+pub(crate) fn client<F>(server: &str, command: impl FnOnce(Client) -> F) -> anyhow::Result<ExitCode>
+where
+    F: Future<Output = anyhow::Result<ExitCode>>,
+{
+    let client = Client::new(server)?;
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(command(client))
+}

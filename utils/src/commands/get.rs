@@ -1,0 +1,160 @@
+//! `assay get`: the bundle of a job, laid out so that stock tools can check it where it lies.
+
+use std::{
+    fs,
+    path::{Component, Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::{Context, bail};
+use assay_attest::Trust;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Value, json};
+
+use crate::{client::Client, output::Output};
+
+pub(crate) async fn run(
+    output: Output,
+    client: Client,
+    job: String,
+    dir: PathBuf,
+) -> anyhow::Result<ExitCode> {
+    let trust = bundle(&client, &job, &dir).await?;
+    output.value(&json!({ "bundle": dir, "trust": trust }))?;
+    output.say(format!(
+        "The bundle is in {}, the trust anchor beside it in {}.\nVerify it with: assay verify {}",
+        dir.display(),
+        trust.display(),
+        dir.display()
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Fetches a completed job's bundle into `dir` and the trust anchor beside it; gives the anchor's folder.
+pub(crate) async fn bundle(client: &Client, job: &str, dir: &Path) -> anyhow::Result<PathBuf> {
+    let job = client.job(job).await?;
+    if job["status"] != "completed" {
+        bail!(
+            "the job is {}; only a completed job has a bundle",
+            job["status"].as_str().unwrap_or("not there")
+        );
+    }
+    if dir.exists() {
+        bail!("{} exists; choose another folder", dir.display());
+    }
+    // Everything is fetched into a folder of its own, so a broken download leaves no half bundle.
+    let parent = match dir.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    fs::create_dir_all(&parent).with_context(|| format!("cannot make {}", parent.display()))?;
+    let fetched = tempfile::Builder::new()
+        .prefix(".assay-get-")
+        .tempdir_in(&parent)?;
+    fetch(client, &job, fetched.path()).await?;
+    let trust = parent.join("trust");
+    write_trust(client, &trust).await?;
+    let fetched = fetched.keep();
+    open_to_readers(&fetched)?;
+    fs::rename(&fetched, dir).with_context(|| format!("cannot write {}", dir.display()))?;
+    Ok(trust)
+}
+
+async fn fetch(client: &Client, job: &Value, dir: &Path) -> anyhow::Result<()> {
+    let artifacts = job["artifacts"].as_array().context("a job without artifacts")?;
+    let total = artifacts.iter().filter_map(|a| a["bytes"].as_u64()).sum();
+    let bar = ProgressBar::new(total);
+    if let Ok(style) = ProgressStyle::with_template(
+        "fetching {bar:32} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec}",
+    ) {
+        bar.set_style(style);
+    }
+    for artifact in artifacts {
+        let (path, url) = artifact["path"]
+            .as_str()
+            .zip(artifact["url"].as_str())
+            .context("an artifact without path or link")?;
+        let to = dir.join(place(path, artifact["role"].as_str().unwrap_or_default())?);
+        if let Some(folder) = to.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        client.download(url, &to, &bar).await?;
+    }
+    bar.finish_and_clear();
+    Ok(())
+}
+
+/// Where an artifact lies in a bundle: proof at the top, the rest under its own path.
+fn place(path: &str, role: &str) -> anyhow::Result<PathBuf> {
+    let relative = Path::new(path);
+    // The server is not trusted with this machine's disk.
+    if path.is_empty()
+        || !relative
+            .components()
+            .all(|part| matches!(part, Component::Normal(_)))
+    {
+        bail!("the server names an artifact {path:?}, which is no path within a bundle");
+    }
+    let proof = matches!(
+        role,
+        "layout" | "ingest_link" | "training_link" | "aibom" | "aibom_signature"
+    );
+    match relative.file_name() {
+        Some(name) if proof => Ok(PathBuf::from(name)),
+        _ => Ok(relative.to_owned()),
+    }
+}
+
+/// Writes the trust anchor unless one lies there; another owner's is never overwritten.
+async fn write_trust(client: &Client, dir: &Path) -> anyhow::Result<()> {
+    let served = client.get("/trust").await?;
+    let served = Trust::from_json(&serde_json::to_vec(&served)?)
+        .context("what the server gives as trust anchor is none")?;
+    let file = dir.join("trust.json");
+    if let Ok(bytes) = fs::read(&file) {
+        let present = Trust::from_json(&bytes)
+            .with_context(|| format!("{} is not a trust anchor", file.display()))?;
+        if present.owner.keyid() != served.owner.keyid() {
+            bail!(
+                "{} pins another owner ({}) than this server ({}); fetch into another folder",
+                file.display(),
+                present.owner.keyid(),
+                served.owner.keyid()
+            );
+        }
+        return Ok(());
+    }
+    assay_platform::keys::write_trust(&served, dir)?;
+    Ok(())
+}
+
+/// A temporary folder is its maker's alone; a bundle is for everyone.
+fn open_to_readers(dir: &Path) -> anyhow::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(dir, fs::Permissions::from_mode(0o755))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn proof_lies_at_the_top_and_artifacts_under_their_paths() {
+        assert_eq!(
+            place("d/aibom.json", "aibom").unwrap(),
+            Path::new("aibom.json")
+        );
+        assert_eq!(
+            place("d/outputs/metrics.json", "output").unwrap(),
+            Path::new("d/outputs/metrics.json")
+        );
+    }
+
+    #[test]
+    fn a_path_that_leaves_the_bundle_is_refused() {
+        for path in ["../x", "/etc/x", "a/../../x", ""] {
+            assert!(place(path, "output").is_err(), "{path}");
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! `assay logs`: what a job printed, and what happens to it.
+
+use std::process::ExitCode;
+
+use assay_platform::job::{JobEvent, Status};
+use assay_protocol::{Event, LogLevel};
+
+use crate::{
+    client::Client,
+    output::{Output, shown},
+};
+
+pub(crate) async fn run(
+    output: Output,
+    client: Client,
+    job: String,
+    follow: bool,
+) -> anyhow::Result<ExitCode> {
+    if !follow {
+        return so_far(output, &client, &job).await;
+    }
+    let mut stream = client.events(&job).await?;
+    let mut status = Status::Queued;
+    while let Some(said) = stream.next().await? {
+        output.value(&said.entry)?;
+        if let JobEvent::Status { status: new } = &said.event {
+            status = *new;
+        }
+        if let Some(line) = line(&said.event) {
+            output.say(line);
+        }
+    }
+    Ok(match status {
+        Status::Completed => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    })
+}
+
+/// What was logged up to now: the stream is read until it has given the last event that the job had when we asked.
+async fn so_far(output: Output, client: &Client, job: &str) -> anyhow::Result<ExitCode> {
+    let entries = client
+        .get(&format!(
+            "/jobs/{}/events?follow=false",
+            crate::client::segment(job)
+        ))
+        .await?;
+    for entry in entries["events"].as_array().into_iter().flatten() {
+        output.value(entry)?;
+        if let Ok(event) = serde_json::from_value(entry["event"].clone())
+            && let Some(line) = line(&event)
+        {
+            output.say(line);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn line(event: &JobEvent) -> Option<String> {
+    Some(match event {
+        JobEvent::Status { status } => format!("[{}]", status.as_str()),
+        JobEvent::Trainer { event } => match event {
+            Event::Started { trainer, .. } => format!(
+                "{} {} on candle {} ({}, {} threads)",
+                trainer.name, trainer.version, trainer.candle, trainer.arithmetic, trainer.threads
+            ),
+            Event::Epoch(report) => {
+                let metrics: Vec<String> = report
+                    .metrics
+                    .iter()
+                    .map(|(name, value)| format!("{}: {value:.6}", shown(name)))
+                    .collect();
+                format!(
+                    "epoch {}/{} - {:.3} s - {}",
+                    report.epoch,
+                    report.of,
+                    report.seconds,
+                    metrics.join(" - ")
+                )
+            }
+            Event::Log {
+                level: LogLevel::Info,
+                message,
+            } => shown(message),
+            Event::Log {
+                level: LogLevel::Warning,
+                message,
+            } => format!("warning: {}", shown(message)),
+            Event::Failed(fault) => format!("failed: {}", shown(&fault.message)),
+            Event::Done {
+                training_seconds, ..
+            } => format!("trained in {training_seconds:.3} s"),
+            Event::Checked { .. } => return None,
+        },
+    })
+}

@@ -1,0 +1,70 @@
+//! `assay status`: where a job stands, or the newest jobs.
+
+use std::process::ExitCode;
+
+use comfy_table::Cell;
+use serde_json::Value;
+
+use crate::{
+    client::Client,
+    output::{Output, shown},
+};
+
+pub(crate) async fn run(
+    output: Output,
+    client: Client,
+    job: Option<String>,
+) -> anyhow::Result<ExitCode> {
+    match job {
+        Some(job) => one(output, client.job(&job).await?),
+        None => list(output, client.get("/jobs").await?),
+    }
+}
+
+fn one(output: Output, job: Value) -> anyhow::Result<ExitCode> {
+    output.value(&job)?;
+    let text = |value: &Value| shown(value.as_str().unwrap_or("-"));
+    output.say(format!(
+        "Job {} is {}.",
+        text(&job["job_id"]),
+        text(&job["status"])
+    ));
+    if let Some(epoch) = job["progress"]["epoch"].as_u64() {
+        output.say(format!("  epoch {epoch} of {}", job["progress"]["of"]));
+    }
+    for (key, value) in job["progress"]["metrics"].as_object().into_iter().flatten() {
+        output.say(format!("  {}: {value}", shown(key)));
+    }
+    if let Some(message) = job["failure"]["message"].as_str() {
+        output.say(format!(
+            "  {} ({})",
+            shown(message),
+            text(&job["failure"]["code"])
+        ));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list(output: Output, page: Value) -> anyhow::Result<ExitCode> {
+    output.value(&page)?;
+    let rows: Vec<Vec<Cell>> = page["jobs"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|job| {
+            let text = |value: &Value| shown(value.as_str().unwrap_or("-"));
+            vec![
+                Cell::new(text(&job["job_id"])),
+                Cell::new(text(&job["status"])),
+                Cell::new(text(&job["request"]["metadata"]["model_name"])),
+                Cell::new(text(&job["submitted_at"])),
+            ]
+        })
+        .collect();
+    if rows.is_empty() {
+        output.say("No jobs yet. Hand one in with `assay submit`, or try `assay sample`.");
+    } else {
+        output.table(&["job", "status", "model", "submitted"], rows);
+    }
+    Ok(ExitCode::SUCCESS)
+}

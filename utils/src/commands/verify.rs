@@ -1,0 +1,50 @@
+//! `assay verify`: a bundle against a pinned owner's key, with no network and no server.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use anyhow::Context;
+use assay_attest::{Trust, verify::Report};
+
+use crate::output::Output;
+
+pub(crate) fn run(output: Output, dir: &Path, trust: Option<PathBuf>) -> anyhow::Result<ExitCode> {
+    let (anchor, report) = bundle(dir, trust)?;
+    output.value(&report)?;
+    output.say(format!("trust anchor: {}", anchor.display()));
+    output.report(&report);
+    if report.is_verified() {
+        output.say(format!("{} is verified.", dir.display()));
+        Ok(ExitCode::SUCCESS)
+    } else {
+        output.say(format!("{} is REFUSED.", dir.display()));
+        Ok(ExitCode::FAILURE)
+    }
+}
+
+/// Verifies the bundle in `dir`; gives the anchor that was used and what was found.
+pub(crate) fn bundle(dir: &Path, trust: Option<PathBuf>) -> anyhow::Result<(PathBuf, Report)> {
+    let dir = dir
+        .canonicalize()
+        .with_context(|| format!("no bundle at {}", dir.display()))?;
+    let anchor = trust.unwrap_or_else(|| dir.join("../trust/trust.json"));
+    if anchor.canonicalize().is_ok_and(|path| path.starts_with(&dir)) {
+        anyhow::bail!(
+            "{} lies in the bundle itself; a trust anchor must come from elsewhere",
+            anchor.display()
+        );
+    }
+    let bytes = fs::read(&anchor).with_context(|| {
+        format!(
+            "no trust anchor at {}; name one with --trust (the platform's owner gives out trust.json)",
+            anchor.display()
+        )
+    })?;
+    let trust = Trust::from_json(&bytes)
+        .with_context(|| format!("{} is not a trust anchor", anchor.display()))?;
+    let report = assay_platform::bundle::verify_folder(&dir, &trust)?;
+    Ok((anchor, report))
+}

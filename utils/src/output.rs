@@ -1,0 +1,109 @@
+//! What people and machines get to read: text and tables on a terminal, JSON with `--json`.
+
+use std::io::{IsTerminal, Write};
+
+use assay_attest::verify::{Outcome, Report};
+use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
+use serde::Serialize;
+
+/// Writes results to standard output, in the form that was asked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Output {
+    json: bool,
+}
+
+impl Output {
+    /// `json`: one JSON document a line, nothing else.
+    pub(crate) fn new(json: bool) -> Self {
+        Self { json }
+    }
+
+    /// Whether machines read it.
+    pub(crate) fn is_json(self) -> bool {
+        self.json
+    }
+
+    /// A line for people; machines do not get it.
+    pub(crate) fn say(self, line: impl AsRef<str>) {
+        if !self.json {
+            write_line(line.as_ref());
+        }
+    }
+
+    /// A value for machines; people do not get it.
+    pub(crate) fn value(self, value: &impl Serialize) -> anyhow::Result<()> {
+        if self.json {
+            write_line(&serde_json::to_string(value)?);
+        }
+        Ok(())
+    }
+
+    /// A table for people.
+    pub(crate) fn table(self, header: &[&str], rows: Vec<Vec<Cell>>) {
+        if self.json {
+            return;
+        }
+        let mut table = Table::new();
+        table
+            .load_preset(presets::UTF8_HORIZONTAL_ONLY)
+            .set_content_arrangement(ContentArrangement::Dynamic)
+            .set_header(header.iter().map(|text| {
+                Cell::new(text).add_attribute(Attribute::Bold)
+            }))
+            .add_rows(rows);
+        write_line(&table.to_string());
+    }
+
+    /// The checks of a verification, a row each.
+    pub(crate) fn report(self, report: &Report) {
+        let rows = report.checks.iter().map(|check| {
+            let (word, colour) = match check.outcome {
+                Outcome::Passed => ("passed", Color::Green),
+                Outcome::Failed => ("FAILED", Color::Red),
+                Outcome::Absent => ("ABSENT", Color::Red),
+                Outcome::Skipped => ("skipped", Color::Yellow),
+            };
+            vec![
+                Cell::new(&check.name),
+                Cell::new(word).fg(colour),
+                Cell::new(shown(match &check.detail {
+                    Some(detail) => detail,
+                    None => &check.compared,
+                })),
+            ]
+        });
+        self.table(&["check", "result", "what was compared"], rows.collect());
+    }
+
+    /// An error: what went wrong and what led to it.
+    pub(crate) fn error(self, error: &anyhow::Error) {
+        if self.json {
+            let causes: Vec<String> = error.chain().skip(1).map(ToString::to_string).collect();
+            write_line(&serde_json::json!({"error": error.to_string(), "causes": causes}).to_string());
+        }
+        let mut stderr = std::io::stderr().lock();
+        let _ = writeln!(stderr, "error: {}", shown(&format!("{error:#}")));
+    }
+}
+
+/// Whether a person sits before standard output.
+pub(crate) fn on_terminal() -> bool {
+    std::io::stdout().is_terminal()
+}
+
+/// Text from elsewhere, safe for a terminal: control characters (escape sequences) are shown, not obeyed.
+pub(crate) fn shown(text: &str) -> String {
+    text.chars()
+        .flat_map(|c| {
+            let keep = !c.is_control() || c == '\n';
+            let kept = keep.then_some(c);
+            let escaped = (!keep).then(|| c.escape_default());
+            kept.into_iter().chain(escaped.into_iter().flatten())
+        })
+        .collect()
+}
+
+fn write_line(line: &str) {
+    // A closed pipe (`assay … | head`) is the reader's wish, not an error.
+    let _ = writeln!(std::io::stdout().lock(), "{line}");
+}
