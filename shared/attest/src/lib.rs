@@ -5,6 +5,7 @@
 //! can be used alone, in a service or offline. Everything that is signed has one canonical encoding (RFC 8785), and
 //! any other bytes are refused. Nothing is verified with a key that lies inside the thing being verified.
 
+pub mod aibom;
 mod artifact;
 mod digest;
 pub mod intoto;
@@ -13,6 +14,7 @@ mod key;
 mod layout;
 mod path;
 mod trust;
+pub mod verify;
 
 pub use artifact::{ArtifactPath, OUTPUT_NAMES, Role};
 pub use digest::{Digest, DigestError, Hasher, hash_reader};
