@@ -13,10 +13,6 @@ const STALL: Duration = Duration::from_secs(30);
 const GRACE: Duration = Duration::from_secs(60);
 /// Bytes per second below which a client only holds a connection.
 const SLOWEST: u64 = 1024;
-/// What is still read of a request that is refused, so that the client gets to read the answer.
-const DRAIN_BYTES: u64 = 64 << 20;
-const DRAIN_TIME: Duration = Duration::from_secs(5);
-
 /// A `multipart/form-data` body (RFC 7578), read part by part as it comes in.
 pub(crate) struct Form {
     multipart: Multipart,
@@ -48,7 +44,7 @@ impl Form {
         Self { multipart, pace }
     }
 
-    /// The next part; `None` after the last.
+    /// The next part; `None` after the last. Not to be asked again after that, nor after a problem.
     pub(crate) async fn next(&mut self) -> Result<Option<Part<'_>>, Problem> {
         let Some(field) = wait(self.multipart.next()).await? else {
             return Ok(None);
@@ -66,22 +62,6 @@ impl Form {
             field,
             pace: &mut self.pace,
         }))
-    }
-
-    /// Reads on without keeping anything, within bounds: a client that is still sending does not read the answer.
-    pub(crate) async fn drain(mut self) {
-        let limit = self.pace.bytes + DRAIN_BYTES;
-        let read = async {
-            while let Ok(Some(mut part)) = self.next().await {
-                while let Ok(Some(_)) = part.chunk().await {
-                    if part.pace.bytes > limit {
-                        return;
-                    }
-                }
-            }
-        };
-        // Out of time is out of patience, and no fault.
-        let _in_time = tokio::time::timeout(DRAIN_TIME, read).await.is_ok();
     }
 }
 

@@ -14,6 +14,8 @@ const CONNECTIONS: usize = 4096;
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// How long the head of a request may take to come in.
 const HEAD: Duration = Duration::from_secs(10);
+/// How long what is left of a refused request is still read, so that its client gets to read the answer.
+const LINGER: Duration = Duration::from_secs(5);
 /// How long answers under way may take when the service is to stop.
 const LAST_ANSWERS_SECONDS: u64 = 2;
 
@@ -39,6 +41,7 @@ pub async fn run(
     .max_connections(CONNECTIONS)
     .keep_alive(KEEP_ALIVE)
     .client_request_timeout(HEAD)
+    .client_disconnect_timeout(LINGER)
     .shutdown_timeout(LAST_ANSWERS_SECONDS)
     .disable_signals()
     .listen(listener)?

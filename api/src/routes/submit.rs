@@ -140,7 +140,6 @@ async fn accept(
         Ok(submission) => submission,
         Err(problem) => {
             staged.release().await;
-            form.drain().await;
             return Err(problem);
         }
     };

@@ -44,12 +44,12 @@ async fn defect_04_what_is_added_to_an_aibom_is_refused() {
     let text = String::from_utf8(bom).unwrap();
     for (from, to) in [
         (
-            "{\"bomFormat\"",
-            "{\"annotations\":[{\"text\":\"Certified\"}],\"bomFormat\"",
+            "\"bomFormat\"",
+            "\"annotations\":[{\"text\":\"Certified\"}],\"bomFormat\"",
         ),
         ("\"timestamp\":\"2026", "\"timestamp\":\"2025"),
         ("0.5", "0.9"),
-        ("{\"bomFormat\"", "{ \"bomFormat\""),
+        ("\"bomFormat\"", " \"bomFormat\""),
         ("\"version\":1", "\"version\":2"),
     ] {
         assert!(text.contains(from), "{from}: {text}");

@@ -99,13 +99,7 @@ pub(crate) async fn file_hash(
 ) -> Result<HttpResponse, Problem> {
     let mut form = Form::new(multipart);
     let limit = service.platform.config.upload_limit_bytes;
-    let (link, file) = match read(&mut form, limit).await {
-        Ok(read) => read,
-        Err(problem) => {
-            form.drain().await;
-            return Err(problem);
-        }
-    };
+    let (link, file) = read(&mut form, limit).await?;
     let given = GivenLink::read(link).await?;
     let stored = StoredProof::of_dir(&service, given.unique_dir()).await?;
     let trust = service.trust.clone();

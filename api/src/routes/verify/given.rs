@@ -23,23 +23,16 @@ pub(super) async fn read_file(
 ) -> Result<Vec<u8>, Problem> {
     let mut form = Form::new(multipart);
     let mut file = None;
-    let read = async {
-        while let Some(part) = form.next().await? {
-            if part.name != field {
-                return Err(part.unknown(field));
-            }
-            if file.is_some() {
-                return Err(part.repeated());
-            }
-            file = Some(part.bytes(FILE_BYTES).await?);
+    while let Some(part) = form.next().await? {
+        if part.name != field {
+            return Err(part.unknown(field));
         }
-        file.ok_or_else(|| missing(&[field]))
-    };
-    let read = read.await;
-    if read.is_err() {
-        form.drain().await;
+        if file.is_some() {
+            return Err(part.repeated());
+        }
+        file = Some(part.bytes(FILE_BYTES).await?);
     }
-    read
+    file.ok_or_else(|| missing(&[field]))
 }
 
 /// A link as somebody handed it in.

@@ -141,25 +141,37 @@ pub(crate) async fn ask(
     read(&mut socket).await
 }
 
-/// Reads an answer up to the end of the connection.
+/// Reads an answer: up to its length if it says one, else up to the end of the connection.
 pub(crate) async fn read(socket: &mut TcpStream) -> Answer {
     let mut all = Vec::new();
-    tokio::time::timeout(LONG, socket.read_to_end(&mut all))
-        .await
-        .unwrap()
-        .unwrap();
-    let end = all.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
+    loop {
+        let count = tokio::time::timeout(LONG, socket.read_buf(&mut all));
+        let count = count.await.unwrap().unwrap();
+        let answer = parse(&all);
+        let length = answer.as_ref().and_then(|one| one.header("content-length"));
+        let length = length.and_then(|length| length.parse().ok());
+        let whole = answer
+            .as_ref()
+            .is_some_and(|one| Some(one.body.len()) == length);
+        if count == 0 || whole {
+            let mut answer = answer.unwrap();
+            if answer.header("transfer-encoding") == Some("chunked") {
+                answer.body = dechunk(&answer.body);
+            }
+            return answer;
+        }
+    }
+}
+
+fn parse(all: &[u8]) -> Option<Answer> {
+    let end = all.windows(4).position(|four| four == b"\r\n\r\n")?;
     let head = String::from_utf8(all[..end].to_vec()).unwrap();
     let status = head.split_whitespace().nth(1).unwrap().parse().unwrap();
-    let mut answer = Answer {
+    Some(Answer {
         status,
         head,
-        body: all.split_off(end + 4),
-    };
-    if answer.header("transfer-encoding") == Some("chunked") {
-        answer.body = dechunk(&answer.body);
-    }
-    answer
+        body: all[end + 4..].to_vec(),
+    })
 }
 
 fn dechunk(mut rest: &[u8]) -> Vec<u8> {
