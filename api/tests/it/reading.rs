@@ -158,7 +158,16 @@ async fn downloads_need_a_link_of_ours_and_know_ranges() {
     let head = bench.ask("HEAD", &url, &[]).await;
     assert_eq!((head.status, head.body.len()), (200, 0));
     assert_eq!(head.header("content-length"), Some("9"));
+}
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_that_is_not_ours_gives_nothing() {
+    let bench = Bench::new().await;
+    let (id, _) = bench.submit().await;
+    let link = bench
+        .get(&format!("/job_artifacts/{id}/small.keras?redirect=true"))
+        .await;
+    let url = link.header("location").unwrap().to_owned();
     // Somebody else's digest, name, time or signature; none at all.
     let digest = Digest::of(b"the model").to_string();
     let layout = Digest::of(bench.platform.keys.layout()).to_string();

@@ -26,31 +26,14 @@ impl Bench {
             .unwrap()
             .unwrap();
         let dir = claim.job.unique_dir;
-        let mut outputs = Vec::new();
-        for name in OUTPUT_NAMES {
-            let path = format!("{dir}/outputs/{name}");
-            let bytes = format!("{name} of {id}");
-            outputs.push(self.put(&path, Role::Output, bytes.as_bytes()).await);
-        }
+        let mut outputs = self.outputs(id, &dir.to_string()).await;
         let inputs: Vec<&Artifact> = claim
             .artifacts
             .iter()
             .filter(|one| one.path.contains("/inputs/"))
             .collect();
-        let mut link = Link::new(RUN_TRAINING, training_command());
-        link.materials = inputs
-            .iter()
-            .map(|one| (one.path.clone(), one.digest))
-            .collect();
-        link.products = outputs
-            .iter()
-            .map(|one| (one.path.clone(), one.digest))
-            .collect();
-        let key = platform.keys.worker();
-        let link = sign(&link, key).unwrap();
-        let name = link_file_name(RUN_TRAINING, &key.keyid());
         let link = self
-            .put(&format!("{dir}/{name}"), Role::TrainingLink, &link)
+            .training_link(&dir.to_string(), &inputs, &outputs)
             .await;
         let ingest = claim
             .artifacts
@@ -84,6 +67,33 @@ impl Bench {
                 .await
                 .unwrap()
         );
+    }
+
+    async fn training_link(
+        &self,
+        dir: &str,
+        inputs: &[&Artifact],
+        outputs: &[Artifact],
+    ) -> Artifact {
+        let mut link = Link::new(RUN_TRAINING, training_command());
+        let name = |one: &Artifact| (one.path.clone(), one.digest);
+        link.materials = inputs.iter().map(|one| name(one)).collect();
+        link.products = outputs.iter().map(name).collect();
+        let key = self.platform.keys.worker();
+        let link = sign(&link, key).unwrap();
+        let file = link_file_name(RUN_TRAINING, &key.keyid());
+        self.put(&format!("{dir}/{file}"), Role::TrainingLink, &link)
+            .await
+    }
+
+    async fn outputs(&self, id: JobId, dir: &str) -> Vec<Artifact> {
+        let mut outputs = Vec::new();
+        for name in OUTPUT_NAMES {
+            let path = format!("{dir}/outputs/{name}");
+            let bytes = format!("{name} of {id}");
+            outputs.push(self.put(&path, Role::Output, bytes.as_bytes()).await);
+        }
+        outputs
     }
 
     /// Claims a job and fails it.
