@@ -191,8 +191,8 @@ fn request() -> serde_json::Value {
 }
 
 fn facts(request: serde_json::Value, artifacts: Vec<ArtifactFacts>) -> Facts {
-    let unsigned = LinkRef {
-        file_name: String::new(),
+    let unsigned = |step: &str| LinkRef {
+        file_name: format!("{step}.00000000.link"),
         sha256: Digest::of(b""),
     };
     let fact = |name: &str, value| EnvironmentFact {
@@ -247,8 +247,8 @@ fn facts(request: serde_json::Value, artifacts: Vec<ArtifactFacts>) -> Facts {
                 detail: None,
             },
         ],
-        ingest_link: unsigned.clone(),
-        training_link: unsigned,
+        ingest_link: unsigned(INGEST),
+        training_link: unsigned(RUN_TRAINING),
     }
 }
 
