@@ -34,7 +34,12 @@ pub(super) fn read(
     let output_name = entries.get(output).map_or("", |e| e.name.as_str());
     let mut s = Settings::new("compile_config".to_owned(), map);
     // These change how fast Keras computes, never what.
-    s.skip(&["run_eagerly", "steps_per_execution", "jit_compile", "auto_scale_loss"]);
+    s.skip(&[
+        "run_eagerly",
+        "steps_per_execution",
+        "jit_compile",
+        "auto_scale_loss",
+    ]);
     s.only("loss_weights", &[1.into(), 1.0.into()])?;
     s.only("weighted_metrics", &[Value::Array(Vec::new())])?;
     let optimizer = optimizer::read(s.get("optimizer"))?;

@@ -15,7 +15,11 @@ pub fn slot_shapes(spec: &ModelSpec) -> Vec<Vec<usize>> {
         .filter(|w| w.trainable)
         .map(|w| &w.shape)
         .collect();
-    let each = |times: usize| weights.iter().flat_map(move |shape| std::iter::repeat_n((*shape).clone(), times));
+    let each = |times: usize| {
+        weights
+            .iter()
+            .flat_map(move |shape| std::iter::repeat_n((*shape).clone(), times))
+    };
     match spec.compile.optimizer.rule {
         OptimizerRule::Sgd { momentum, .. } => each(usize::from(momentum != 0.0)).collect(),
         OptimizerRule::Adam { amsgrad, .. } | OptimizerRule::AdamW { amsgrad, .. } => {
