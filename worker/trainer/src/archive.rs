@@ -80,7 +80,9 @@ pub fn read(bytes: &[u8], limits: &DataLimits) -> Result<KerasArchive, Fault> {
         .saturating_add(HDF5_OVERHEAD)
         .saturating_add((spec.layers.len() as u64).saturating_mul(HDF5_LAYER_OVERHEAD));
     let h5 = zip.read(container::WEIGHTS, most)?;
-    let read = hdf5::with_tree(h5, |tree| weights::read(tree, &spec))?;
+    let mut read = hdf5::with_tree(h5, |tree| weights::read(tree, &spec))?;
+    read.notes
+        .extend(compile::note(value.get("compile_config")));
     Ok(KerasArchive {
         config,
         metadata,

@@ -159,7 +159,7 @@ pub enum LayerKind {
         /// From 0 up to, but not including, 1.
         rate: f32,
     },
-    /// Weights in Keras' order: gamma (if `scale`), beta (if `center`), moving_mean, moving_variance. A layer that
+    /// Weights in Keras' order: gamma (if `scale`), beta (if `center`), `moving_mean`, `moving_variance`. A layer that
     /// is not trainable uses the moving statistics in training, too, and leaves them as they are.
     BatchNormalization {
         /// The axis that is kept (of one row, so 0 is the first axis after the batch).

@@ -52,3 +52,13 @@ pub(super) fn read(
         metrics,
     })
 }
+
+/// What Keras itself leaves out of the archive, so that the trained loss may not be the one that was meant.
+pub(super) fn note(config: Option<&Value>) -> Option<String> {
+    let loss = config?.get("loss")?;
+    let huber = loss.get("class_name").and_then(Value::as_str) == Some("Huber");
+    let without_delta = loss.get("config").and_then(|c| c.get("delta")).is_none();
+    (huber && without_delta).then(|| {
+        "Keras saves a Huber loss without its delta; training uses 1, as a model loaded by Keras does".to_owned()
+    })
+}

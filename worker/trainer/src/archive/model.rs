@@ -18,26 +18,7 @@ pub(super) fn read(
 ) -> Result<ModelSpec, Fault> {
     let object = Object::read(config, "the model")?;
     let settings = object.settings("the model")?;
-    let (class, entries, output) = match object.class {
-        "Sequential" => {
-            let entries = graph::sequential(settings, config, limits)?;
-            let output = entries.len().saturating_sub(1);
-            (ModelClass::Sequential, entries, output)
-        }
-        "Functional" => {
-            let (entries, output) = graph::functional(settings, limits)?;
-            (ModelClass::Functional, entries, output)
-        }
-        other => {
-            return Err(Fault::model(
-                "model.unsupported_model",
-                format!(
-                    "the model is a {:?}; only Sequential and Functional models are supported",
-                    fault::short(other)
-                ),
-            ));
-        }
-    };
+    let (class, entries, output) = entries(object, settings, config, limits)?;
     float32("the model", settings.get("dtype"))?;
     let trainable = flag("the model", settings.get("trainable"))?;
     let name = settings
@@ -82,6 +63,33 @@ pub(super) fn read(
         compile,
         keras_version,
     })
+}
+
+/// The layers of either class of model in order, and the index of the output.
+fn entries<'a>(
+    object: Object<'a>,
+    settings: &'a Map<String, Value>,
+    config: &'a Value,
+    limits: &DataLimits,
+) -> Result<(ModelClass, Vec<Entry<'a>>, usize), Fault> {
+    match object.class {
+        "Sequential" => {
+            let entries = graph::sequential(settings, config, limits)?;
+            let output = entries.len().saturating_sub(1);
+            Ok((ModelClass::Sequential, entries, output))
+        }
+        "Functional" => {
+            let (entries, output) = graph::functional(settings, limits)?;
+            Ok((ModelClass::Functional, entries, output))
+        }
+        other => Err(Fault::model(
+            "model.unsupported_model",
+            format!(
+                "the model is a {:?}; only Sequential and Functional models are supported",
+                fault::short(other)
+            ),
+        )),
+    }
 }
 
 /// Builds the layers in order, each on the outputs of its inputs.

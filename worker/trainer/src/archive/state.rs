@@ -4,8 +4,8 @@ use crate::spec::{Array, ModelSpec, OptimizerRule, OptimizerState};
 
 /// Shapes of the arrays after iterations and learning rate, in the order of Keras' `optimizer/vars`.
 ///
-/// Adam and AdamW keep momentum and velocity side by side for each trainable weight, then (with `amsgrad`)
-/// all largest velocities; SGD with momentum one array a weight; RMSprop all velocities, then all momentums
+/// Adam and `AdamW` keep momentum and velocity side by side for each trainable weight, then (with `amsgrad`)
+/// all largest velocities; SGD with momentum one array a weight; `RMSprop` all velocities, then all momentums
 /// (if any), then (if `centered`) all average gradients.
 pub fn slot_shapes(spec: &ModelSpec) -> Vec<Vec<usize>> {
     let weights: Vec<&Vec<usize>> = spec

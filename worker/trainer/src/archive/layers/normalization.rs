@@ -1,4 +1,4 @@
-//! BatchNormalization and LayerNormalization.
+//! Normalisation over the batch and over one row.
 
 use assay_protocol::Fault;
 use serde_json::Value;

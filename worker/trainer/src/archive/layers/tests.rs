@@ -12,6 +12,7 @@ fn output(class: &str, settings: Value, inputs: &[&[usize]]) -> Result<Vec<usize
 
 /// Shapes as `compute_output_shape` of Keras 3.15.1 gives them.
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn output_shapes_are_those_of_keras() {
     let image: &[usize] = &[7, 10, 3];
     for (class, settings, wanted) in [
@@ -84,6 +85,7 @@ fn output_shapes_are_those_of_keras() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn what_does_not_fit_is_refused() {
     let image: &[usize] = &[7, 10, 3];
     for (class, settings, inputs) in [

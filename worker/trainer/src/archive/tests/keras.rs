@@ -13,7 +13,7 @@ fn keras_loads_what_is_written_and_predicts_the_same() {
     let dir = tempfile::tempdir().unwrap();
     for name in MODELS {
         let archive = read_fixture(name);
-        let state = archive.optimizer.clone().unwrap();
+        let state = state_of(&archive);
         let bytes = write(&archive, &archive.weights, &state).unwrap();
         std::fs::write(dir.path().join(format!("{name}.keras")), bytes).unwrap();
     }

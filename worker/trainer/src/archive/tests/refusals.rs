@@ -86,7 +86,7 @@ fn settings_that_are_not_honoured_are_refused_by_name() {
     let l2 = json!({"module": "keras.regularizers", "class_name": "L2", "config": {"l2": 0.01}, "registered_name": null});
     for (name, key, value) in [
         ("first", "kernel_regularizer", l2.clone()),
-        ("first", "activity_regularizer", l2.clone()),
+        ("first", "activity_regularizer", l2),
         (
             "first",
             "bias_constraint",
@@ -175,6 +175,10 @@ fn compile_settings_that_are_not_honoured_are_refused() {
         let fault = refused(&changed);
         assert_eq!(fault.code, code, "{key} = {value}: {fault}");
     }
+}
+
+#[test]
+fn compile_settings_are_needed_and_may_stand_under_the_outputs_name() {
     for none in [Value::Null, json!({})] {
         let mut changed = config("table");
         changed["compile_config"] = none;
@@ -246,7 +250,7 @@ fn a_graph_that_is_none_is_refused() {
     });
     // Shapes that do not follow from the layers.
     refuse("model.malformed", &|c| {
-        layer(c, "first")["config"]["kernel_size"] = json!([3, 99])
+        layer(c, "depthwise_conv2d")["config"]["kernel_size"] = json!([2, 99])
     });
     refuse("model.malformed", &|c| {
         layer(c, "frozen")["build_config"]["input_shape"] = json!([null, 3])
