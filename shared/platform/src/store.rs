@@ -1,9 +1,14 @@
 //! The store: bytes once, by digest. Paths of a job are an index over it, kept in the database.
 
-use std::{path::{Path, PathBuf}, time::Duration};
+pub mod folder;
+mod signed_url;
+
+use std::{ops::Range, path::Path, time::Duration};
 
 use assay_attest::Digest;
 use bytes::Bytes;
+
+pub use signed_url::UrlSigner;
 
 /// What can go wrong with the store.
 #[derive(Debug, thiserror::Error)]
@@ -11,14 +16,22 @@ pub enum StoreError {
     /// The disk, or the network to it.
     #[error("store: {0}")]
     Io(#[from] std::io::Error),
-    /// More bytes than the upload may have.
+    /// More bytes than there may be.
     #[error("more than {limit} bytes")]
-    TooLarge { limit: u64 },
+    TooLarge {
+        /// How many there may be.
+        limit: u64,
+    },
     /// The object's bytes are not those of its digest.
-    #[error("object {expected} holds other bytes (sha256 {found})")]
-    Corrupt { expected: Digest, found: Digest },
+    #[error("object {expected} holds other bytes (SHA-256 {found})")]
+    Corrupt {
+        /// The digest that is its name.
+        expected: Digest,
+        /// The digest of what lies there.
+        found: Digest,
+    },
     /// There is no such object.
-    #[error("no object {0}")]
+    #[error("there is no object {0}")]
     Missing(Digest),
 }
 
@@ -38,53 +51,159 @@ pub enum Store {
     Folder(folder::Folder),
 }
 
-pub mod folder;
-
 /// An upload that is being written: hashed while it streams, invisible until [`Upload::finish`], gone when dropped.
 #[derive(Debug)]
-pub struct Upload {}
-
-#[allow(unused_variables)]
-impl Upload {
-    /// Appends a chunk; [`StoreError::TooLarge`] past the limit.
-    pub async fn write(&mut self, chunk: Bytes) -> Result<(), StoreError> { todo!() }
-    /// Makes it durable (fsync, atomic rename) under its digest. An object that is there already is kept.
-    pub async fn finish(self) -> Result<Stored, StoreError> { todo!() }
+pub enum Upload {
+    /// Into a local folder.
+    Folder(folder::Upload),
 }
 
-/// Reads one object from a start to an end, in chunks.
+/// Reads one object, or a range of it, in chunks.
 #[derive(Debug)]
-pub struct ObjectReader {}
+pub enum ObjectReader {
+    /// From a local folder.
+    Folder(folder::Reader),
+}
+
+impl Upload {
+    /// Appends a chunk.
+    ///
+    /// # Errors
+    /// [`StoreError::TooLarge`] past the upload's limit.
+    pub async fn write(&mut self, chunk: Bytes) -> Result<(), StoreError> {
+        match self {
+            Self::Folder(upload) => upload.write(chunk).await,
+        }
+    }
+
+    /// Makes it durable under its digest. An object that is there already is kept.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub async fn finish(self) -> Result<Stored, StoreError> {
+        match self {
+            Self::Folder(upload) => upload.finish().await,
+        }
+    }
+}
 
 impl ObjectReader {
-    /// The next chunk (≤ 256 KiB); `None` at the end.
-    pub async fn next(&mut self) -> Result<Option<Bytes>, StoreError> { todo!() }
+    /// The next chunk, at most 256 KiB; `None` at the end.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub async fn next(&mut self) -> Result<Option<Bytes>, StoreError> {
+        match self {
+            Self::Folder(reader) => reader.next().await,
+        }
+    }
 }
 
-#[allow(unused_variables)]
 impl Store {
     /// Begins an upload of at most `limit` bytes.
-    pub async fn upload(&self, limit: u64) -> Result<Upload, StoreError> { todo!() }
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub async fn upload(&self, limit: u64) -> Result<Upload, StoreError> {
+        match self {
+            Self::Folder(folder) => folder.upload(limit).map(Upload::Folder),
+        }
+    }
+
     /// Stores bytes that are in memory.
-    pub async fn put_bytes(&self, data: &[u8]) -> Result<Stored, StoreError> { todo!() }
-    /// Stores a file, hashing it once on the way in (moved when on the same file system and `take`, else copied).
-    pub async fn put_file(&self, path: &Path, take: bool) -> Result<Stored, StoreError> { todo!() }
-    /// Places an object at `to` for the sandbox (hard link or copy, read-only) and checks its digest on the way: one read.
-    pub async fn fetch(&self, digest: Digest, to: &Path) -> Result<Stored, StoreError> { todo!() }
-    /// Opens an object for reading `range` (all when `None`); gives its whole size too.
-    pub async fn open(&self, digest: Digest, range: Option<std::ops::Range<u64>>) -> Result<(ObjectReader, u64), StoreError> { todo!() }
-    /// All bytes of a small object, digest checked; [`StoreError::TooLarge`] past `limit`.
-    pub async fn read(&self, digest: Digest, limit: u64) -> Result<Vec<u8>, StoreError> { todo!() }
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub async fn put_bytes(&self, data: &[u8]) -> Result<Stored, StoreError> {
+        let mut upload = self.upload(u64::MAX).await?;
+        upload.write(Bytes::copy_from_slice(data)).await?;
+        upload.finish().await
+    }
+
+    /// Copies an object to the new file `to`, read-only, and measures what was copied: one read.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`], [`StoreError::Corrupt`] when the bytes are not those of the digest, [`StoreError::Io`].
+    pub async fn fetch(&self, digest: Digest, to: &Path) -> Result<Stored, StoreError> {
+        match self {
+            Self::Folder(folder) => folder.fetch(digest, to).await,
+        }
+    }
+
+    /// Opens an object for reading `range` (all when `None`, cut to its end); gives its whole size too.
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`], [`StoreError::Io`].
+    pub async fn open(
+        &self,
+        digest: Digest,
+        range: Option<Range<u64>>,
+    ) -> Result<(ObjectReader, u64), StoreError> {
+        match self {
+            Self::Folder(folder) => {
+                let (reader, size) = folder.open(digest, range).await?;
+                Ok((ObjectReader::Folder(reader), size))
+            }
+        }
+    }
+
+    /// All bytes of a small object, its digest checked.
+    ///
+    /// # Errors
+    /// [`StoreError::TooLarge`] past `limit`, [`StoreError::Missing`], [`StoreError::Corrupt`], [`StoreError::Io`].
+    pub async fn read(&self, digest: Digest, limit: u64) -> Result<Vec<u8>, StoreError> {
+        match self {
+            Self::Folder(folder) => folder.read(digest, limit).await,
+        }
+    }
+
     /// Hashes an object anew: is what lies there what its name says?
-    pub async fn verify(&self, digest: Digest) -> Result<Stored, StoreError> { todo!() }
-    /// Removes an object that no path names any more.
-    pub async fn remove(&self, digest: Digest) -> Result<(), StoreError> { todo!() }
-    /// A link that gives these bytes under this file name until `ttl` has passed: a path with query, signed, for the API to serve (`/download/{digest}?name=…&expires=…&signature=…`).
-    pub fn signed_url(&self, digest: Digest, name: &str, ttl: Duration) -> String { todo!() }
-    /// Whether a signed link is ours and has not expired.
-    pub fn check_signed_url(&self, digest: Digest, name: &str, expires: i64, signature: &str) -> bool { todo!() }
-    /// Removes uploads that never finished and are older than `age`; returns how many.
-    pub async fn sweep(&self, age: Duration) -> Result<u64, StoreError> { todo!() }
-    /// Where rooms and other working files may be made: on the same file system as the objects.
-    pub fn scratch(&self) -> PathBuf { todo!() }
+    ///
+    /// # Errors
+    /// [`StoreError::Missing`], [`StoreError::Corrupt`], [`StoreError::Io`].
+    pub async fn verify(&self, digest: Digest) -> Result<Stored, StoreError> {
+        match self {
+            Self::Folder(folder) => folder.verify(digest).await,
+        }
+    }
+
+    /// Removes an object; fine when there is none. Only for objects that no job names: see [`crate::Platform::discard`].
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub async fn remove(&self, digest: Digest) -> Result<(), StoreError> {
+        match self {
+            Self::Folder(folder) => folder.remove(digest),
+        }
+    }
+
+    /// Digests of all objects, for the removal of those that no job names.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub fn digests(&self) -> Result<Vec<Digest>, StoreError> {
+        match self {
+            Self::Folder(folder) => folder.digests(),
+        }
+    }
+
+    /// A path with query, for the API to serve, that gives these bytes under this file name until `ttl` has passed.
+    pub fn signed_url(&self, digest: Digest, name: &str, ttl: Duration) -> String {
+        match self {
+            Self::Folder(folder) => folder.urls().sign(digest, name, ttl),
+        }
+    }
+
+    /// Whether a signed link is ours and has not expired (`expires` in seconds since 1970).
+    pub fn check_signed_url(
+        &self,
+        digest: Digest,
+        name: &str,
+        expires: i64,
+        signature: &str,
+    ) -> bool {
+        match self {
+            Self::Folder(folder) => folder.urls().check(digest, name, expires, signature),
+        }
+    }
 }

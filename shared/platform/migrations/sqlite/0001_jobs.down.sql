@@ -1,0 +1,5 @@
+DROP TABLE outbox;
+DROP TABLE events;
+DROP TABLE artifacts;
+DROP TABLE objects;
+DROP TABLE jobs;
