@@ -172,10 +172,16 @@ pub enum Activation {
     Linear,
     Relu,
     /// `negative_slope` 0.2 as an activation argument, 0.3 by default as a layer.
-    LeakyRelu { negative_slope: f32 },
-    Elu { alpha: f32 },
+    LeakyRelu {
+        negative_slope: f32,
+    },
+    Elu {
+        alpha: f32,
+    },
     /// Exact (erf) unless `approximate` (tanh form).
-    Gelu { approximate: bool },
+    Gelu {
+        approximate: bool,
+    },
     Sigmoid,
     Tanh,
     /// Over the last axis.
@@ -254,10 +260,20 @@ pub enum Clip {
 pub enum Loss {
     MeanSquaredError,
     MeanAbsoluteError,
-    Huber { delta: f32 },
-    BinaryCrossentropy { from_logits: bool, label_smoothing: f32 },
-    CategoricalCrossentropy { from_logits: bool, label_smoothing: f32 },
-    SparseCategoricalCrossentropy { from_logits: bool },
+    Huber {
+        delta: f32,
+    },
+    BinaryCrossentropy {
+        from_logits: bool,
+        label_smoothing: f32,
+    },
+    CategoricalCrossentropy {
+        from_logits: bool,
+        label_smoothing: f32,
+    },
+    SparseCategoricalCrossentropy {
+        from_logits: bool,
+    },
 }
 
 /// A metric under the name that Keras' history gives it.
@@ -272,7 +288,9 @@ pub struct Metric {
 /// What a metric measures. `accuracy` is resolved to one of the three by the loss and output shape, as Keras does.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum MetricKind {
-    BinaryAccuracy { threshold: f32 },
+    BinaryAccuracy {
+        threshold: f32,
+    },
     CategoricalAccuracy,
     SparseCategoricalAccuracy,
     MeanAbsoluteError,
