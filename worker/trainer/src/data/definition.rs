@@ -226,6 +226,8 @@ fn options(limits: &DataLimits) -> serde_saphyr::Options {
             max_total_replayed_events: 1000,
             max_replay_stack_depth: 4,
         },
+        // "y" and "n" are names of columns here, not the booleans of YAML 1.1.
+        strict_booleans: true,
         with_snippet: false,
     }
 }

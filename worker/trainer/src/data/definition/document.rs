@@ -4,6 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use assay_protocol::{DataLimits, Fault};
+use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
 use super::{
@@ -35,11 +36,31 @@ pub(super) enum KindName {
     TfRecord,
 }
 
-#[derive(Debug, serde::Deserialize)]
-#[serde(untagged)]
+#[derive(Debug)]
 pub(super) enum LabelForm {
     Name(String),
     Typed(TypedLabel),
+}
+
+impl<'de> Deserialize<'de> for LabelForm {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Label;
+        impl<'de> Visitor<'de> for Label {
+            type Value = LabelForm;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(
+                    "the label's name (in quotes if it looks like a number or true/false) or {name, dtype}",
+                )
+            }
+            fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+                Ok(LabelForm::Name(name.to_owned()))
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                TypedLabel::deserialize(MapAccessDeserializer::new(map)).map(LabelForm::Typed)
+            }
+        }
+        deserializer.deserialize_any(Label)
+    }
 }
 
 #[derive(Debug, serde::Deserialize)]
