@@ -4,6 +4,7 @@ use assay_protocol::{DataLimits, Fault};
 use serde_saphyr::options::MergeKeyPolicy;
 
 mod document;
+mod kinds;
 #[cfg(test)]
 mod tests;
 

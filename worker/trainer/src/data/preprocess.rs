@@ -45,7 +45,7 @@ impl Steps {
     ) -> Self {
         let normalize = wanted.normalize.then(|| match numbers {
             Numbers::Whole(all) => whole(all, training, length, channels),
-            Numbers::Single(all) => wide(all, training, length, channels, |v| f64::from(v)),
+            Numbers::Single(all) => wide(all, training, length, channels, f64::from),
             Numbers::Double(all) => wide(all, training, length, channels, |v| v),
         });
         Self {

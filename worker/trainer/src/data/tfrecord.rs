@@ -11,10 +11,12 @@ use super::target::RawLabels;
 mod crc32c;
 mod example;
 mod frame;
+mod labels;
 #[cfg(test)]
 mod tests;
 
-use example::List;
+use example::Example;
+use labels::Labels;
 
 /// The records of a file in memory.
 #[derive(Debug, PartialEq)]
@@ -55,17 +57,7 @@ pub(super) fn read(
     let mut rows = 0usize;
     while let Some(record) = frames.next()? {
         rows += 1;
-        if rows as u64 > limits.rows || (rows as u64).saturating_mul(width as u64) > limits.values {
-            return Err(Fault::dataset(
-                "dataset.too_large",
-                format!(
-                    "the file has more than {} records of {width} numbers; at most {} records and {} numbers are read",
-                    rows - 1,
-                    limits.rows,
-                    limits.values
-                ),
-            ));
-        }
+        check_size(rows, width, limits)?;
         let place = |message: String| {
             Fault::dataset(
                 "dataset.record_mismatch",
@@ -111,7 +103,22 @@ pub(super) fn read(
     })
 }
 
-fn missing(name: &str, example: &example::Example<'_>) -> String {
+fn check_size(rows: usize, width: usize, limits: &DataLimits) -> Result<(), Fault> {
+    if rows as u64 > limits.rows || (rows as u64).saturating_mul(width as u64) > limits.values {
+        return Err(Fault::dataset(
+            "dataset.too_large",
+            format!(
+                "the file has more than {} records of {width} numbers; at most {} records and {} numbers are read",
+                rows - 1,
+                limits.rows,
+                limits.values
+            ),
+        ));
+    }
+    Ok(())
+}
+
+fn missing(name: &str, example: &Example<'_>) -> String {
     let known: Vec<_> = example.names().take(20).collect();
     format!("there is no feature {name:?}; the record has {known:?}")
 }
@@ -150,97 +157,4 @@ fn unpacked<'a>(bytes: &'a [u8], limits: &DataLimits) -> Result<Cow<'a, [u8]>, F
         ));
     }
     Ok(Cow::Owned(out))
-}
-
-/// The labels while they are read: one kind and one width for the whole file.
-#[derive(Debug, Default)]
-enum Labels {
-    #[default]
-    None,
-    Ints(Vec<i64>),
-    Floats {
-        width: usize,
-        data: Vec<f64>,
-    },
-    Text {
-        index: std::collections::HashMap<String, u32>,
-        names: Vec<String>,
-        rows: Vec<u32>,
-    },
-}
-
-impl Labels {
-    fn push(&mut self, list: &List<'_>, dtype: Option<Dtype>) -> Result<(), String> {
-        if list.len() == 0 {
-            return Err("is empty".to_owned());
-        }
-        match (dtype, list) {
-            (Some(dtype), List::Floats(_)) if dtype.is_integer() => {
-                return Err("holds floats, but the definition says it is an integer".to_owned());
-            }
-            (Some(dtype), List::Ints(_)) if !dtype.is_integer() => {
-                return Err("holds integers, but the definition says it is a float".to_owned());
-            }
-            _ => {}
-        }
-        if let Self::None = self {
-            *self = match list {
-                List::Ints(values) if values.len() == 1 => Self::Ints(Vec::new()),
-                List::Ints(_) | List::Floats(_) => Self::Floats {
-                    width: list.len(),
-                    data: Vec::new(),
-                },
-                List::Bytes(_) => Self::Text {
-                    index: Default::default(),
-                    names: Vec::new(),
-                    rows: Vec::new(),
-                },
-            };
-        }
-        match (self, list) {
-            (Self::Ints(all), List::Ints(values)) if values.len() == 1 => all.extend(values),
-            (Self::Floats { width, data }, List::Floats(values)) if values.len() == *width => {
-                if values.iter().any(|value| !value.is_finite()) {
-                    return Err("has a value that is not a finite number".to_owned());
-                }
-                data.extend(values.iter().map(|value| f64::from(*value)));
-            }
-            (Self::Floats { width, data }, List::Ints(values)) if values.len() == *width => {
-                data.extend(values.iter().map(|value| *value as f64));
-            }
-            (Self::Text { index, names, rows }, List::Bytes(values)) if values.len() == 1 => {
-                let text = values
-                    .first()
-                    .and_then(|bytes| std::str::from_utf8(bytes).ok());
-                let text = text.ok_or_else(|| "is not UTF-8 text".to_owned())?;
-                let position = match index.get(text) {
-                    Some(position) => *position,
-                    None => {
-                        let position = u32::try_from(names.len())
-                            .map_err(|_| "has too many classes".to_owned())?;
-                        index.insert(text.to_owned(), position);
-                        names.push(text.to_owned());
-                        position
-                    }
-                };
-                rows.push(position);
-            }
-            _ => {
-                return Err(format!(
-                    "holds {}, unlike the records before",
-                    list.describe()
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    fn finish(self) -> Result<RawLabels, Fault> {
-        Ok(match self {
-            Self::None => return Err(Fault::dataset("dataset.empty", "the file holds no records")),
-            Self::Ints(values) => RawLabels::Ints(values),
-            Self::Floats { width, data } => RawLabels::Floats { width, data },
-            Self::Text { names, rows, .. } => RawLabels::Text { names, rows },
-        })
-    }
 }

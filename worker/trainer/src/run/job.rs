@@ -89,7 +89,10 @@ impl Job {
 
 fn split(loaded: &Loaded, parameters: &Parameters) -> Result<Split, Fault> {
     let rows = u32::try_from(loaded.rows()).map_err(|_| {
-        Fault::dataset("dataset.too_large", "the data set has more than 2^32 - 1 rows")
+        Fault::dataset(
+            "dataset.too_large",
+            "the data set has more than 2^32 - 1 rows",
+        )
     })?;
     let split = engine::split(rows, parameters.validation_split, parameters.seed);
     check_split(&split, parameters)?;

@@ -9,16 +9,26 @@ use crate::archive;
 
 /// An untrained model: dense layers of these units, the last with its own activation.
 fn model(input: &[usize], units: &[usize], last: &str, loss: &str) -> Vec<u8> {
-    let batch: Vec<Value> = std::iter::once(Value::Null).chain(input.iter().map(|n| json!(n))).collect();
-    let layer = |class: &str, config: Value| {
-        json!({"module": "keras.layers", "class_name": class, "config": config, "registered_name": null})
-    };
-    let mut layers = vec![layer("InputLayer", json!({"batch_shape": batch, "dtype": "float32", "name": "input"}))];
+    let batch: Vec<Value> = std::iter::once(Value::Null)
+        .chain(input.iter().map(|n| json!(n)))
+        .collect();
+    let layer = |class: &str, config: Value| json!({"module": "keras.layers", "class_name": class, "config": config, "registered_name": null});
+    let mut layers = vec![layer(
+        "InputLayer",
+        json!({"batch_shape": batch, "dtype": "float32", "name": "input"}),
+    )];
     if input.len() > 1 {
-        layers.push(layer("Flatten", json!({"name": "flatten", "dtype": "float32"})));
+        layers.push(layer(
+            "Flatten",
+            json!({"name": "flatten", "dtype": "float32"}),
+        ));
     }
     for (index, units_here) in units.iter().enumerate() {
-        let activation = if index + 1 == units.len() { last } else { "relu" };
+        let activation = if index + 1 == units.len() {
+            last
+        } else {
+            "relu"
+        };
         let config = json!({
             "name": format!("dense_{index}"), "trainable": true, "dtype": "float32", "units": units_here,
             "activation": activation, "use_bias": true,
@@ -33,7 +43,8 @@ fn model(input: &[usize], units: &[usize], last: &str, loss: &str) -> Vec<u8> {
     archive::untrained(&config, 1).unwrap()
 }
 
-const DEFINITION: &str = "columns: {b: float, a: float, y: int}\nlabel: y\npreprocessing: {normalize: true}\n";
+const DEFINITION: &str =
+    "columns: {b: float, a: float, y: int}\nlabel: y\npreprocessing: {normalize: true}\n";
 
 /// 40 rows; class 7 where `a` is above `b`, else 3.
 fn table() -> String {
@@ -46,7 +57,12 @@ fn table() -> String {
 }
 
 fn parameters() -> Parameters {
-    Parameters { epochs: 3, batch_size: 8, seed: 5, ..Parameters::default() }
+    Parameters {
+        epochs: 3,
+        batch_size: 8,
+        seed: 5,
+        ..Parameters::default()
+    }
 }
 
 struct Room(tempfile::TempDir);
@@ -57,7 +73,11 @@ impl Room {
         for folder in [room.input(), room.output()] {
             std::fs::create_dir(folder).unwrap();
         }
-        let request = JobRequest { framework: Framework::Candle, metadata: Metadata::default(), parameters };
+        let request = JobRequest {
+            framework: Framework::Candle,
+            metadata: Metadata::default(),
+            parameters,
+        };
         let request = serde_json::to_vec(&request).unwrap();
         for (name, bytes) in [
             (room::MODEL, model),
@@ -92,7 +112,12 @@ impl Room {
         let mut stdout = Vec::new();
         let code = run(arguments, &mut stdout);
         let text = String::from_utf8(stdout).unwrap();
-        (code, text.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
+        (
+            code,
+            text.lines()
+                .map(|line| serde_json::from_str(line).unwrap())
+                .collect(),
+        )
     }
 
     fn fault(&self) -> Fault {
@@ -117,8 +142,13 @@ fn a_good_job_is_checked_and_trained() {
     let room = Room::good();
     let (code, events) = room.run("check", "1");
     assert_eq!(code, ExitCode::SUCCESS);
-    let [Event::Checked { data, .. }] = &events[..] else { panic!("{events:?}") };
-    assert_eq!((data.rows, data.training_rows, data.validation_rows), (40, 32, 8));
+    let [Event::Checked { data, .. }] = &events[..] else {
+        panic!("{events:?}")
+    };
+    assert_eq!(
+        (data.rows, data.training_rows, data.validation_rows),
+        (40, 32, 8)
+    );
     assert_eq!(data.features, ["a", "b"]);
     assert_eq!(data.classes, ["3", "7"]);
 
@@ -128,24 +158,39 @@ fn a_good_job_is_checked_and_trained() {
     assert!(matches!(&events[1], Event::Log { message, .. } if message.contains("renumbered")));
     let epochs: Vec<u32> = events
         .iter()
-        .filter_map(|event| if let Event::Epoch(report) = event { Some(report.epoch) } else { None })
+        .filter_map(|event| {
+            if let Event::Epoch(report) = event {
+                Some(report.epoch)
+            } else {
+                None
+            }
+        })
         .collect();
     assert_eq!(epochs, [1, 2, 3]);
-    let Some(Event::Done { outputs, metrics, .. }) = events.last() else { panic!("{events:?}") };
+    let Some(Event::Done {
+        outputs, metrics, ..
+    }) = events.last()
+    else {
+        panic!("{events:?}")
+    };
     assert!(metrics.contains_key("val_loss"));
     let names: Vec<&str> = outputs.iter().map(|output| output.name.as_str()).collect();
     assert_eq!(names, room::OUTPUTS);
     for output in outputs {
         assert_eq!(room.read(&output.name).len() as u64, output.bytes);
     }
-    assert_eq!(std::fs::read_dir(room.output()).unwrap().count(), room::OUTPUTS.len());
+    assert_eq!(
+        std::fs::read_dir(room.output()).unwrap().count(),
+        room::OUTPUTS.len()
+    );
 }
 
 #[test]
 fn outputs_say_how_to_use_the_model() {
     let room = Room::good();
     room.run("train", "1");
-    let history: BTreeMap<String, Vec<f64>> = serde_json::from_slice(&room.read(room::METRICS)).unwrap();
+    let history: BTreeMap<String, Vec<f64>> =
+        serde_json::from_slice(&room.read(room::METRICS)).unwrap();
     assert_eq!(history["loss"].len(), 3);
     assert_eq!(history["val_loss"].len(), 3);
     let recipe: Value = serde_json::from_slice(&room.read(room::PREPROCESSING)).unwrap();
@@ -154,7 +199,12 @@ fn outputs_say_how_to_use_the_model() {
     assert_eq!(recipe["training_rows"], 32);
     assert_eq!(recipe["steps"][0]["step"], "normalize");
     let split = engine::split(40, 0.2, 5);
-    let mean = split.training.iter().map(|row| f64::from(row * 7 % 40)).sum::<f64>() / 32.0;
+    let mean = split
+        .training
+        .iter()
+        .map(|row| f64::from(row * 7 % 40))
+        .sum::<f64>()
+        / 32.0;
     assert!((recipe["steps"][0]["mean"][0].as_f64().unwrap() - mean).abs() < 1e-12);
     let log = String::from_utf8(room.read(room::LOGS)).unwrap();
     assert!(log.contains("epoch 3/3: "), "{log}");
@@ -167,7 +217,11 @@ fn equal_jobs_give_equal_weights_with_any_number_of_threads() {
     let weights = |threads| {
         let room = Room::good();
         room.run("train", threads);
-        (room.read(room::WEIGHTS), room.read(room::TRAINED_MODEL), room.read(room::METRICS))
+        (
+            room.read(room::WEIGHTS),
+            room.read(room::TRAINED_MODEL),
+            room.read(room::METRICS),
+        )
     };
     let one = weights("1");
     assert!(one == weights("2"));
@@ -202,13 +256,25 @@ fn shapes_that_contradict_each_other_are_named_on_both_sides() {
     };
     let stated = fault(&good(), &format!("{DEFINITION}input_shape: [3]\n"));
     assert_eq!(stated.code, "definition.shape_mismatch");
-    assert!(stated.message.contains("[3]") && stated.message.contains("[2]"), "{stated}");
+    assert!(
+        stated.message.contains("[3]") && stated.message.contains("[2]"),
+        "{stated}"
+    );
     let stated = fault(&good(), &format!("{DEFINITION}output_shape: [2]\n"));
     assert_eq!(stated.code, "definition.shape_mismatch");
-    let data = fault(&model(&[5], &[1], "sigmoid", "binary_crossentropy"), DEFINITION);
+    let data = fault(
+        &model(&[5], &[1], "sigmoid", "binary_crossentropy"),
+        DEFINITION,
+    );
     assert_eq!(data.code, "dataset.shape_mismatch");
-    assert!(data.message.contains("[2]") && data.message.contains("[5]"), "{data}");
-    let loss = fault(&model(&[2], &[1], "linear", "sparse_categorical_crossentropy"), DEFINITION);
+    assert!(
+        data.message.contains("[2]") && data.message.contains("[5]"),
+        "{data}"
+    );
+    let loss = fault(
+        &model(&[2], &[1], "linear", "sparse_categorical_crossentropy"),
+        DEFINITION,
+    );
     assert!(loss.is_users(), "{loss}");
 }
 
@@ -219,10 +285,34 @@ fn parameters_that_leave_nothing_to_do_are_refused_by_name() {
         Room::new(&model, table().as_bytes(), DEFINITION, parameters).fault()
     };
     let field = |parameters| fault(parameters).field.unwrap().into_owned();
-    assert_eq!(field(Parameters { validation_split: 0.999, ..parameters() }), "validation_split");
-    assert_eq!(field(Parameters { steps_per_epoch: Some(5), ..parameters() }), "steps_per_epoch");
-    assert_eq!(field(Parameters { validation_steps: Some(2), ..parameters() }), "validation_steps");
-    assert_eq!(field(Parameters { epochs: 0, ..parameters() }), "epochs");
+    assert_eq!(
+        field(Parameters {
+            validation_split: 0.999,
+            ..parameters()
+        }),
+        "validation_split"
+    );
+    assert_eq!(
+        field(Parameters {
+            steps_per_epoch: Some(5),
+            ..parameters()
+        }),
+        "steps_per_epoch"
+    );
+    assert_eq!(
+        field(Parameters {
+            validation_steps: Some(2),
+            ..parameters()
+        }),
+        "validation_steps"
+    );
+    assert_eq!(
+        field(Parameters {
+            epochs: 0,
+            ..parameters()
+        }),
+        "epochs"
+    );
 }
 
 #[test]

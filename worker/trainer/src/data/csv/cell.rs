@@ -1,11 +1,9 @@
 //! One cell: text to a number or a label, by the column's type.
 
-use std::collections::HashMap;
-
 use assay_protocol::Fault;
 
 use crate::data::definition::ColumnType;
-use crate::data::target::RawLabels;
+use crate::data::target::{RawLabels, TextLabels};
 
 /// Why a cell cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,11 +99,7 @@ pub(super) enum LabelColumn {
     Ints(Vec<i64>),
     Floats(Vec<f64>),
     Bools(Vec<i64>),
-    Text {
-        index: HashMap<String, u32>,
-        names: Vec<String>,
-        rows: Vec<u32>,
-    },
+    Text(TextLabels),
 }
 
 impl LabelColumn {
@@ -114,11 +108,7 @@ impl LabelColumn {
             ColumnType::Int => Self::Ints(Vec::new()),
             ColumnType::Float => Self::Floats(Vec::new()),
             ColumnType::Bool => Self::Bools(Vec::new()),
-            ColumnType::Text => Self::Text {
-                index: HashMap::new(),
-                names: Vec::new(),
-                rows: Vec::new(),
-            },
+            ColumnType::Text => Self::Text(TextLabels::default()),
         }
     }
 
@@ -131,21 +121,8 @@ impl LabelColumn {
             Self::Ints(values) => values.push(int(trimmed)?),
             Self::Floats(values) => values.push(float(trimmed)?),
             Self::Bools(values) => values.push(i64::from(boolean(trimmed)?)),
-            Self::Text { index, names, rows } => {
-                let text =
-                    std::str::from_utf8(text).map_err(|_| Problem::WrongType(ColumnType::Text))?;
-                let position = match index.get(text) {
-                    Some(position) => *position,
-                    None => {
-                        let position = u32::try_from(names.len())
-                            .map_err(|_| Problem::WrongType(ColumnType::Text))?;
-                        index.insert(text.to_owned(), position);
-                        names.push(text.to_owned());
-                        position
-                    }
-                };
-                rows.push(position);
-            }
+            Self::Text(labels) => labels
+                .push(std::str::from_utf8(text).map_err(|_| Problem::WrongType(ColumnType::Text))?),
         }
         Ok(())
     }
@@ -154,7 +131,7 @@ impl LabelColumn {
         match self {
             Self::Ints(values) | Self::Bools(values) => RawLabels::Ints(values),
             Self::Floats(data) => RawLabels::Floats { width: 1, data },
-            Self::Text { names, rows, .. } => RawLabels::Text { names, rows },
+            Self::Text(labels) => labels.finish(),
         }
     }
 }

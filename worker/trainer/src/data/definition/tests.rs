@@ -83,6 +83,7 @@ fn records_keep_the_order_of_their_features() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn every_bad_definition_is_refused_with_its_own_code() {
     for (text, expected) in [
         ("", "definition.columns_missing"),
