@@ -70,8 +70,9 @@ pub fn read(bytes: &[u8], limits: &DataLimits) -> Result<KerasArchive, Fault> {
     let metadata = zip.read(container::METADATA, METADATA_BYTES)?;
     let keras_version = keras_version(&metadata)?;
     let config = zip.read(container::CONFIG, limits.model_config_bytes)?;
-    let value = strict_json::parse(&config, limits.model_config_bytes)
-        .map_err(|e| fault::malformed(format!("config.json cannot be read: {}", fault::short(&e))))?;
+    let value = strict_json::parse(&config, limits.model_config_bytes).map_err(|e| {
+        fault::malformed(format!("config.json cannot be read: {}", fault::short(&e)))
+    })?;
     let spec = model::read(&value, keras_version, limits)?;
     let numbers: u64 = summary::parameters(&spec);
     let most = numbers
@@ -79,7 +80,9 @@ pub fn read(bytes: &[u8], limits: &DataLimits) -> Result<KerasArchive, Fault> {
         .saturating_add(HDF5_OVERHEAD)
         .saturating_add((spec.layers.len() as u64).saturating_mul(HDF5_LAYER_OVERHEAD));
     let h5 = zip.read(container::WEIGHTS, most)?;
-    let read = hdf5::with_tree(h5, |tree| weights::read(tree, &spec))?;
+    let mut read = hdf5::with_tree(h5, |tree| weights::read(tree, &spec))?;
+    read.notes
+        .extend(compile::note(value.get("compile_config")));
     Ok(KerasArchive {
         config,
         metadata,
@@ -92,9 +95,16 @@ pub fn read(bytes: &[u8], limits: &DataLimits) -> Result<KerasArchive, Fault> {
 
 /// The version that `metadata.json` gives; Keras 2 wrote archives of another form under the same suffix.
 fn keras_version(metadata: &[u8]) -> Result<Option<String>, Fault> {
-    let value = strict_json::parse(metadata, METADATA_BYTES)
-        .map_err(|e| fault::malformed(format!("metadata.json cannot be read: {}", fault::short(&e))))?;
-    let Some(version) = value.get("keras_version").and_then(serde_json::Value::as_str) else {
+    let value = strict_json::parse(metadata, METADATA_BYTES).map_err(|e| {
+        fault::malformed(format!(
+            "metadata.json cannot be read: {}",
+            fault::short(&e)
+        ))
+    })?;
+    let Some(version) = value
+        .get("keras_version")
+        .and_then(serde_json::Value::as_str)
+    else {
         return Ok(None);
     };
     if version.starts_with("3.") {

@@ -80,6 +80,9 @@ pub(super) fn as_layer(
 fn unsupported(what: &str, name: &str) -> Fault {
     Fault::model(
         "model.unsupported_activation",
-        format!("{what} is {:?}, which is not supported; supported are {NAMES}", fault::short(name)),
+        format!(
+            "{what} is {:?}, which is not supported; supported are {NAMES}",
+            fault::short(name)
+        ),
     )
 }

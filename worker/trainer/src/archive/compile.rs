@@ -34,7 +34,12 @@ pub(super) fn read(
     let output_name = entries.get(output).map_or("", |e| e.name.as_str());
     let mut s = Settings::new("compile_config".to_owned(), map);
     // These change how fast Keras computes, never what.
-    s.skip(&["run_eagerly", "steps_per_execution", "jit_compile", "auto_scale_loss"]);
+    s.skip(&[
+        "run_eagerly",
+        "steps_per_execution",
+        "jit_compile",
+        "auto_scale_loss",
+    ]);
     s.only("loss_weights", &[1.into(), 1.0.into()])?;
     s.only("weighted_metrics", &[Value::Array(Vec::new())])?;
     let optimizer = optimizer::read(s.get("optimizer"))?;
@@ -45,5 +50,15 @@ pub(super) fn read(
         optimizer,
         loss,
         metrics,
+    })
+}
+
+/// What Keras itself leaves out of the archive, so that the trained loss may not be the one that was meant.
+pub(super) fn note(config: Option<&Value>) -> Option<String> {
+    let loss = config?.get("loss")?;
+    let huber = loss.get("class_name").and_then(Value::as_str) == Some("Huber");
+    let without_delta = loss.get("config").and_then(|c| c.get("delta")).is_none();
+    (huber && without_delta).then(|| {
+        "Keras saves a Huber loss without its delta; training uses 1, as a model loaded by Keras does".to_owned()
     })
 }

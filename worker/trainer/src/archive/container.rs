@@ -50,12 +50,20 @@ impl<'b> Container<'b> {
                 return Err(unexpected(&format!("it holds {:?}", fault::short(&name))));
             }
             let method = entry.compression();
-            let readable = matches!(method, CompressionMethod::Stored | CompressionMethod::Deflated);
+            let readable = matches!(
+                method,
+                CompressionMethod::Stored | CompressionMethod::Deflated
+            );
             if entry.encrypted() || !entry.is_file() || !readable {
-                return Err(unexpected("a file in it is encrypted, a link or packed by another method than deflate"));
+                return Err(unexpected(
+                    "a file in it is encrypted, a link or packed by another method than deflate",
+                ));
             }
         }
-        if zip.has_overlapping_entries().map_err(|e| broken(&e.to_string()))? {
+        if zip
+            .has_overlapping_entries()
+            .map_err(|e| broken(&e.to_string()))?
+        {
             return Err(broken("its files overlap"));
         }
         Ok(Self { zip })
@@ -74,7 +82,9 @@ impl<'b> Container<'b> {
         if size > RATIO_FREE_BYTES && size / MAX_RATIO > packed {
             return Err(Fault::model(
                 "limit.model_bytes",
-                format!("{name} unpacks to more than {MAX_RATIO} times its size; store it unpacked"),
+                format!(
+                    "{name} unpacks to more than {MAX_RATIO} times its size; store it unpacked"
+                ),
             ));
         }
         // The size is the archive's own claim, so it bounds the read but reserves at most what is packed.
@@ -85,7 +95,9 @@ impl<'b> Container<'b> {
             .read_to_end(&mut out)
             .map_err(|e| broken(&format!("{name}: {e}")))?;
         if out.len() as u64 != size {
-            return Err(broken(&format!("{name} is not as long as the directory says")));
+            return Err(broken(&format!(
+                "{name} is not as long as the directory says"
+            )));
         }
         Ok(out)
     }
@@ -96,12 +108,17 @@ fn entry_count(bytes: &[u8]) -> Option<usize> {
     let tail = bytes.get(bytes.len().saturating_sub(END_RECORD + MAX_COMMENT)..)?;
     let at = tail.windows(4).rposition(|w| w == b"PK\x05\x06")?;
     let count = tail.get(at + 10..at + 12)?;
-    Some(usize::from(u16::from_le_bytes([*count.first()?, *count.get(1)?])))
+    Some(usize::from(u16::from_le_bytes([
+        *count.first()?,
+        *count.get(1)?,
+    ])))
 }
 
 /// Packs the three files, unpacked and with constant times, so that equal content gives equal bytes.
 pub(super) fn pack(metadata: &[u8], config: &[u8], weights: &[u8]) -> Result<Vec<u8>, Fault> {
-    let fail = |e: zip::result::ZipError| Fault::trainer("trainer.archive", format!("packing the model: {e}"));
+    let fail = |e: zip::result::ZipError| {
+        Fault::trainer("trainer.archive", format!("packing the model: {e}"))
+    };
     let mut zip = ZipWriter::new(Cursor::new(Vec::with_capacity(
         weights.len() + config.len() + metadata.len() + 1024,
     )));
@@ -119,12 +136,17 @@ pub(super) fn pack(metadata: &[u8], config: &[u8], weights: &[u8]) -> Result<Vec
 }
 
 fn broken(what: &str) -> Fault {
-    fault::malformed(format!("the .keras archive cannot be read: {}", fault::short(what)))
+    fault::malformed(format!(
+        "the .keras archive cannot be read: {}",
+        fault::short(what)
+    ))
 }
 
 fn unexpected(what: &str) -> Fault {
     Fault::model(
         "model.unexpected_file",
-        format!("a .keras archive holds config.json, metadata.json and model.weights.h5 and nothing else, but {what}"),
+        format!(
+            "a .keras archive holds config.json, metadata.json and model.weights.h5 and nothing else, but {what}"
+        ),
     )
 }

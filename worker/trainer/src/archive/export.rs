@@ -72,8 +72,12 @@ pub fn architecture(spec: &ModelSpec) -> Result<Vec<u8>, Fault> {
         "weights": room::WEIGHTS,
         "preprocessing": room::PREPROCESSING,
     });
-    let mut bytes = serde_json::to_vec_pretty(&document)
-        .map_err(|e| Fault::trainer("trainer.archive", format!("writing {}: {e}", room::ARCHITECTURE)))?;
+    let mut bytes = serde_json::to_vec_pretty(&document).map_err(|e| {
+        Fault::trainer(
+            "trainer.archive",
+            format!("writing {}: {e}", room::ARCHITECTURE),
+        )
+    })?;
     bytes.push(b'\n');
     Ok(bytes)
 }

@@ -60,13 +60,17 @@ impl<'a> Entry<'a> {
 
     /// The layer as messages name it: `layer "dense" (Dense)`.
     pub(super) fn owner(&self) -> String {
-        format!("layer {:?} ({})", self.name, fault::short(self.object.class))
+        format!(
+            "layer {:?} ({})",
+            self.name,
+            fault::short(self.object.class)
+        )
     }
 
     fn read_input(&mut self) -> Result<(), Fault> {
         let mut s = Settings::new(self.owner(), self.settings);
         s.skip(&["name", "trainable"]);
-        let batched = s.get("batch_shape").or(s.get("batch_input_shape"));
+        let batched = s.get("batch_shape").or_else(|| s.get("batch_input_shape"));
         self.input_shape = Some(input_shape(&self.owner(), batched.unwrap_or(&Value::Null))?);
         let dtypes = ["float32", "int32", "int64", "uint8"];
         self.whole_numbers = s.choice("dtype", "float32", &dtypes)? != "float32";
@@ -111,9 +115,11 @@ pub(super) fn sequential<'a>(
     let mut entries = read_layers(settings, limits)?;
     if entries.first().is_some_and(|e| e.input_shape.is_none()) {
         // A model built by its first batch has no input layer in its list.
-        let built = settings
-            .get("build_input_shape")
-            .or_else(|| config.get("build_config").and_then(|b| b.get("input_shape")));
+        let built = settings.get("build_input_shape").or_else(|| {
+            config
+                .get("build_config")
+                .and_then(|b| b.get("input_shape"))
+        });
         let shape = input_shape("the model's input", built.unwrap_or(&Value::Null))?;
         let first = Entry {
             name: free_name(&entries),
@@ -133,7 +139,10 @@ pub(super) fn sequential<'a>(
     }
     for (i, entry) in entries.iter_mut().enumerate().skip(1) {
         if entry.input_shape.is_some() {
-            return Err(fault::malformed(format!("{} is not the first layer", entry.owner())));
+            return Err(fault::malformed(format!(
+                "{} is not the first layer",
+                entry.owner()
+            )));
         }
         entry.inputs = vec![i - 1];
     }
@@ -167,7 +176,9 @@ pub(super) fn functional<'a>(
             }
         }
         if let Some(entry) = entries.get_mut(i) {
-            if entry.input_shape.is_some() != tensors.is_empty() || (i == input) != tensors.is_empty() {
+            if entry.input_shape.is_some() != tensors.is_empty()
+                || (i == input) != tensors.is_empty()
+            {
                 return Err(fault::malformed(format!(
                     "{owner} must have inputs unless it is the model's one input layer"
                 )));
@@ -195,13 +206,23 @@ fn read_layers<'a>(
     if values.len() as u64 > limits.model_layers {
         return Err(Fault::model(
             "limit.model_layers",
-            format!("the model has {} layers; the limit is {}", values.len(), limits.model_layers),
+            format!(
+                "the model has {} layers; the limit is {}",
+                values.len(),
+                limits.model_layers
+            ),
         ));
     }
-    let entries = values.iter().map(Entry::read).collect::<Result<Vec<_>, _>>()?;
+    let entries = values
+        .iter()
+        .map(Entry::read)
+        .collect::<Result<Vec<_>, _>>()?;
     let mut names = BTreeSet::new();
     match entries.iter().find(|e| !names.insert(e.name.as_str())) {
-        Some(twice) => Err(fault::malformed(format!("two layers are named {:?}", twice.name))),
+        Some(twice) => Err(fault::malformed(format!(
+            "two layers are named {:?}",
+            twice.name
+        ))),
         None => Ok(entries),
     }
 }
@@ -226,7 +247,9 @@ fn topological(entries: &[Entry<'_>]) -> Result<Vec<usize>, Fault> {
             }
         }
     }
-    let mut ready: BTreeSet<usize> = (0..entries.len()).filter(|i| waiting.get(*i) == Some(&0)).collect();
+    let mut ready: BTreeSet<usize> = (0..entries.len())
+        .filter(|i| waiting.get(*i) == Some(&0))
+        .collect();
     let mut order = Vec::with_capacity(entries.len());
     while let Some(i) = ready.pop_first() {
         order.push(i);
@@ -242,7 +265,9 @@ fn topological(entries: &[Entry<'_>]) -> Result<Vec<usize>, Fault> {
     if order.len() == entries.len() {
         return Ok(order);
     }
-    Err(fault::malformed("the model's layers feed each other in a circle"))
+    Err(fault::malformed(
+        "the model's layers feed each other in a circle",
+    ))
 }
 
 /// Every layer must lead to the output, else its weights could never be trained.
@@ -264,7 +289,11 @@ fn all_used(entries: &[Entry<'_>], output: usize) -> Result<(), Fault> {
     }
 }
 
-fn reordered<'a>(entries: Vec<Entry<'a>>, order: &[usize], output: usize) -> (Vec<Entry<'a>>, usize) {
+fn reordered<'a>(
+    entries: Vec<Entry<'a>>,
+    order: &[usize],
+    output: usize,
+) -> (Vec<Entry<'a>>, usize) {
     let mut place = vec![0; entries.len()];
     for (new, old) in order.iter().enumerate() {
         if let Some(p) = place.get_mut(*old) {

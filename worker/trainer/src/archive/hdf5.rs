@@ -30,9 +30,13 @@ pub(super) fn with_tree<T: Send>(
                 let file = File::from_source(source).map_err(|e| broken(&e))?;
                 use_tree(&Tree::new(file, bulk))
             })
-            .map_err(|e| Fault::trainer("trainer.thread", format!("starting the HDF5 reader: {e}")))?;
+            .map_err(|e| {
+                Fault::trainer("trainer.thread", format!("starting the HDF5 reader: {e}"))
+            })?;
         reader.join().unwrap_or_else(|_| {
-            Err(fault::malformed("model.weights.h5 cannot be read: it is not a valid HDF5 file"))
+            Err(fault::malformed(
+                "model.weights.h5 cannot be read: it is not a valid HDF5 file",
+            ))
         })
     })
 }

@@ -110,10 +110,17 @@ fn checked(built: Built, s: &Settings<'_>, limits: &DataLimits) -> Result<Built,
             ),
         ));
     }
-    if built.weights.iter().any(|(_, shape, _)| !within(shape, limits.model_parameters)) {
+    if built
+        .weights
+        .iter()
+        .any(|(_, shape, _)| !within(shape, limits.model_parameters))
+    {
         return Err(Fault::model(
             "limit.model_parameters",
-            format!("{} has more than {} weights", s.owner, limits.model_parameters),
+            format!(
+                "{} has more than {} weights",
+                s.owner, limits.model_parameters
+            ),
         ));
     }
     Ok(built)

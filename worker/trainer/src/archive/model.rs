@@ -18,29 +18,13 @@ pub(super) fn read(
 ) -> Result<ModelSpec, Fault> {
     let object = Object::read(config, "the model")?;
     let settings = object.settings("the model")?;
-    let (class, entries, output) = match object.class {
-        "Sequential" => {
-            let entries = graph::sequential(settings, config, limits)?;
-            let output = entries.len().saturating_sub(1);
-            (ModelClass::Sequential, entries, output)
-        }
-        "Functional" => {
-            let (entries, output) = graph::functional(settings, limits)?;
-            (ModelClass::Functional, entries, output)
-        }
-        other => {
-            return Err(Fault::model(
-                "model.unsupported_model",
-                format!(
-                    "the model is a {:?}; only Sequential and Functional models are supported",
-                    fault::short(other)
-                ),
-            ));
-        }
-    };
+    let (class, entries, output) = entries(object, settings, config, limits)?;
     float32("the model", settings.get("dtype"))?;
     let trainable = flag("the model", settings.get("trainable"))?;
-    let name = settings.get("name").and_then(Value::as_str).unwrap_or("model");
+    let name = settings
+        .get("name")
+        .and_then(Value::as_str)
+        .unwrap_or("model");
     let layers = build_all(&entries, trainable, limits)?;
     let total = layers
         .iter()
@@ -49,11 +33,22 @@ pub(super) fn read(
     if total.is_none_or(|n| n > limits.model_parameters) {
         return Err(Fault::model(
             "limit.model_parameters",
-            format!("the model has more than {} weights", limits.model_parameters),
+            format!(
+                "the model has more than {} weights",
+                limits.model_parameters
+            ),
         ));
     }
-    let output_shape = layers.get(output).map(|l| l.output_shape.clone()).unwrap_or_default();
-    let compile = compile::read(config.get("compile_config"), &entries, output, &output_shape)?;
+    let output_shape = layers
+        .get(output)
+        .map(|l| l.output_shape.clone())
+        .unwrap_or_default();
+    let compile = compile::read(
+        config.get("compile_config"),
+        &entries,
+        output,
+        &output_shape,
+    )?;
     if !layers.iter().flat_map(|l| &l.weights).any(|w| w.trainable) {
         return Err(Fault::model(
             "model.nothing_to_train",
@@ -68,6 +63,33 @@ pub(super) fn read(
         compile,
         keras_version,
     })
+}
+
+/// The layers of either class of model in order, and the index of the output.
+fn entries<'a>(
+    object: Object<'a>,
+    settings: &'a Map<String, Value>,
+    config: &'a Value,
+    limits: &DataLimits,
+) -> Result<(ModelClass, Vec<Entry<'a>>, usize), Fault> {
+    match object.class {
+        "Sequential" => {
+            let entries = graph::sequential(settings, config, limits)?;
+            let output = entries.len().saturating_sub(1);
+            Ok((ModelClass::Sequential, entries, output))
+        }
+        "Functional" => {
+            let (entries, output) = graph::functional(settings, limits)?;
+            Ok((ModelClass::Functional, entries, output))
+        }
+        other => Err(Fault::model(
+            "model.unsupported_model",
+            format!(
+                "the model is a {:?}; only Sequential and Functional models are supported",
+                fault::short(other)
+            ),
+        )),
+    }
 }
 
 /// Builds the layers in order, each on the outputs of its inputs.
@@ -90,7 +112,11 @@ fn build_all(
             },
             None => build_one(entry, &built, model_trainable, limits)?,
         };
-        if entry.claimed_output.as_ref().is_some_and(|c| *c != spec.output_shape) {
+        if entry
+            .claimed_output
+            .as_ref()
+            .is_some_and(|c| *c != spec.output_shape)
+        {
             return Err(fault::malformed(format!(
                 "layer {:?} gives rows of shape {:?} but the archive says {:?}",
                 spec.name, spec.output_shape, entry.claimed_output
@@ -128,9 +154,14 @@ fn build_one(
     settings.skip(&["name", "dtype", "trainable"]);
     // Operations such as `x + y` share class names with layers, so the module counts as well.
     let module = entry.object.module;
-    let is_layer = module.is_empty() || module.starts_with("keras.layers") || module.starts_with("keras.src.layers");
+    let is_layer = module.is_empty()
+        || module.starts_with("keras.layers")
+        || module.starts_with("keras.src.layers");
     if !is_layer {
-        return Err(layers::unsupported(&format!("{owner} of {}", fault::short(module))));
+        return Err(layers::unsupported(&format!(
+            "{owner} of {}",
+            fault::short(module)
+        )));
     }
     let layer = layers::build(entry.object.class, &mut settings, &inputs, limits)?;
     settings.finish()?;
@@ -196,7 +227,9 @@ fn flag(owner: &str, value: Option<&Value>) -> Result<bool, Fault> {
     match value {
         None | Some(Value::Null) => Ok(true),
         Some(Value::Bool(b)) => Ok(*b),
-        Some(_) => Err(fault::malformed(format!("{owner}: trainable is not true or false"))),
+        Some(_) => Err(fault::malformed(format!(
+            "{owner}: trainable is not true or false"
+        ))),
     }
 }
 

@@ -15,7 +15,11 @@ pub(super) fn groups(spec: &ModelSpec) -> Vec<Option<String>> {
             }
             let base = snake_case(&layer.class);
             let count = used.entry(base.clone()).or_default();
-            let name = if *count == 0 { base } else { format!("{base}_{count}") };
+            let name = if *count == 0 {
+                base
+            } else {
+                format!("{base}_{count}")
+            };
             *count += 1;
             Some(name)
         })

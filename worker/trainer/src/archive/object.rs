@@ -40,7 +40,11 @@ impl<'a> Object<'a> {
             || module == "keras"
             || module.starts_with("keras.");
         if !keras || registered.contains('>') || CODE_CLASSES.contains(&class) {
-            let name = if registered.contains('>') { registered } else { class };
+            let name = if registered.contains('>') {
+                registered
+            } else {
+                class
+            };
             return Err(fault::custom(&format!("{what} ({})", fault::short(name))));
         }
         Ok(Self {
@@ -78,6 +82,8 @@ pub(super) fn function_name<'a>(value: &'a Value, what: &str) -> Result<Option<&
                 _ => Ok(None),
             }
         }
-        _ => Err(fault::malformed(format!("{what} is neither a name nor an object"))),
+        _ => Err(fault::malformed(format!(
+            "{what} is neither a name nor an object"
+        ))),
     }
 }

@@ -95,9 +95,10 @@ impl<'a> Settings<'a> {
             return default.ok_or_else(|| self.wrong(key, &Value::Null, "two whole numbers"));
         };
         let pair = match value {
-            Value::Array(two) if two.len() == 2 => {
-                two.first().and_then(size_of).zip(two.get(1).and_then(size_of))
-            }
+            Value::Array(two) if two.len() == 2 => two
+                .first()
+                .and_then(size_of)
+                .zip(two.get(1).and_then(size_of)),
             one => size_of(one).map(|n| (n, n)),
         };
         pair.map(|(a, b)| [a, b])
@@ -119,7 +120,11 @@ impl<'a> Settings<'a> {
         if accepted.contains(&text) {
             return Ok(text);
         }
-        Err(self.unsupported(key, &format!("{text:?}"), &format!("use {}", accepted.join(" or "))))
+        Err(self.unsupported(
+            key,
+            &format!("{text:?}"),
+            &format!("use {}", accepted.join(" or ")),
+        ))
     }
 
     /// Refuses a setting that is not honoured: it must be absent, null, or one of `accepted`.
@@ -139,17 +144,14 @@ impl<'a> Settings<'a> {
 
     /// Refuses every setting that nothing asked for, unless it is null or false.
     pub(super) fn finish(self) -> Result<(), Fault> {
-        let unknown = self
-            .map
-            .iter()
-            .find(|(k, v)| !self.seen.contains(k.as_str()) && !v.is_null() && **v != Value::Bool(false));
+        let unknown = self.map.iter().find(|(k, v)| {
+            !self.seen.contains(k.as_str()) && !v.is_null() && **v != Value::Bool(false)
+        });
         match unknown {
             None => Ok(()),
-            Some((key, value)) => Err(self.unsupported(
-                &fault::short(key),
-                &fault::shown(value),
-                "leave it out",
-            )),
+            Some((key, value)) => {
+                Err(self.unsupported(&fault::short(key), &fault::shown(value), "leave it out"))
+            }
         }
     }
 

@@ -4,8 +4,8 @@ use crate::spec::{Array, ModelSpec, OptimizerRule, OptimizerState};
 
 /// Shapes of the arrays after iterations and learning rate, in the order of Keras' `optimizer/vars`.
 ///
-/// Adam and AdamW keep momentum and velocity side by side for each trainable weight, then (with `amsgrad`)
-/// all largest velocities; SGD with momentum one array a weight; RMSprop all velocities, then all momentums
+/// Adam and `AdamW` keep momentum and velocity side by side for each trainable weight, then (with `amsgrad`)
+/// all largest velocities; SGD with momentum one array a weight; `RMSprop` all velocities, then all momentums
 /// (if any), then (if `centered`) all average gradients.
 pub fn slot_shapes(spec: &ModelSpec) -> Vec<Vec<usize>> {
     let weights: Vec<&Vec<usize>> = spec
@@ -15,7 +15,11 @@ pub fn slot_shapes(spec: &ModelSpec) -> Vec<Vec<usize>> {
         .filter(|w| w.trainable)
         .map(|w| &w.shape)
         .collect();
-    let each = |times: usize| weights.iter().flat_map(move |shape| std::iter::repeat_n((*shape).clone(), times));
+    let each = |times: usize| {
+        weights
+            .iter()
+            .flat_map(move |shape| std::iter::repeat_n((*shape).clone(), times))
+    };
     match spec.compile.optimizer.rule {
         OptimizerRule::Sgd { momentum, .. } => each(usize::from(momentum != 0.0)).collect(),
         OptimizerRule::Adam { amsgrad, .. } | OptimizerRule::AdamW { amsgrad, .. } => {

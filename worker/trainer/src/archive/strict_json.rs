@@ -99,7 +99,9 @@ impl<'de> Visitor<'de> for Strict<'_> {
         while let Some(key) = map.next_key::<String>()? {
             if object.contains_key(&key) {
                 let short: String = key.chars().take(80).collect();
-                return Err(A::Error::custom(format_args!("the key {short:?} stands twice")));
+                return Err(A::Error::custom(format_args!(
+                    "the key {short:?} stands twice"
+                )));
             }
             let value = map.next_value_seed(self)?;
             object.insert(key, value);
@@ -114,8 +116,15 @@ mod tests {
 
     #[test]
     fn duplicate_keys_are_refused_at_any_depth() {
-        assert!(parse(br#"{"a":1,"b":[{"c":1,"c":2}]}"#, 100).unwrap_err().contains("twice"));
-        assert_eq!(parse(br#"{"a":[1,2.5,null]}"#, 100).unwrap(), serde_json::json!({"a":[1,2.5,null]}));
+        assert!(
+            parse(br#"{"a":1,"b":[{"c":1,"c":2}]}"#, 100)
+                .unwrap_err()
+                .contains("twice")
+        );
+        assert_eq!(
+            parse(br#"{"a":[1,2.5,null]}"#, 100).unwrap(),
+            serde_json::json!({"a":[1,2.5,null]})
+        );
     }
 
     #[test]

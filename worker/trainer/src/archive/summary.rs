@@ -8,7 +8,12 @@ use crate::spec::{Clip, Loss, ModelClass, ModelSpec, Optimizer, OptimizerRule};
 
 /// Describes a model from its own configuration, with Keras' defaults filled in.
 pub fn summary(spec: &ModelSpec) -> ModelSummary {
-    let shape = |i: usize| spec.layers.get(i).map(|l| l.output_shape.clone()).unwrap_or_default();
+    let shape = |i: usize| {
+        spec.layers
+            .get(i)
+            .map(|l| l.output_shape.clone())
+            .unwrap_or_default()
+    };
     let size = |shape: &[usize]| shape.iter().map(|d| *d as u64).product::<u64>();
     let weights = || spec.layers.iter().flat_map(|l| &l.weights);
     let count = |trainable: bool| {
@@ -37,7 +42,12 @@ pub fn summary(spec: &ModelSpec) -> ModelSummary {
         non_trainable_parameters: count(false),
         optimizer: optimizer_settings(&spec.compile.optimizer),
         loss: loss_name(&spec.compile.loss).to_owned(),
-        metrics: spec.compile.metrics.iter().map(|m| m.name.clone()).collect(),
+        metrics: spec
+            .compile
+            .metrics
+            .iter()
+            .map(|m| m.name.clone())
+            .collect(),
         task: task(&spec.compile.loss, &shape(spec.output)),
     }
 }
@@ -45,7 +55,9 @@ pub fn summary(spec: &ModelSpec) -> ModelSummary {
 /// All weights of the model, counted in numbers.
 pub(super) fn parameters(spec: &ModelSpec) -> u64 {
     let summary = summary(spec);
-    summary.trainable_parameters.saturating_add(summary.non_trainable_parameters)
+    summary
+        .trainable_parameters
+        .saturating_add(summary.non_trainable_parameters)
 }
 
 /// Keras' name of the model's class.
@@ -60,7 +72,9 @@ pub(super) fn class_name(class: ModelClass) -> &'static str {
 fn task(loss: &Loss, output_shape: &[usize]) -> Task {
     match loss {
         Loss::MeanSquaredError | Loss::MeanAbsoluteError | Loss::Huber { .. } => Task::Regression,
-        Loss::BinaryCrossentropy { .. } if output_shape.last() == Some(&1) => Task::BinaryClassification,
+        Loss::BinaryCrossentropy { .. } if output_shape.last() == Some(&1) => {
+            Task::BinaryClassification
+        }
         Loss::BinaryCrossentropy { .. }
         | Loss::CategoricalCrossentropy { .. }
         | Loss::SparseCategoricalCrossentropy { .. } => Task::MulticlassClassification,
@@ -122,5 +136,7 @@ pub(super) fn optimizer_settings(optimizer: &Optimizer) -> Value {
 
 /// A 32-bit number in its shortest decimal form: 0.001, not 0.0010000000474974513.
 pub(super) fn number(n: f32) -> Value {
-    n.to_string().parse::<f64>().map_or(Value::Null, Value::from)
+    n.to_string()
+        .parse::<f64>()
+        .map_or(Value::Null, Value::from)
 }

@@ -25,22 +25,25 @@ pub(super) fn read(tree: &Tree, spec: &ModelSpec) -> Result<Read, Fault> {
     let mut weights = Weights::default();
     for (i, layer) in spec.layers.iter().enumerate() {
         let group = by_layer.remove(&i);
-        let arrays = group.map_or(0, |g| g.arrays);
-        if arrays != layer.weights.len() {
+        let arrays = group.map_or(&[][..], |g| &g.arrays);
+        if arrays.len() != layer.weights.len() {
             return Err(fault::malformed(format!(
-                "layer {:?} ({}) has {} weights but model.weights.h5 holds {arrays} for it",
+                "layer {:?} ({}) has {} weights but model.weights.h5 holds {} for it",
                 layer.name,
                 layer.class,
-                layer.weights.len()
+                layer.weights.len(),
+                arrays.len()
             )));
         }
-        let mut list = Vec::with_capacity(arrays);
-        for (j, weight) in layer.weights.iter().enumerate() {
-            if let Some(group) = group {
+        let list = layer
+            .weights
+            .iter()
+            .zip(arrays)
+            .map(|(weight, data)| {
                 let what = format!("{} of layer {:?}", weight.name, layer.name);
-                list.push(tree.weight(group, j, &weight.shape, &what)?);
-            }
-        }
+                tree.floats(data, &weight.shape, &what)
+            })
+            .collect::<Result<Vec<_>, _>>()?;
         weights.layers.push(list);
     }
     let mut notes = Vec::new();
@@ -59,7 +62,11 @@ fn assign<'g>(
 ) -> Result<HashMap<usize, &'g LayerGroup>, Fault> {
     let named = groups.iter().all(|g| g.name.is_some());
     let wanted: HashMap<String, usize> = if named {
-        spec.layers.iter().enumerate().map(|(i, l)| (l.name.clone(), i)).collect()
+        spec.layers
+            .iter()
+            .enumerate()
+            .map(|(i, l)| (l.name.clone(), i))
+            .collect()
     } else {
         naming::groups(spec)
             .into_iter()
@@ -69,7 +76,11 @@ fn assign<'g>(
     };
     let mut assigned = HashMap::new();
     for group in groups {
-        let name = group.name.as_ref().filter(|_| named).unwrap_or(&group.group);
+        let name = group
+            .name
+            .as_ref()
+            .filter(|_| named)
+            .unwrap_or(&group.group);
         match wanted.get(name) {
             Some(i) => {
                 if assigned.insert(*i, group).is_some() {
@@ -79,7 +90,7 @@ fn assign<'g>(
                     )));
                 }
             }
-            None if group.arrays == 0 => {}
+            None if group.arrays.is_empty() => {}
             None => {
                 return Err(fault::malformed(format!(
                     "model.weights.h5 holds weights of {:?}, which config.json does not have",
@@ -97,32 +108,35 @@ fn optimizer(
     spec: &ModelSpec,
     notes: &mut Vec<String>,
 ) -> Result<Option<OptimizerState>, Fault> {
-    let Some(group) = tree.optimizer()? else {
-        return Ok(None);
-    };
+    let arrays = tree.optimizer()?;
     let shapes = slot_shapes(spec);
-    if group.arrays != shapes.len() + 2 {
-        // Two arrays are an optimizer that has not taken a step yet.
-        if group.arrays > 2 {
+    let (head, slots) = match arrays.as_slice() {
+        [iterations, rate, slots @ ..] if slots.len() == shapes.len() => {
+            ((iterations, rate), slots)
+        }
+        // None, or the first two of an optimizer that has not taken a step yet.
+        [] | [_, _] => return Ok(None),
+        other => {
             notes.push(format!(
                 "the archive's optimizer state has {} arrays but this optimizer and these trainable weights \
                  need {}; training starts with a fresh optimizer",
-                group.arrays,
+                other.len(),
                 shapes.len() + 2
             ));
+            return Ok(None);
         }
-        return Ok(None);
-    }
-    let iterations = tree.iterations(&group)?;
-    let learning_rate = tree.slot(&group, 1, &[])?.data.first().copied().unwrap_or_default();
-    let slots = shapes
-        .iter()
-        .enumerate()
-        .map(|(i, shape)| tree.slot(&group, i + 2, shape))
-        .collect::<Result<Vec<_>, _>>()?;
+    };
+    let rate = tree.floats(head.1, &[], "the optimizer's learning rate")?;
     Ok(Some(OptimizerState {
-        iterations,
-        learning_rate,
-        slots,
+        iterations: tree.iterations(head.0)?,
+        learning_rate: rate.data.first().copied().unwrap_or_default(),
+        slots: slots
+            .iter()
+            .zip(&shapes)
+            .enumerate()
+            .map(|(i, (data, shape))| {
+                tree.floats(data, shape, &format!("the optimizer's array {}", i + 2))
+            })
+            .collect::<Result<Vec<_>, _>>()?,
     }))
 }

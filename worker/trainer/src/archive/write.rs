@@ -52,8 +52,12 @@ fn weights_file(
         OptimizerRule::RmsProp { .. } => "rmsprop",
     };
     let arrays = vars(&mut state, name, |vars| {
-        vars.create_dataset("0").with_i64_data(&[optimizer.iterations]).with_shape(&[]);
-        vars.create_dataset("1").with_f32_data(&[optimizer.learning_rate]).with_shape(&[]);
+        vars.create_dataset("0")
+            .with_i64_data(&[optimizer.iterations])
+            .with_shape(&[]);
+        vars.create_dataset("1")
+            .with_f32_data(&[optimizer.learning_rate])
+            .with_shape(&[]);
         for (i, array) in optimizer.slots.iter().enumerate() {
             put(vars, i + 2, array);
         }
@@ -95,7 +99,10 @@ pub(super) fn check(
     check_weights(spec, weights)?;
     let wanted = super::slot_shapes(spec);
     let same = wanted.len() == optimizer.slots.len()
-        && wanted.iter().zip(&optimizer.slots).all(|(shape, slot)| fits(shape, slot));
+        && wanted
+            .iter()
+            .zip(&optimizer.slots)
+            .all(|(shape, slot)| fits(shape, slot));
     if same {
         return Ok(());
     }
@@ -108,14 +115,25 @@ pub(super) fn check(
 /// Holds weights against the specification.
 pub(super) fn check_weights(spec: &ModelSpec, weights: &Weights) -> Result<(), Fault> {
     let same = spec.layers.len() == weights.layers.len()
-        && spec.layers.iter().zip(&weights.layers).all(|(layer, arrays)| {
-            layer.weights.len() == arrays.len()
-                && layer.weights.iter().zip(arrays).all(|(w, a)| fits(&w.shape, a))
-        });
+        && spec
+            .layers
+            .iter()
+            .zip(&weights.layers)
+            .all(|(layer, arrays)| {
+                layer.weights.len() == arrays.len()
+                    && layer
+                        .weights
+                        .iter()
+                        .zip(arrays)
+                        .all(|(w, a)| fits(&w.shape, a))
+            });
     if same {
         return Ok(());
     }
-    Err(Fault::trainer("trainer.archive", "the weights do not have the shapes of this model"))
+    Err(Fault::trainer(
+        "trainer.archive",
+        "the weights do not have the shapes of this model",
+    ))
 }
 
 fn fits(shape: &[usize], array: &Array) -> bool {

@@ -29,13 +29,19 @@ pub(super) fn read(
         None => return Err(fault::malformed("compile_config names no loss")),
         Some(Value::Array(list)) => match list.as_slice() {
             [one] => one,
-            _ => return Err(fault::malformed("compile_config must name one loss for the one output")),
+            _ => {
+                return Err(fault::malformed(
+                    "compile_config must name one loss for the one output",
+                ));
+            }
         },
         Some(Value::Object(map)) if !map.contains_key("class_name") => map
             .get(output_name)
             .filter(|_| map.len() == 1)
             .ok_or_else(|| {
-                fault::malformed(format!("compile_config must name one loss for the output {output_name:?}"))
+                fault::malformed(format!(
+                    "compile_config must name one loss for the output {output_name:?}"
+                ))
             })?,
         Some(one) => one,
     };
@@ -108,6 +114,8 @@ fn probabilities(s: &mut Settings<'_>) -> Result<(bool, f32), Fault> {
     s.only("axis", &[(-1).into()])?;
     Ok((
         s.bool("from_logits", false)?,
-        s.number_where("label_smoothing", 0.0, "from 0 to 1", |l| (0.0..=1.0).contains(&l))?,
+        s.number_where("label_smoothing", 0.0, "from 0 to 1", |l| {
+            (0.0..=1.0).contains(&l)
+        })?,
     ))
 }

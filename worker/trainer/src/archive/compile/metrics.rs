@@ -74,14 +74,16 @@ fn one(value: &Value, loss: &Loss, output_shape: &[usize]) -> Result<Metric, Fau
         s.only("dtype", &["float32".into()])?;
     }
     // Only the word is resolved by shape; an Accuracy object compares for equality, which no model here needs.
-    let is_word = ["accuracy", "acc"].iter().any(|w| class.eq_ignore_ascii_case(w));
+    let is_word = ["accuracy", "acc"]
+        .iter()
+        .any(|w| class.eq_ignore_ascii_case(w));
     let kind = if function.is_some() && is_word {
         accuracy(loss, output_shape)
     } else {
         by_name(class, &mut s)?
     };
     s.finish()?;
-    let name = checked_name(given.unwrap_or(default_name(&kind)))?;
+    let name = checked_name(given.unwrap_or_else(|| default_name(&kind)))?;
     if name == "loss" || name.starts_with("val_") {
         return Err(fault::malformed(format!(
             "a metric is named {name:?}, which the history needs for itself; give it another name"
@@ -99,7 +101,9 @@ fn by_name(class: &str, s: &mut Settings<'_>) -> Result<MetricKind, Fault> {
         "sparse_categorical_accuracy" | "SparseCategoricalAccuracy" => {
             MetricKind::SparseCategoricalAccuracy
         }
-        "mae" | "MAE" | "mean_absolute_error" | "MeanAbsoluteError" => MetricKind::MeanAbsoluteError,
+        "mae" | "MAE" | "mean_absolute_error" | "MeanAbsoluteError" => {
+            MetricKind::MeanAbsoluteError
+        }
         "mse" | "MSE" | "mean_squared_error" | "MeanSquaredError" => MetricKind::MeanSquaredError,
         "auc" | "AUC" => {
             s.only("num_thresholds", &[200.into()])?;

@@ -103,7 +103,9 @@ fn common(
 }
 
 fn fraction(s: &mut Settings<'_>, key: &'static str, default: f32) -> Result<f32, Fault> {
-    s.number_where(key, default, "from 0 up to, but not including, 1", |n| (0.0..1.0).contains(&n))
+    s.number_where(key, default, "from 0 up to, but not including, 1", |n| {
+        (0.0..1.0).contains(&n)
+    })
 }
 
 fn sgd(s: &mut Settings<'_>) -> Result<OptimizerRule, Fault> {

@@ -17,7 +17,9 @@ pub(super) fn of(kind: &LayerKind) -> Value {
             units,
             use_bias,
             activation,
-        } => json!({"units": units, "use_bias": use_bias, "activation": self::activation(activation)}),
+        } => {
+            json!({"units": units, "use_bias": use_bias, "activation": self::activation(activation)})
+        }
         LayerKind::Conv2d { .. } | LayerKind::DepthwiseConv2d { .. } => convolution(kind),
         LayerKind::MaxPooling2d {
             pool,
@@ -29,7 +31,8 @@ pub(super) fn of(kind: &LayerKind) -> Value {
             strides,
             padding,
         } => json!({"pool_size": pool, "strides": strides, "padding": self::padding(*padding)}),
-        LayerKind::GlobalAveragePooling2d { keepdims } | LayerKind::GlobalMaxPooling2d { keepdims } => {
+        LayerKind::GlobalAveragePooling2d { keepdims }
+        | LayerKind::GlobalMaxPooling2d { keepdims } => {
             json!({"keepdims": keepdims})
         }
         LayerKind::Dropout { rate } => json!({"rate": number(*rate)}),

@@ -32,7 +32,10 @@ pub(super) fn inbound(
         _ => {
             return Err(Fault::model(
                 "model.shared_layer",
-                format!("{owner} is called {} times; use a layer of its own for each call", calls.len()),
+                format!(
+                    "{owner} is called {} times; use a layer of its own for each call",
+                    calls.len()
+                ),
             ));
         }
     };
@@ -44,10 +47,16 @@ pub(super) fn inbound(
     if let Some((key, _)) = unknown {
         return Err(Fault::model(
             fault::SETTING,
-            format!("{owner} is called with {:?}, which is not supported; leave it out", fault::short(key)),
+            format!(
+                "{owner} is called with {:?}, which is not supported; leave it out",
+                fault::short(key)
+            ),
         ));
     }
-    let args = call.get("args").and_then(Value::as_array).map(Vec::as_slice);
+    let args = call
+        .get("args")
+        .and_then(Value::as_array)
+        .map(Vec::as_slice);
     let tensors = match args {
         Some([Value::Array(list)]) => list.as_slice(),
         Some(one @ [_]) => one,
@@ -58,7 +67,9 @@ pub(super) fn inbound(
         }
     };
     if tensors.is_empty() {
-        return Err(fault::malformed(format!("{owner} is called with an empty list")));
+        return Err(fault::malformed(format!(
+            "{owner} is called with an empty list"
+        )));
     }
     tensors.iter().map(|t| tensor(t, owner, index)).collect()
 }
@@ -67,10 +78,14 @@ pub(super) fn inbound(
 fn tensor(value: &Value, owner: &str, index: &HashMap<String, usize>) -> Result<Tensor, Fault> {
     let config = value.get("config");
     let is_tensor = value.get("class_name").and_then(Value::as_str) == Some("__keras_tensor__");
-    let history = config.and_then(|c| c.get("keras_history")).filter(|_| is_tensor);
-    let layer = history
-        .and_then(|h| reference(h, index))
-        .ok_or_else(|| fault::malformed(format!("{owner} reads something that no layer of the model gives")))?;
+    let history = config
+        .and_then(|c| c.get("keras_history"))
+        .filter(|_| is_tensor);
+    let layer = history.and_then(|h| reference(h, index)).ok_or_else(|| {
+        fault::malformed(format!(
+            "{owner} reads something that no layer of the model gives"
+        ))
+    })?;
     Ok(Tensor {
         layer,
         shape: config.and_then(|c| c.get("shape")).and_then(row_shape),
@@ -80,7 +95,9 @@ fn tensor(value: &Value, owner: &str, index: &HashMap<String, usize>) -> Result<
 /// `[name, 0, 0]` → index; another call or another output of the layer does not exist here.
 fn reference(value: &Value, index: &HashMap<String, usize>) -> Option<usize> {
     match value.as_array()?.as_slice() {
-        [Value::String(name), call, output] if call == &0 && output == &0 => index.get(name).copied(),
+        [Value::String(name), call, output] if *call == 0 && *output == 0 => {
+            index.get(name).copied()
+        }
         _ => None,
     }
 }
@@ -92,21 +109,28 @@ pub(super) fn single(
     index: &HashMap<String, usize>,
 ) -> Result<usize, Fault> {
     let one = match value {
-        Some(Value::Array(list)) if list.first().is_some_and(|v| !v.is_string()) => match list.as_slice() {
-            [one] => Some(one),
-            _ => None,
-        },
+        Some(Value::Array(list)) if list.first().is_some_and(|v| !v.is_string()) => {
+            match list.as_slice() {
+                [one] => Some(one),
+                _ => None,
+            }
+        }
         Some(Value::Object(map)) => map.values().next().filter(|_| map.len() == 1),
         other => other,
     };
     let Some(one) = one else {
         return Err(Fault::model(
             "model.several_inputs_or_outputs",
-            format!("{what} names several; only models with one input and one output are supported"),
+            format!(
+                "{what} names several; only models with one input and one output are supported"
+            ),
         ));
     };
-    reference(one, index)
-        .ok_or_else(|| fault::malformed(format!("{what} names something that no layer of the model gives")))
+    reference(one, index).ok_or_else(|| {
+        fault::malformed(format!(
+            "{what} names something that no layer of the model gives"
+        ))
+    })
 }
 
 /// Records what a reader says of a layer's output; two readers must agree.

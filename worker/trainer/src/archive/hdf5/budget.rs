@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use hdf5_pure::{FormatError, Source};
 
-/// One read of metadata at most. What Keras writes stays below a few KB.
-pub(super) const MAX_METADATA_READ: usize = 256 << 10;
+/// One read of metadata at most: the names of a model's arrays stand in one piece, some 30 bytes each.
+pub(super) const MAX_METADATA_READ: usize = 1 << 20;
 /// Reads of one file: a model of 2,000 layers needs some hundred thousand.
-const MAX_READS: u64 = 20_000_000;
+const MAX_READS: u64 = 4_000_000;
 /// Bytes of metadata that may be read in all, some of them many times.
 const MAX_METADATA_BYTES: u64 = 512 << 20;
 

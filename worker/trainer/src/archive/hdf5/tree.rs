@@ -25,16 +25,8 @@ pub(in crate::archive) struct LayerGroup {
     pub(in crate::archive) group: String,
     /// The layer's name, where the file says it (Keras 3.6 and later).
     pub(in crate::archive) name: Option<String>,
-    /// How many arrays it holds.
-    pub(in crate::archive) arrays: usize,
-    vars: Option<Group>,
-}
-
-/// `optimizer/vars`.
-pub(in crate::archive) struct OptimizerGroup {
-    /// How many arrays it holds.
-    pub(in crate::archive) arrays: usize,
-    vars: Group,
+    /// Its arrays, not yet read.
+    pub(in crate::archive) arrays: Vec<Dataset>,
 }
 
 impl Tree {
@@ -44,75 +36,59 @@ impl Tree {
 
     /// Every group of `layers`, at most `max`.
     pub(in crate::archive) fn layers(&self, max: usize) -> Result<Vec<LayerGroup>, Fault> {
-        let root = self.file.root();
-        if !root.groups().map_err(|e| super::broken(&e))?.iter().any(|g| g == "layers") {
+        let mut root = self
+            .file
+            .root()
+            .iter_groups()
+            .map_err(|e| super::broken(&e))?;
+        let Some((_, layers)) = root.find(|(name, _)| name == "layers") else {
             return Ok(Vec::new());
-        }
-        let layers = root.group("layers").map_err(|e| super::broken(&e))?;
-        let names = layers.groups().map_err(|e| super::broken(&e))?;
-        if names.len() > max {
+        };
+        let groups = layers.iter_groups().map_err(|e| super::broken(&e))?;
+        if groups.len() > max {
             return Err(fault::malformed(format!(
                 "model.weights.h5 has {} layers, more than the model",
-                names.len()
+                groups.len()
             )));
         }
-        names.into_iter().map(|name| layer(&layers, name)).collect()
+        groups.map(|(name, group)| layer(name, &group)).collect()
     }
 
-    /// The optimizer's state, if the file has one.
-    pub(in crate::archive) fn optimizer(&self) -> Result<Option<OptimizerGroup>, Fault> {
-        let Ok(vars) = self.file.group("optimizer/vars") else {
-            return Ok(None);
-        };
-        let arrays = count(&vars, "the optimizer")?;
-        Ok(Some(OptimizerGroup { arrays, vars }))
-    }
-
-    /// Array `index` of a layer, which must have `shape`.
-    pub(in crate::archive) fn weight(
-        &self,
-        layer: &LayerGroup,
-        index: usize,
-        shape: &[usize],
-        what: &str,
-    ) -> Result<Array, Fault> {
-        let vars = layer.vars.as_ref().ok_or_else(|| missing(what))?;
-        let data = vars.dataset(&index.to_string()).map_err(|_| missing(what))?;
-        self.floats(&data, shape, what)
-    }
-
-    /// Array `index` of the optimizer, which must have `shape`.
-    pub(in crate::archive) fn slot(
-        &self,
-        optimizer: &OptimizerGroup,
-        index: usize,
-        shape: &[usize],
-    ) -> Result<Array, Fault> {
-        let what = format!("the optimizer's array {index}");
-        let data = optimizer.vars.dataset(&index.to_string()).map_err(|_| missing(&what))?;
-        self.floats(&data, shape, &what)
+    /// The arrays of the optimizer's state; none if the file has no such state.
+    pub(in crate::archive) fn optimizer(&self) -> Result<Vec<Dataset>, Fault> {
+        match self.file.group("optimizer/vars") {
+            Ok(vars) => arrays(&vars, "the optimizer"),
+            Err(_) => Ok(Vec::new()),
+        }
     }
 
     /// The optimizer's steps: a scalar of 32 or 64 bits, by backend.
-    pub(in crate::archive) fn iterations(&self, optimizer: &OptimizerGroup) -> Result<i64, Fault> {
+    pub(in crate::archive) fn iterations(&self, data: &Dataset) -> Result<i64, Fault> {
         let what = "the optimizer's iterations";
-        let data = optimizer.vars.dataset("0").map_err(|_| missing(what))?;
         let whole = matches!(
             data.dtype().map_err(|e| super::broken(&e))?,
             DType::I32 | DType::I64 | DType::U32 | DType::U64
         );
-        let bytes = self.check_stored(&data, &[], what)?;
+        let bytes = self.check_stored(data, &[], what)?;
         if !whole || bytes > 8 {
             return Err(fault::malformed(format!("{what} are not one whole number")));
         }
         let numbers = data.read_i64().map_err(|e| super::broken(&e))?;
         match numbers.as_slice() {
             [n] if *n >= 0 => Ok(*n),
-            _ => Err(fault::malformed(format!("{what} are not one whole number of at least 0"))),
+            _ => Err(fault::malformed(format!(
+                "{what} are not one whole number of at least 0"
+            ))),
         }
     }
 
-    fn floats(&self, data: &Dataset, shape: &[usize], what: &str) -> Result<Array, Fault> {
+    /// The numbers of an array that must have `shape`; `what` names it.
+    pub(in crate::archive) fn floats(
+        &self,
+        data: &Dataset,
+        shape: &[usize],
+        what: &str,
+    ) -> Result<Array, Fault> {
         if data.dtype().map_err(|e| super::broken(&e))? != DType::F32 {
             return Err(fault::malformed(format!("{what} is not of 32-bit floats")));
         }
@@ -122,7 +98,9 @@ impl Tree {
         self.bulk.store(false, Ordering::Relaxed);
         let numbers = numbers.map_err(|e| super::broken(&e))?;
         if Some(numbers.len()) != elements(shape) {
-            return Err(fault::malformed(format!("{what} does not hold the numbers of its shape")));
+            return Err(fault::malformed(format!(
+                "{what} does not hold the numbers of its shape"
+            )));
         }
         if let Some(bad) = numbers.iter().find(|n| !n.is_finite()) {
             return Err(Fault::model(
@@ -155,7 +133,12 @@ impl Tree {
             Layout::Contiguous {
                 address: Some(at),
                 size,
-            } if at.checked_add(size).is_some_and(|end| end <= self.file.file_size()) => size,
+            } if at
+                .checked_add(size)
+                .is_some_and(|end| end <= self.file.file_size()) =>
+            {
+                size
+            }
             _ => {
                 return Err(fault::malformed(format!(
                     "{what} is not stored in one piece inside model.weights.h5, as Keras writes it"
@@ -163,53 +146,63 @@ impl Tree {
             }
         };
         if Some(size) != wanted {
-            return Err(fault::malformed(format!("{what} is stored in {size} bytes, not those of its shape")));
+            return Err(fault::malformed(format!(
+                "{what} is stored in {size} bytes, not those of its shape"
+            )));
         }
         Ok(size)
     }
 }
 
-fn layer(layers: &Group, group: String) -> Result<LayerGroup, Fault> {
+fn layer(group: String, own: &Group) -> Result<LayerGroup, Fault> {
     let what = format!("the group {:?}", fault::short(&group));
-    let own = layers.group(&group).map_err(|e| super::broken(&e))?;
-    let children = own.groups().map_err(|e| super::broken(&e))?;
-    if let Some(other) = children.iter().find(|c| *c != "vars" && !NO_WEIGHTS.contains(&c.as_str())) {
-        return Err(fault::malformed(format!(
-            "{what} of model.weights.h5 holds {:?}, which no supported layer has",
-            fault::short(other)
-        )));
-    }
-    if !children.iter().any(|c| c == "vars") {
-        return Ok(LayerGroup {
-            group,
-            name: None,
-            arrays: 0,
-            vars: None,
-        });
-    }
-    let vars = own.group("vars").map_err(|e| super::broken(&e))?;
-    let mut attributes = vars.attrs().map_err(|e| super::broken(&e))?;
-    let name = match attributes.remove("name") {
-        Some(AttrValue::String(s) | AttrValue::AsciiString(s)) => Some(s),
-        _ => None,
-    };
-    Ok(LayerGroup {
-        arrays: count(&vars, &what)?,
+    let mut layer = LayerGroup {
         group,
-        name,
-        vars: Some(vars),
-    })
-}
-
-fn count(vars: &Group, what: &str) -> Result<usize, Fault> {
-    let names = vars.datasets().map_err(|e| super::broken(&e))?;
-    let numbered = (0..names.len()).all(|i| names.contains(&i.to_string()));
-    if !numbered || !vars.groups().map_err(|e| super::broken(&e))?.is_empty() {
-        return Err(fault::malformed(format!("{what} of model.weights.h5 is not a list of arrays")));
+        name: None,
+        arrays: Vec::new(),
+    };
+    for (child, vars) in own.iter_groups().map_err(|e| super::broken(&e))? {
+        if NO_WEIGHTS.contains(&child.as_str()) {
+            continue;
+        }
+        if child != "vars" {
+            return Err(fault::malformed(format!(
+                "{what} of model.weights.h5 holds {:?}, which no supported layer has",
+                fault::short(&child)
+            )));
+        }
+        let attributes = vars.attrs().map_err(|e| super::broken(&e))?;
+        layer.name = attributes
+            .get("name")
+            .and_then(AttrValue::as_str)
+            .map(str::to_owned);
+        layer.arrays = arrays(&vars, &what)?;
     }
-    Ok(names.len())
+    Ok(layer)
 }
 
-fn missing(what: &str) -> Fault {
-    fault::malformed(format!("model.weights.h5 lacks {what}"))
+/// The arrays named `0`, `1`, … of a group, in this order.
+fn arrays(vars: &Group, what: &str) -> Result<Vec<Dataset>, Fault> {
+    let wrong = || {
+        fault::malformed(format!(
+            "{what} of model.weights.h5 is not a list of arrays"
+        ))
+    };
+    if vars.iter_groups().map_err(|e| super::broken(&e))?.len() > 0 {
+        return Err(wrong());
+    }
+    let mut numbered = Vec::new();
+    for (name, data) in vars.iter_datasets().map_err(|e| super::broken(&e))? {
+        let index: usize = name.parse().map_err(|_| wrong())?;
+        numbered.push((index, data));
+    }
+    numbered.sort_by_key(|(index, _)| *index);
+    if numbered
+        .iter()
+        .enumerate()
+        .any(|(i, (index, _))| i != *index)
+    {
+        return Err(wrong());
+    }
+    Ok(numbered.into_iter().map(|(_, data)| data).collect())
 }

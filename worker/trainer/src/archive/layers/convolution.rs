@@ -1,4 +1,4 @@
-//! Conv2D, DepthwiseConv2D and ZeroPadding2D.
+//! Two-dimensional convolutions and the padding before them.
 
 use assay_protocol::Fault;
 use serde_json::Value;
@@ -114,7 +114,11 @@ pub(super) fn zero_padding(s: &mut Settings<'_>, input: &[usize]) -> Result<Buil
     let default = Value::from(1);
     let value = s.get("padding").unwrap_or(&default);
     let padding = sides(value).ok_or_else(|| {
-        s.wrong("padding", value, "[[top, bottom], [left, right]], [rows, columns] or one number")
+        s.wrong(
+            "padding",
+            value,
+            "[[top, bottom], [left, right]], [rows, columns] or one number",
+        )
     })?;
     let grown = |size: usize, [before, after]: [usize; 2]| {
         size.checked_add(before)

@@ -41,8 +41,14 @@ fn concatenate(s: &mut Settings<'_>, inputs: &[&[usize]]) -> Result<Built, Fault
         .ok_or_else(|| s.wrong("axis", value, "an axis of its inputs other than the batch"))?;
     let joined = inputs.iter().try_fold(0usize, |sum, shape| {
         let others_equal = shape.len() == first.len()
-            && shape.iter().zip(first).enumerate().all(|(i, (a, b))| i == axis || a == b);
-        others_equal.then(|| sum.checked_add(*shape.get(axis)?)).flatten()
+            && shape
+                .iter()
+                .zip(first)
+                .enumerate()
+                .all(|(i, (a, b))| i == axis || a == b);
+        others_equal
+            .then(|| sum.checked_add(*shape.get(axis)?))
+            .flatten()
     });
     let joined = joined.ok_or_else(|| {
         fault::malformed(format!(
@@ -60,6 +66,9 @@ fn concatenate(s: &mut Settings<'_>, inputs: &[&[usize]]) -> Result<Built, Fault
 fn at_least_two<'a>(s: &Settings<'_>, inputs: &[&'a [usize]]) -> Result<&'a [usize], Fault> {
     match inputs {
         [first, _, ..] => Ok(first),
-        _ => Err(fault::malformed(format!("{} has fewer than two inputs", s.owner))),
+        _ => Err(fault::malformed(format!(
+            "{} has fewer than two inputs",
+            s.owner
+        ))),
     }
 }

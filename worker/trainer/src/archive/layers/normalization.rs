@@ -1,4 +1,4 @@
-//! BatchNormalization and LayerNormalization.
+//! Normalisation over the batch and over one row.
 
 use assay_protocol::Fault;
 use serde_json::Value;
@@ -9,7 +9,9 @@ use crate::spec::LayerKind;
 
 pub(super) fn batch(s: &mut Settings<'_>, input: &[usize]) -> Result<Built, Fault> {
     let axis = axis(s, input.len())?;
-    let momentum = s.number_where("momentum", 0.99, "from 0 to 1", |m| (0.0..=1.0).contains(&m))?;
+    let momentum = s.number_where("momentum", 0.99, "from 0 to 1", |m| {
+        (0.0..=1.0).contains(&m)
+    })?;
     let epsilon = s.number_where("epsilon", 1e-3, "above 0", |e| e > 0.0)?;
     let (center, scale) = (s.bool("center", true)?, s.bool("scale", true)?);
     s.skip(&[

@@ -6,11 +6,7 @@ use super::{Built, channels_last, image, padding, window};
 use crate::archive::settings::Settings;
 use crate::spec::LayerKind;
 
-pub(super) fn windowed(
-    class: &str,
-    s: &mut Settings<'_>,
-    input: &[usize],
-) -> Result<Built, Fault> {
+pub(super) fn windowed(class: &str, s: &mut Settings<'_>, input: &[usize]) -> Result<Built, Fault> {
     channels_last(s)?;
     let [h, w, c] = image(s, input)?;
     let pool = s.pair("pool_size", Some([2, 2]))?;

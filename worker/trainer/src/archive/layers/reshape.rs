@@ -19,13 +19,15 @@ pub(super) fn reshape(s: &mut Settings<'_>, input: &[usize]) -> Result<Built, Fa
     let target: Option<Vec<i64>> = value
         .as_array()
         .and_then(|a| a.iter().map(Value::as_i64).collect());
-    let output = target.and_then(|t| fill(&t, elements(input)?)).ok_or_else(|| {
-        fault::malformed(format!(
-            "{}: target_shape {} does not hold the numbers of its input {input:?}",
-            s.owner,
-            fault::shown(value)
-        ))
-    })?;
+    let output = target
+        .and_then(|t| fill(&t, elements(input)?))
+        .ok_or_else(|| {
+            fault::malformed(format!(
+                "{}: target_shape {} does not hold the numbers of its input {input:?}",
+                s.owner,
+                fault::shown(value)
+            ))
+        })?;
     Ok(Built::plain(LayerKind::Reshape, output))
 }
 
