@@ -1,0 +1,81 @@
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    PublicKey,
+    intoto::{Layout, MetadataError, Signed},
+    json::{JsonError, Limits, jcs, parse},
+};
+
+/// One who signs links.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Functionary {
+    /// A name for people: `api`, `worker-1`.
+    pub name: String,
+    /// Its key.
+    pub key: PublicKey,
+    /// The steps that it may carry out.
+    pub steps: Vec<String>,
+}
+
+/// What a verifier starts from, given out of band: two pinned keys, and beside them, for information, the
+/// functionaries and the layout in force.
+///
+/// Verification takes the `owner` key (layouts) and the `platform` key (AIBoMs) from here and nothing else; who may
+/// sign links is what the owner-signed layout beside the links says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Trust {
+    /// Signs layouts.
+    pub owner: PublicKey,
+    /// Signs AIBoMs.
+    pub platform: PublicKey,
+    /// Who signs links now.
+    pub functionaries: Vec<Functionary>,
+    /// The signed layout in force, as a JSON value: its canonical JSON is the layout's file.
+    pub layout: Value,
+}
+
+/// Why a file is no trust file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TrustError {
+    /// Not JSON.
+    #[error("trust file: {0}")]
+    Json(#[from] JsonError),
+    /// JSON of another shape.
+    #[error("trust file: {0}; expected owner, platform, functionaries and layout")]
+    Shape(String),
+    /// The layout in it is not signed by the owner in it.
+    #[error("trust file: its layout: {0}")]
+    Layout(#[from] MetadataError),
+}
+
+impl Trust {
+    /// Reads `trust.json` and checks that its layout is signed by its owner.
+    ///
+    /// # Errors
+    /// [`TrustError`].
+    pub fn from_json(bytes: &[u8]) -> Result<Self, TrustError> {
+        let value = parse(bytes, &Limits::METADATA)?;
+        let trust: Self =
+            serde_json::from_value(value).map_err(|error| TrustError::Shape(error.to_string()))?;
+        Signed::<Layout>::parse(&trust.layout_file())?.verify(&trust.owner)?;
+        Ok(trust)
+    }
+
+    /// The text of `trust.json`, indented for people.
+    ///
+    /// # Errors
+    /// [`TrustError::Shape`] if it cannot be written, which no value makes happen.
+    pub fn to_json(&self) -> Result<String, TrustError> {
+        let text = serde_json::to_string_pretty(self)
+            .map_err(|error| TrustError::Shape(error.to_string()))?;
+        Ok(text + "\n")
+    }
+
+    /// The bytes of the signed layout's file.
+    pub fn layout_file(&self) -> Vec<u8> {
+        jcs(&self.layout)
+    }
+}
