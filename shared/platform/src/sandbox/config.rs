@@ -1,0 +1,34 @@
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Limits, Mechanism};
+
+/// The `[sandbox]` part of the configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SandboxConfig {
+    /// Mechanisms whose absence does not keep a job from running. What was absent is written into the link and the AIBoM.
+    ///
+    /// By default the ones that others back up: the network namespace and Landlock's network rules (seccomp
+    /// already refuses every socket) and Landlock's scopes (seccomp already refuses sockets and signals).
+    pub allow_missing: BTreeSet<Mechanism>,
+    /// What a training may use.
+    pub limits: Limits,
+    /// What a check of freshly handed-in files may use.
+    pub check_limits: Limits,
+}
+
+impl Default for SandboxConfig {
+    fn default() -> Self {
+        Self {
+            allow_missing: BTreeSet::from([
+                Mechanism::NetworkNamespace,
+                Mechanism::LandlockNetwork,
+                Mechanism::LandlockScope,
+            ]),
+            limits: Limits::default(),
+            check_limits: Limits::for_checks(),
+        }
+    }
+}
