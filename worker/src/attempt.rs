@@ -11,7 +11,7 @@ use assay_protocol::Fault;
 use tokio::sync::watch;
 
 use crate::{
-    attest::attest,
+    attest::{Circumstances, Evidence, attest},
     collect::{collect, keep_logs},
     complete::{self, retry},
     lease::LeaseKeeper,
@@ -61,7 +61,8 @@ async fn drive(
 ) -> Result<(), Stop> {
     let platform = &worker.platform;
     let begun = Instant::now();
-    let staged = stage(platform, claim).await?;
+    let (staged, circumstances) =
+        tokio::try_join!(stage(platform, claim), Circumstances::measure(worker))?;
     record.timings.fetch_ms = ms(begun.elapsed());
     lease.check()?;
 
@@ -95,7 +96,15 @@ async fn drive(
     .await?;
     record.stored.extend(outputs);
     lease.check()?;
-    let proof = attest(worker, claim, &staged, &trained, &record.stored).await?;
+    let evidence = Evidence {
+        claim,
+        worker: &worker.name,
+        circumstances: &circumstances,
+        staged: &staged,
+        trained: &trained,
+        outputs: &record.stored,
+    };
+    let proof = attest(platform, evidence).await?;
     record.stored.extend(proof);
     record.timings.proof_ms = ms(begun.elapsed());
     metrics::histogram!("assay_proof_seconds").record(begun.elapsed().as_secs_f64());

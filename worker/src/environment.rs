@@ -1,7 +1,8 @@
 use std::path::Path;
 
+use assay_attest::aibom;
 use serde_json::{Value, json};
-use sysinfo::{CpuRefreshKind, Disks, MemoryRefreshKind, RefreshKind, System};
+use sysinfo::{CpuRefreshKind, DiskRefreshKind, Disks, MemoryRefreshKind, RefreshKind, System};
 
 /// Something about the machine, or why it could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +19,17 @@ impl Measured {
             Self::Text(text) => json!(text),
             Self::Number(number) => json!(number),
             Self::Unknown(reason) => json!({ "unknown": reason }),
+        }
+    }
+
+    /// The form that AIBoMs carry: text, or the reason.
+    pub(crate) fn to_fact(&self) -> aibom::Measured {
+        match self {
+            Self::Text(text) => aibom::Measured::Value(text.clone()),
+            Self::Number(number) => aibom::Measured::Value(number.to_string()),
+            Self::Unknown(reason) => aibom::Measured::Unknown {
+                reason: reason.clone(),
+            },
         }
     }
 
@@ -100,7 +112,8 @@ fn disk(folder: &Path) -> (Measured, Measured) {
         Ok(folder) => folder,
         Err(error) => return unknown(error.to_string()),
     };
-    let disks = match Disks::new_with_refreshed_list() {
+    let sizes = DiskRefreshKind::nothing().with_storage();
+    let disks = match Disks::new_with_refreshed_list_specifics(sizes) {
         Ok(disks) => disks,
         Err(error) => return unknown(error.to_string()),
     };

@@ -1,5 +1,6 @@
 use assay_platform::sandbox::{Ended, Finished, LimitHit};
 use assay_protocol::Fault;
+use time::OffsetDateTime;
 
 use crate::{
     hear::{Done, Heard, Started, tail},
@@ -12,6 +13,10 @@ pub(crate) struct Trained {
     pub(crate) started: Started,
     pub(crate) done: Done,
     pub(crate) finished: Finished,
+    /// Just before the sandbox was asked to run the trainer.
+    pub(crate) started_at: OffsetDateTime,
+    /// Just after it reported the end.
+    pub(crate) finished_at: OffsetDateTime,
     /// The last lines for people.
     pub(crate) log_tail: String,
     /// Events that were printed.
@@ -19,7 +24,11 @@ pub(crate) struct Trained {
 }
 
 /// Judges a run. What the sandbox saw goes before what the trainer said: a `done` counts only together with exit status 0.
-pub(crate) fn judge(finished: Finished, heard: Heard) -> Result<Trained, Stop> {
+pub(crate) fn judge(
+    finished: Finished,
+    heard: Heard,
+    (started_at, finished_at): (OffsetDateTime, OffsetDateTime),
+) -> Result<Trained, Stop> {
     let detail = tail(finished.stderr_tail.trim());
     let detail = (!detail.is_empty()).then(|| detail.to_owned());
     let fault = match finished.ended {
@@ -55,6 +64,8 @@ pub(crate) fn judge(finished: Finished, heard: Heard) -> Result<Trained, Stop> {
                     started,
                     done,
                     finished,
+                    started_at,
+                    finished_at,
                     log_tail: tail(&log_tail).to_owned(),
                     events,
                 });

@@ -9,6 +9,8 @@ use assay_platform::{
     sandbox::Room,
 };
 use assay_protocol::{JobRequest, room};
+use serde::Deserialize;
+use serde_json::Value;
 
 use crate::stop::Stop;
 
@@ -23,6 +25,8 @@ pub(crate) struct Staged {
     pub(crate) materials: Vec<Artifact>,
     /// The request as `parameters.json` has it: what the link binds, not what a database row says.
     pub(crate) request: JobRequest,
+    /// The same as the JSON value whose canonical form the file is.
+    pub(crate) request_json: Value,
     /// The `ingest` link.
     pub(crate) ingest: Artifact,
 }
@@ -46,7 +50,7 @@ pub(crate) async fn stage(platform: &Platform, claim: &Claim) -> Result<Staged, 
     }
     let [model, dataset, definition, parameters] =
         inputs.map(|(artifact, name)| place(platform, &room, &link, artifact, name));
-    let (request, model, dataset, definition, parameters) = tokio::try_join!(
+    let ((request, request_json), model, dataset, definition, parameters) = tokio::try_join!(
         request(platform, claim),
         model,
         dataset,
@@ -59,6 +63,7 @@ pub(crate) async fn stage(platform: &Platform, claim: &Claim) -> Result<Staged, 
     Ok(Staged {
         materials: vec![model, dataset, definition, parameters],
         request,
+        request_json,
         ingest: ingest.clone(),
         room,
     })
@@ -134,7 +139,7 @@ async fn place(
 }
 
 /// The request as the link binds it, which must be the one that the database shows.
-async fn request(platform: &Platform, claim: &Claim) -> Result<JobRequest, Stop> {
+async fn request(platform: &Platform, claim: &Claim) -> Result<(JobRequest, Value), Stop> {
     let artifact = only(claim, Role::Parameters)?;
     let bytes = platform.store.read(artifact.digest, MAX_METADATA_BYTES).await?;
     let value = parse(&bytes, &Limits::METADATA)
@@ -144,7 +149,9 @@ async fn request(platform: &Platform, claim: &Claim) -> Result<JobRequest, Stop>
     if jcs(&shown) != bytes {
         return Err(changed("parameters.json is not what the database says was asked for"));
     }
-    serde_json::from_value(value).map_err(|error| changed(format!("parameters.json: {error}")))
+    let request = JobRequest::deserialize(&value)
+        .map_err(|error| changed(format!("parameters.json: {error}")))?;
+    Ok((request, value))
 }
 
 /// Something is not what it was when the job was taken in. Nobody can mend that by trying again.

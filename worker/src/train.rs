@@ -4,6 +4,7 @@ use assay_platform::{
     sandbox::{Command, Mode},
 };
 use assay_protocol::Parameters;
+use time::OffsetDateTime;
 use tokio::sync::mpsc;
 
 use crate::{
@@ -46,9 +47,11 @@ pub(crate) async fn train(
         received,
         lease.progress(),
     );
+    let started_at = OffsetDateTime::now_utc();
     let (finished, heard) = tokio::join!(run, listen);
+    let finished_at = OffsetDateTime::now_utc();
     let finished = finished?;
     // The lease says why the trainer was killed, and it may have ended in the very moment of a good end.
     lease.check()?;
-    judge(finished, heard)
+    judge(finished, heard, (started_at, finished_at))
 }

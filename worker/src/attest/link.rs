@@ -1,44 +1,29 @@
 use assay_attest::{
-    Digest, RUN_TRAINING, SigningKey,
+    RUN_TRAINING, SigningKey,
     intoto::{Artifacts, Link, MetadataError, sign},
     training_command,
 };
 use assay_platform::{
-    job::{Artifact, Claim},
+    job::Artifact,
     sandbox::{Isolation, Usage},
 };
 use serde_json::{Map, Value, json};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use crate::{environment::Measured, outcome::Trained, stage::Staged};
-
-/// What the record of a run says beside its artifacts.
-#[derive(Debug)]
-pub(crate) struct Circumstances<'a> {
-    pub(crate) claim: &'a Claim,
-    pub(crate) worker: &'a str,
-    pub(crate) machine: &'a [(&'static str, Measured)],
-    /// SHA-256 of the program that trained.
-    pub(crate) program: Digest,
-    /// RFC 3339, UTC.
-    pub(crate) started_at: &'a str,
-    /// RFC 3339, UTC.
-    pub(crate) finished_at: &'a str,
-}
+use super::Evidence;
 
 /// The signed `run_training` link: the inputs as measured on the way into the room, the outputs as measured on the way out.
 ///
 /// Byproducts follow in-toto's convention (`stdout`, `stderr`, `return-value`): `stdout` is the last lines for people
 /// among the events that the trainer printed, `stderr` the end of what it wrote there.
 pub(crate) fn training_link(
-    circumstances: &Circumstances<'_>,
-    staged: &Staged,
-    trained: &Trained,
-    outputs: &[Artifact],
+    evidence: Evidence<'_>,
     key: &SigningKey,
 ) -> Result<Vec<u8>, MetadataError> {
+    let trained = evidence.trained;
     let mut link = Link::new(RUN_TRAINING, training_command());
-    link.materials = artifacts(&staged.materials);
-    link.products = artifacts(outputs);
+    link.materials = artifacts(&evidence.staged.materials);
+    link.products = artifacts(evidence.outputs);
     link.byproducts = object(json!({
         "stdout": trained.log_tail,
         "stderr": trained.finished.stderr_tail,
@@ -47,11 +32,12 @@ pub(crate) fn training_link(
         "lines-not-understood": trained.finished.garbage_lines,
     }));
     link.environment = object(json!({
-        "job": run(circumstances),
-        "trainer": trainer(circumstances, trained),
+        "job": run(evidence),
+        "trainer": trainer(evidence),
         "isolation": isolation(&trained.finished.isolation),
         "usage": usage(&trained.finished.usage),
-        "machine": circumstances
+        "machine": evidence
+            .circumstances
             .machine
             .iter()
             .map(|(name, value)| ((*name).to_owned(), value.to_json()))
@@ -67,27 +53,34 @@ fn artifacts(artifacts: &[Artifact]) -> Artifacts {
         .collect()
 }
 
-fn run(circumstances: &Circumstances<'_>) -> Value {
-    let claim = circumstances.claim;
+fn run(evidence: Evidence<'_>) -> Value {
+    let claim = evidence.claim;
     json!({
         "id": claim.job.id.to_string(),
         "attempt": claim.attempt,
-        "worker": circumstances.worker,
-        "started-at": circumstances.started_at,
-        "finished-at": circumstances.finished_at,
+        "worker": evidence.worker,
+        "started-at": time_text(evidence.trained.started_at),
+        "finished-at": time_text(evidence.trained.finished_at),
     })
 }
 
-fn trainer(circumstances: &Circumstances<'_>, trained: &Trained) -> Value {
-    let trainer = &trained.started.trainer;
+fn trainer(evidence: Evidence<'_>) -> Value {
+    let trainer = &evidence.trained.started.trainer;
     json!({
         "name": trainer.name,
         "version": trainer.version,
         "candle-version": trainer.candle,
         "arithmetic": trainer.arithmetic,
         "threads": trainer.threads,
-        "program-sha256": circumstances.program.to_string(),
+        "program-sha256": evidence.circumstances.program.to_json(),
     })
+}
+
+fn time_text(at: OffsetDateTime) -> Value {
+    match at.format(&Rfc3339) {
+        Ok(text) => json!(text),
+        Err(error) => json!({ "unknown": error.to_string() }),
+    }
 }
 
 fn isolation(isolation: &Isolation) -> Value {

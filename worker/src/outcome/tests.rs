@@ -19,8 +19,11 @@ fn finished(ended: Ended) -> Finished {
     }
 }
 
+const AT: (OffsetDateTime, OffsetDateTime) =
+    (OffsetDateTime::UNIX_EPOCH, OffsetDateTime::UNIX_EPOCH);
+
 fn code(ended: Ended, events: Vec<Event>) -> String {
-    match judge(finished(ended), hear(events)) {
+    match judge(finished(ended), hear(events), AT) {
         Err(Stop::Failed(failure)) => {
             assert_eq!(failure.detail.as_deref(), Some("the last words"));
             failure.fault.code.into_owned()
@@ -31,7 +34,7 @@ fn code(ended: Ended, events: Vec<Event>) -> String {
 
 #[test]
 fn only_done_with_status_zero_is_success() {
-    let trained = judge(finished(Ended::Exited(0)), hear([started(), done()])).unwrap();
+    let trained = judge(finished(Ended::Exited(0)), hear([started(), done()]), AT).unwrap();
     assert_eq!(trained.events, 2);
 
     let both = || vec![started(), done()];
@@ -52,6 +55,6 @@ fn the_trainers_own_reason_is_kept() {
 
 #[test]
 fn a_kill_by_wish_is_no_failure() {
-    let judged = judge(finished(Ended::Cancelled), hear([started()]));
+    let judged = judge(finished(Ended::Cancelled), hear([started()]), AT);
     assert!(matches!(judged, Err(Stop::Cancelled)), "{judged:?}");
 }

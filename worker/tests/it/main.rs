@@ -1,0 +1,6 @@
+//! The worker over a real platform in a temporary folder, with a trainer that plays the part a test asks for.
+
+mod ends;
+mod leases;
+mod proof;
+mod support;
