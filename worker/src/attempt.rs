@@ -150,7 +150,10 @@ async fn settle_stopped(
             ("released", record.stored)
         }
         Stop::Infrastructure(reason) if attempt < worker.platform.config.max_attempts => {
-            tracing::warn!(reason, "the attempt could not be made; the job is queued again");
+            tracing::warn!(
+                reason,
+                "the attempt could not be made; the job is queued again"
+            );
             if retry(|| db.release(id, attempt)).await? {
                 let after = Duration::from_millis(500 << attempt.min(6));
                 ring_later(worker.platform.clone(), id, after);
@@ -166,7 +169,10 @@ async fn settle_stopped(
                 fault,
                 detail: None,
             };
-            (fail(worker, claim, &failure, &[], &record.timings).await?, record.stored)
+            (
+                fail(worker, claim, &failure, &[], &record.timings).await?,
+                record.stored,
+            )
         }
         Stop::Failed(failure) => {
             let logs = record.stored;

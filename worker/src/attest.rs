@@ -9,9 +9,7 @@ use assay_platform::{
     job::{Artifact, Claim, Role},
 };
 
-use crate::{
-    environment::Measured, outcome::Trained, run_loop::Worker, stage::Staged, stop::Stop,
-};
+use crate::{environment::Measured, outcome::Trained, run_loop::Worker, stage::Staged, stop::Stop};
 
 /// The AIBoM's file name.
 const AIBOM: &str = "aibom.json";

@@ -30,7 +30,8 @@ pub(crate) async fn collect(
         .map(|entry| (entry.name.clone(), entry))
         .collect();
     // In the order in which people see them, all on their way to the disk at once.
-    let files = room::OUTPUTS.map(|name| store(platform, unique_dir, room, name, waiting.remove(name)));
+    let files =
+        room::OUTPUTS.map(|name| store(platform, unique_dir, room, name, waiting.remove(name)));
     let [a, b, c, d, e, f] = files;
     let stored = tokio::try_join!(a, b, c, d, e, f)?;
     let (a, b, c, d, e, f) = stored;
@@ -79,7 +80,10 @@ fn check(entries: &[FileEntry], said: &[OutputFile]) -> Result<(), Stop> {
         .iter()
         .find(|entry| !room::OUTPUTS.contains(&entry.name.as_str()))
     {
-        return refuse(format!("the training left a file that it may not: {:?}", extra.name));
+        return refuse(format!(
+            "the training left a file that it may not: {:?}",
+            extra.name
+        ));
     }
     for name in room::OUTPUTS {
         let Some(entry) = entries.iter().find(|entry| entry.name == name) else {
@@ -126,13 +130,22 @@ async fn store(
     entry: Option<FileEntry>,
 ) -> Result<Artifact, Stop> {
     let Some(entry) = entry else {
-        return Err(Stop::ours("trainer.outputs", format!("the training left no {name}")));
+        return Err(Stop::ours(
+            "trainer.outputs",
+            format!("the training left no {name}"),
+        ));
     };
     // A copy, not the file itself: what the trainer made keeps the trainer's owner. The digest is of the copied
     // bytes, so whatever happens to the file meanwhile, the record is of what is stored.
-    let stored = platform.store.put_file(&room.output().join(name), false).await?;
+    let stored = platform
+        .store
+        .put_file(&room.output().join(name), false)
+        .await?;
     if stored.bytes != entry.bytes {
-        return Err(Stop::ours("trainer.outputs", format!("{name} changed after the training")));
+        return Err(Stop::ours(
+            "trainer.outputs",
+            format!("{name} changed after the training"),
+        ));
     }
     Ok(Artifact {
         path: format!("{unique_dir}/outputs/{name}"),

@@ -139,7 +139,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let all = Machine::measure().now(folder.path());
         let names: Vec<_> = all.iter().map(|(name, _)| *name).collect();
-        for expected in ["os-name", "kernel-version", "cpu-model", "cpu-logical-cores"] {
+        for expected in [
+            "os-name",
+            "kernel-version",
+            "cpu-model",
+            "cpu-logical-cores",
+        ] {
             assert!(names.contains(&expected), "{names:?}");
         }
         for (name, value) in &all {
@@ -151,7 +156,10 @@ mod tests {
             }
         }
         let cores = all.iter().find(|(name, _)| *name == "cpu-logical-cores");
-        assert!(matches!(cores, Some((_, Measured::Number(1..)))), "{cores:?}");
+        assert!(
+            matches!(cores, Some((_, Measured::Number(1..)))),
+            "{cores:?}"
+        );
     }
 
     #[test]
@@ -160,7 +168,9 @@ mod tests {
         assert!(matches!(total, Measured::Unknown(_)));
         let reason = free.to_json();
         assert!(
-            reason["unknown"].as_str().is_some_and(|reason| !reason.is_empty()),
+            reason["unknown"]
+                .as_str()
+                .is_some_and(|reason| !reason.is_empty()),
             "{reason}"
         );
     }

@@ -156,7 +156,9 @@ impl Keeper {
     /// Looks whether the news was a wish to cancel, without renewing anything.
     async fn look(&self) -> Hold {
         match self.platform.db.job(self.id).await {
-            Ok(Some(job)) if job.attempt != self.attempt || job.status != Status::Running => Hold::Lost,
+            Ok(Some(job)) if job.attempt != self.attempt || job.status != Status::Running => {
+                Hold::Lost
+            }
             Ok(Some(job)) if job.cancel_requested => Hold::CancelRequested,
             // The next heartbeat decides what cannot be told now.
             _ => Hold::Held,

@@ -75,7 +75,9 @@ pub(crate) fn judge(
                 if heard.done.is_some() {
                     format!("the trainer said that it was done, but ended with status {status}")
                 } else {
-                    format!("the trainer ended with status {status} and gave neither a result nor a reason")
+                    format!(
+                        "the trainer ended with status {status} and gave neither a result nor a reason"
+                    )
                 },
             ),
         },
@@ -101,10 +103,7 @@ fn limit_fault(hit: LimitHit) -> Fault {
             "limit.disk",
             "the training wrote more than a job may; a smaller model would fit",
         ),
-        LimitHit::Printed => (
-            "limit.printed",
-            "the training printed more than a job may",
-        ),
+        LimitHit::Printed => ("limit.printed", "the training printed more than a job may"),
     };
     Fault::trainer(code, message)
 }

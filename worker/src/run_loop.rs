@@ -75,9 +75,8 @@ impl Worker {
         let Sandbox::Process(sandbox) = platform.sandbox.as_ref();
         let program = TrainerProgram::new(sandbox.trainer.path.clone());
         let reader = program.clone();
-        let measured = tokio::task::spawn_blocking(move || {
-            reader.digest().map(|_| Machine::measure())
-        });
+        let measured =
+            tokio::task::spawn_blocking(move || reader.digest().map(|_| Machine::measure()));
         let machine = measured
             .await
             .unwrap_or_else(|error| Err(std::io::Error::other(error)))
@@ -120,7 +119,11 @@ async fn slot(worker: Arc<Worker>, mut shutdown: watch::Receiver<bool>) {
 /// Claims a job; `None` when somebody else has it, or it has ended.
 async fn claim(worker: &Arc<Worker>, id: JobId) -> Option<Claim> {
     let platform = &worker.platform;
-    match platform.db.claim(id, &worker.name, platform.config.lease).await {
+    match platform
+        .db
+        .claim(id, &worker.name, platform.config.lease)
+        .await
+    {
         Ok(claim) => claim,
         Err(error) => {
             tracing::warn!(job = %id, %error, "a job could not be claimed; it is tried again");

@@ -46,7 +46,9 @@ pub(crate) async fn stage(platform: &Platform, claim: &Claim) -> Result<Staged, 
         (only(claim, Role::Parameters)?, room::PARAMETERS),
     ];
     if link.products.len() != inputs.len() || !link.materials.is_empty() {
-        return Err(changed("the ingest link does not name exactly the inputs of the job"));
+        return Err(changed(
+            "the ingest link does not name exactly the inputs of the job",
+        ));
     }
     let [model, dataset, definition, parameters] =
         inputs.map(|(artifact, name)| place(platform, &room, &link, artifact, name));
@@ -80,11 +82,7 @@ fn only(claim: &Claim, role: Role) -> Result<&Artifact, Stop> {
 }
 
 /// Reads the `ingest` link; it must be signed by a functionary that the owner's layout names, and the layout must let this worker train.
-async fn ingest_link(
-    platform: &Platform,
-    claim: &Claim,
-    ingest: &Artifact,
-) -> Result<Link, Stop> {
+async fn ingest_link(platform: &Platform, claim: &Claim, ingest: &Artifact) -> Result<Link, Stop> {
     let layout = only(claim, Role::Layout)?;
     let (layout, link) = tokio::try_join!(
         platform.store.read(layout.digest, MAX_METADATA_BYTES),
@@ -109,7 +107,10 @@ async fn ingest_link(
     let link = check_signer(layout, &link)
         .map_err(|error| changed(format!("the ingest link: {error}")))?;
     if link.name != INGEST {
-        return Err(changed(format!("the ingest link is of the step {:?}", link.name)));
+        return Err(changed(format!(
+            "the ingest link is of the step {:?}",
+            link.name
+        )));
     }
     Ok(link.clone())
 }
@@ -134,20 +135,28 @@ async fn place(
             "{} has the digest {}, but the ingest link says {digest}",
             artifact.path, stored.digest
         ))),
-        None => Err(changed(format!("the ingest link does not name {}", artifact.path))),
+        None => Err(changed(format!(
+            "the ingest link does not name {}",
+            artifact.path
+        ))),
     }
 }
 
 /// The request as the link binds it, which must be the one that the database shows.
 async fn request(platform: &Platform, claim: &Claim) -> Result<(JobRequest, Value), Stop> {
     let artifact = only(claim, Role::Parameters)?;
-    let bytes = platform.store.read(artifact.digest, MAX_METADATA_BYTES).await?;
+    let bytes = platform
+        .store
+        .read(artifact.digest, MAX_METADATA_BYTES)
+        .await?;
     let value = parse(&bytes, &Limits::METADATA)
         .map_err(|error| changed(format!("parameters.json: {error}")))?;
     let shown = serde_json::to_value(&claim.job.request)
         .map_err(|error| Stop::Infrastructure(error.to_string()))?;
     if jcs(&shown) != bytes {
-        return Err(changed("parameters.json is not what the database says was asked for"));
+        return Err(changed(
+            "parameters.json is not what the database says was asked for",
+        ));
     }
     let request = JobRequest::deserialize(&value)
         .map_err(|error| changed(format!("parameters.json: {error}")))?;

@@ -1,9 +1,4 @@
-use assay_platform::{
-    db::DbError,
-    job::Failure,
-    sandbox::SandboxError,
-    store::StoreError,
-};
+use assay_platform::{db::DbError, job::Failure, sandbox::SandboxError, store::StoreError};
 use assay_protocol::Fault;
 
 /// Why an attempt ended before it completed.

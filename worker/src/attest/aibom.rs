@@ -151,11 +151,18 @@ fn environment(evidence: Evidence<'_>) -> Vec<EnvironmentFact> {
         value: value.to_fact(),
     };
     let machine = &evidence.circumstances.machine;
-    let mut all: Vec<_> = machine.iter().map(|(name, value)| fact(name, value)).collect();
+    let mut all: Vec<_> = machine
+        .iter()
+        .map(|(name, value)| fact(name, value))
+        .collect();
     let seconds = evidence.trained.done.training_seconds;
     all.extend([
         fact("worker", &Measured::Text(evidence.worker.to_owned())),
         fact("attempt", &Measured::Number(evidence.claim.attempt.into())),
+        fact(
+            "sandbox",
+            &Measured::Text(evidence.trained.finished.isolation.sandbox.clone()),
+        ),
         fact("training-seconds", &Measured::Text(format!("{seconds:.3}"))),
         fact(
             "peak-memory-bytes",

@@ -51,7 +51,10 @@ fn refuses_any_other_set_of_files() {
     let folder = tempfile::tempdir().unwrap();
     let said = outputs(folder.path());
     let unsaid = reason(folder.path(), &said[1..]).unwrap();
-    assert!(unsaid.contains("did not report trained_model.keras"), "{unsaid}");
+    assert!(
+        unsaid.contains("did not report trained_model.keras"),
+        "{unsaid}"
+    );
 
     fs::write(folder.path().join("extra"), "x").unwrap();
     let extra = reason(folder.path(), &said).unwrap();

@@ -78,7 +78,14 @@ pub(crate) fn hear(events: impl IntoIterator<Item = Event>) -> Heard {
 
 #[test]
 fn an_honest_run_is_heard_whole() {
-    let heard = hear([started(), epoch(1), log("half way"), epoch(3), done(), log("bye")]);
+    let heard = hear([
+        started(),
+        epoch(1),
+        log("half way"),
+        epoch(3),
+        done(),
+        log("bye"),
+    ]);
     assert_eq!(heard.violation, None);
     assert_eq!(heard.last_epoch.as_ref().unwrap().epoch, 3);
     assert!(heard.done.is_some());
@@ -114,7 +121,11 @@ fn floods_and_long_lines_are_cut() {
     let mut heard = Heard::default();
     let mut kept = 0;
     for number in 0..MAX_LOG_LINES + 500 {
-        kept += u32::from(heard.take(log(&format!("line {number}")), &parameters).is_some());
+        kept += u32::from(
+            heard
+                .take(log(&format!("line {number}")), &parameters)
+                .is_some(),
+        );
     }
     assert_eq!(kept, MAX_LOG_LINES + 1);
     assert!(heard.log_tail.len() <= 3 * MAX_TAIL_BYTES);
@@ -124,6 +135,10 @@ fn floods_and_long_lines_are_cut() {
     let Some(Event::Log { message, .. }) = Heard::default().take(log(&long), &parameters) else {
         panic!("a long line is cut, not dropped");
     };
-    assert!(message.ends_with("(cut; 8192 bytes)"), "{}", &message[4000..]);
+    assert!(
+        message.ends_with("(cut; 8192 bytes)"),
+        "{}",
+        &message[4000..]
+    );
     assert!(message.len() < MAX_LINE_BYTES + 64);
 }

@@ -41,7 +41,10 @@ fn only_done_with_status_zero_is_success() {
     assert_eq!(code(Ended::Exited(1), both()), "trainer.exit_status");
     assert_eq!(code(Ended::Crashed(11), both()), "trainer.crashed");
     assert_eq!(code(Ended::OverLimit(LimitHit::Wall), both()), "limit.time");
-    assert_eq!(code(Ended::Exited(0), vec![started()]), "trainer.exit_status");
+    assert_eq!(
+        code(Ended::Exited(0), vec![started()]),
+        "trainer.exit_status"
+    );
     assert_eq!(code(Ended::Exited(0), vec![done()]), "trainer.protocol");
 }
 

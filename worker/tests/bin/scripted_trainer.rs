@@ -34,8 +34,7 @@ fn enter(arguments: &[String]) -> Outcome {
 fn train() -> Outcome {
     let (input, output) = (Path::new("in"), Path::new("out"));
     let part = fs::read_to_string(input.join(room::DATASET))?;
-    let request: JobRequest =
-        serde_json::from_slice(&fs::read(input.join(room::PARAMETERS))?)?;
+    let request: JobRequest = serde_json::from_slice(&fs::read(input.join(room::PARAMETERS))?)?;
     let epochs = request.parameters.epochs;
     say(&started())?;
     let mut files = outputs();
@@ -43,7 +42,10 @@ fn train() -> Outcome {
         "done" => {}
         "fault" => {
             write(output, &[(room::LOGS, b"what went wrong\n".to_vec())])?;
-            let fault = Fault::dataset("dataset.column_type", "column \"a\" holds \"x\", not a number");
+            let fault = Fault::dataset(
+                "dataset.column_type",
+                "column \"a\" holds \"x\", not a number",
+            );
             say(&Event::Failed(fault))?;
             return Ok(ExitCode::from(1));
         }

@@ -37,7 +37,12 @@ async fn a_good_run_completes_with_outputs_progress_and_timings() {
         .await
         .into_iter()
         .filter(|logged| {
-            matches!(&logged.event, JobEvent::Trainer { event: Event::Epoch(_) })
+            matches!(
+                &logged.event,
+                JobEvent::Trainer {
+                    event: Event::Epoch(_)
+                }
+            )
         })
         .count();
     assert_eq!(epochs, 2);
@@ -53,7 +58,12 @@ async fn a_users_fault_is_kept_with_its_field_and_its_log() {
     assert_eq!(job.attempt, 1);
     let logs = bench.outputs(job.id).await;
     assert_eq!(logs.len(), 1);
-    let text = bench.platform.store.read(logs[0].digest, 1024).await.unwrap();
+    let text = bench
+        .platform
+        .store
+        .read(logs[0].digest, 1024)
+        .await
+        .unwrap();
     assert_eq!(text, b"what went wrong\n");
 }
 

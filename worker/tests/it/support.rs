@@ -1,9 +1,8 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use assay_attest::{
-    INGEST,
+    INGEST, ingest_command,
     intoto::{Link, link_file_name, sign},
-    ingest_command,
     json::jcs,
 };
 use assay_platform::{
@@ -78,7 +77,11 @@ impl Bench {
         let files: [(Role, &str, &[u8]); 4] = [
             (Role::Model, "model/small.keras", b"the model"),
             (Role::Dataset, "dataset/small.csv", part.as_bytes()),
-            (Role::DatasetDefinition, "dataset_definition/small.yaml", b"type: csv"),
+            (
+                Role::DatasetDefinition,
+                "dataset_definition/small.yaml",
+                b"type: csv",
+            ),
             (Role::Parameters, "parameters.json", &parameters),
         ];
         let mut link = Link::new(INGEST, ingest_command());
