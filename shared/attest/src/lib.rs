@@ -5,6 +5,7 @@
 //! can be used alone, in a service or offline. Everything that is signed has one canonical encoding (RFC 8785), and
 //! any other bytes are refused. Nothing is verified with a key that lies inside the thing being verified.
 
+pub mod aibom;
 mod artifact;
 mod digest;
 pub mod intoto;

@@ -40,11 +40,6 @@ pub fn check_path(path: &str) -> Result<(), PathError> {
     })
 }
 
-/// The first component: the job's folder.
-pub(crate) fn unique_dir(path: &str) -> &str {
-    path.split('/').next().unwrap_or(path)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -37,14 +37,14 @@ pub enum ChainError {
 
 /// A rule that the artifacts of a step break.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{side} of the step {step}: {rule} {}: {}", if matches!(.rule, Rule::Require(_)) { "misses" } else { "refuses" }, .artifacts.join(", "))]
+#[error("{side} of the step {step} break the rule {rule}: {}", .artifacts.join(", "))]
 pub struct RuleError {
     /// The step.
     pub step: String,
     /// `materials` or `products`.
     pub side: &'static str,
-    /// The rule.
-    pub rule: Rule,
+    /// The rule, as `Display` writes it.
+    pub rule: String,
     /// The artifacts it refuses (the first 20), or the one it misses.
     pub artifacts: Vec<String>,
 }
@@ -133,7 +133,7 @@ pub fn check_rules(layout: &Layout, chain: &BTreeMap<String, &Link>) -> Result<(
                     return Err(RuleError {
                         step: step.name.clone(),
                         side,
-                        rule: rule.clone(),
+                        rule: rule.to_string(),
                         artifacts,
                     });
                 }

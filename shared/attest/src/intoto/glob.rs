@@ -1,5 +1,6 @@
-/// Whether a name matches a pattern as Python's `fnmatch.fnmatchcase` has it, which in-toto uses: `*` any characters
-/// (`/` too), `?` any one, `[abc]`, `[a-z]`, `[!abc]`. An unclosed `[` stands for itself.
+/// Whether a name matches a pattern as Python's `fnmatch.fnmatchcase` has it, which in-toto uses.
+///
+/// `*` stands for any characters (`/` too), `?` any one, `[abc]`, `[a-z]`, `[!abc]`. An unclosed `[` stands for itself.
 ///
 /// Takes time in proportion to name × pattern at worst, whatever the pattern.
 pub fn fnmatch(name: &str, pattern: &str) -> bool {

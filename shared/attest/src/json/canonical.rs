@@ -88,8 +88,9 @@ fn jcs_string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// The canonical JSON that in-toto's metablocks sign (OLPC, as securesystemslib 1.6 writes it): no white space, members
-/// in the order of their keys' code points, only `\` and `"` escaped, control characters raw, integers only.
+/// The canonical JSON that in-toto's metablocks sign (OLPC, as securesystemslib 1.6 writes it).
+///
+/// No white space, members in the order of their keys' code points, only `\` and `"` escaped, control characters raw, integers only.
 ///
 /// The result is what a signature is made over; it need not be JSON that a parser accepts.
 ///
@@ -121,7 +122,7 @@ fn write_olpc(value: &Value, out: &mut Vec<u8>) -> Result<(), CanonicalError> {
         Value::Object(members) => {
             let mut members: Vec<_> = members.iter().collect();
             // The order of UTF-8 bytes is that of code points.
-            members.sort_by(|(a, _), (b, _)| a.cmp(b));
+            members.sort_by_key(|(key, _)| *key);
             out.push(b'{');
             for (index, (key, member)) in members.into_iter().enumerate() {
                 if index > 0 {

@@ -1,0 +1,25 @@
+//! The AIBoM: a CycloneDX 1.6 document of everything that is known of a trained model, built from [`Facts`], signed
+//! with JSF ES256 over RFC 8785, and read back.
+//!
+//! Only what was given or measured is in it. What could not be measured says so, with the reason; what the submitter
+//! said is marked as claimed. There are no fractions in it: numbers that are not integers are strings.
+
+mod build;
+mod card;
+mod component;
+mod facts;
+mod formulation;
+mod licence;
+mod property;
+mod read;
+mod request;
+mod sign;
+
+pub use build::build;
+pub use facts::{
+    ArtifactFacts, DataFacts, EnvironmentFact, Facts, IsolationFact, LayerFacts, LinkRef, Measured,
+    ModelFacts, Producer, Times, TrainerFacts,
+};
+pub use read::{VerifiedBom, verify};
+pub use request::{claims, parameters};
+pub use sign::{BomError, sign};

@@ -1,0 +1,135 @@
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::{
+    BomError, Facts, LinkRef, component,
+    formulation::formulation,
+    property::{Properties, instant},
+    request,
+};
+use crate::{ArtifactPath, OUTPUT_NAMES, Role};
+
+/// Builds the CycloneDX 1.6 document of a job, without a signature.
+///
+/// # Errors
+/// [`BomError::Facts`] when an artifact is missing or twice there, or its path is not one of the job's.
+pub fn build(facts: &Facts) -> Result<Value, BomError> {
+    check(facts)?;
+    let components = component::all(facts)?;
+    Ok(json!({
+        "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "serialNumber": format!("urn:uuid:{}", facts.serial_number),
+        "version": 1,
+        "metadata": {
+            "timestamp": instant(facts.times.documented),
+            "lifecycles": [{"phase": "build"}],
+            "tools": {"components": [{
+                "type": "application",
+                "bom-ref": "producer",
+                "name": facts.producer.name,
+                "version": facts.producer.version,
+            }]},
+            "component": subject(facts),
+        },
+        "components": components,
+        "dependencies": dependencies(),
+        "formulation": formulation(facts),
+        "externalReferences": attestations(facts),
+    }))
+}
+
+/// What the document is about: the model with everything that belongs to it.
+fn subject(facts: &Facts) -> Value {
+    let mut properties = Properties::new()
+        .with("job", &facts.job_id)
+        .with("unique-dir", &facts.unique_dir);
+    for (field, value) in request::claims(&facts.request) {
+        properties = properties.with(&format!("claimed:{field}"), value);
+    }
+    let mut subject = component::describe(facts, "subject");
+    subject.insert("properties".into(), properties.into_value());
+    Value::Object(subject)
+}
+
+/// The links, by file name and digest.
+pub(super) fn attestations(facts: &Facts) -> Value {
+    let reference = |link: &LinkRef, comment: &str| {
+        json!({
+            "type": "attestation",
+            "url": link.file_name,
+            "comment": comment,
+            "hashes": [{"alg": "SHA-256", "content": link.sha256}],
+        })
+    };
+    json!([
+        reference(
+            &facts.training_link,
+            "in-toto link of the step run_training"
+        ),
+        reference(&facts.ingest_link, "in-toto link of the step ingest"),
+    ])
+}
+
+fn dependencies() -> Value {
+    let inputs = [
+        "input-model",
+        "dataset",
+        "definition",
+        "parameters",
+        "trainer",
+        "environment",
+    ];
+    let outputs = OUTPUT_NAMES.map(component::output_ref);
+    let mut list = vec![json!({"ref": "subject", "dependsOn": outputs})];
+    list.extend(
+        outputs
+            .iter()
+            .map(|output| json!({"ref": output, "dependsOn": inputs})),
+    );
+    list.push(json!({"ref": "trainer", "dependsOn": ["candle"]}));
+    list.push(json!({"ref": "dataset", "dependsOn": ["definition"]}));
+    list.extend(
+        [
+            "input-model",
+            "definition",
+            "parameters",
+            "environment",
+            "candle",
+        ]
+        .map(|leaf| json!({"ref": leaf})),
+    );
+    Value::Array(list)
+}
+
+fn check(facts: &Facts) -> Result<(), BomError> {
+    let wrong = |text: String| Err(BomError::Facts(text));
+    let mut seen = BTreeSet::new();
+    for artifact in &facts.artifacts {
+        let path = ArtifactPath::parse(&artifact.path)
+            .map_err(|error| BomError::Facts(error.to_string()))?;
+        if path.unique_dir != facts.unique_dir || path.role != artifact.role {
+            return wrong(format!(
+                "{} is not the path of a {:?} of {}",
+                artifact.path, artifact.role, facts.unique_dir
+            ));
+        }
+        let name = if path.role == Role::Output {
+            path.file
+        } else {
+            ""
+        };
+        if !seen.insert((path.role, name)) {
+            return wrong(format!("{} is the second of its kind", artifact.path));
+        }
+    }
+    let inputs = Role::INPUTS.into_iter().map(|role| (role, ""));
+    let expected = inputs.chain(OUTPUT_NAMES.map(|name| (Role::Output, name)));
+    match expected.into_iter().find(|one| !seen.contains(one)) {
+        Some((role, name)) => wrong(format!("the artifact {role:?} {name} is missing")),
+        None if !facts.request.is_object() => wrong("the request is no object".into()),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,102 @@
+use serde_json::{Map, Value, json};
+
+use super::{
+    Facts, ModelFacts,
+    property::{Properties, double, shape, text},
+    request::claim,
+};
+
+/// The model card: what kind of model it is, what it was trained on, how well it did, what it is for.
+pub(super) fn model_card(facts: &Facts) -> Value {
+    let model = &facts.model;
+    let properties = Properties::new()
+        .with("class", &model.class)
+        .with(
+            "trainable-parameters",
+            model.trainable_parameters.to_string(),
+        )
+        .with(
+            "non-trainable-parameters",
+            model.non_trainable_parameters.to_string(),
+        )
+        .with("optimizer", text(&model.optimizer))
+        .with("loss", &model.loss)
+        .with("compiled-metrics", model.metrics.join(", "));
+    let mut card = json!({
+        "bom-ref": "model-card",
+        "modelParameters": {
+            "approach": {"type": "supervised"},
+            "task": model.task,
+            "architectureFamily": family(model),
+            "modelArchitecture": architecture(model),
+            "datasets": [{"ref": "dataset"}],
+            "inputs": [{"format": format!("float32 {}", shape(&model.input_shape))}],
+            "outputs": [{"format": format!("float32 {}", shape(&model.output_shape))}],
+        },
+        "properties": properties.into_value(),
+    });
+    if let Some(members) = card.as_object_mut() {
+        if !facts.metrics.is_empty() {
+            members.insert(
+                "quantitativeAnalysis".into(),
+                json!({"performanceMetrics": metrics(facts)}),
+            );
+        }
+        let considerations = considerations(facts);
+        if !considerations.is_empty() {
+            members.insert("considerations".into(), Value::Object(considerations));
+        }
+    }
+    card
+}
+
+/// `val_…` is Keras' prefix for the validation split.
+fn metrics(facts: &Facts) -> Vec<Value> {
+    let metric = |(name, &value): (&String, &f64)| {
+        let (kind, slice) = match name.strip_prefix("val_") {
+            Some(kind) => (kind, "validation"),
+            None => (name.as_str(), "training"),
+        };
+        json!({"type": kind, "value": double(value), "slice": slice})
+    };
+    facts.metrics.iter().map(metric).collect()
+}
+
+fn considerations(facts: &Facts) -> Map<String, Value> {
+    let mut considerations = Map::new();
+    let given = |field| claim(&facts.request, field);
+    if let Some(text) = given("intended_use") {
+        considerations.insert("useCases".into(), json!([text]));
+    }
+    if let Some(text) = given("out_of_scope") {
+        considerations.insert("technicalLimitations".into(), json!([text]));
+    }
+    if let Some(text) = given("misuse_or_malicious") {
+        considerations.insert("ethicalConsiderations".into(), json!([{"name": text}]));
+    }
+    considerations
+}
+
+fn family(model: &ModelFacts) -> &'static str {
+    let has = |word: &str| model.layers.iter().any(|layer| layer.class.contains(word));
+    if has("Conv") {
+        "convolutional neural network"
+    } else {
+        "feed-forward neural network"
+    }
+}
+
+/// One line a layer: name, class, output shape, numbers.
+fn architecture(model: &ModelFacts) -> String {
+    let mut lines = vec![format!("{} {}", model.class, model.name)];
+    lines.extend(model.layers.iter().map(|layer| {
+        format!(
+            "{} ({}) {} {} parameters",
+            layer.name,
+            layer.class,
+            shape(&layer.output_shape),
+            layer.parameters
+        )
+    }));
+    lines.join("\n")
+}
