@@ -1,1 +1,3 @@
-fn main() {}
+//! Journeys over the real programs, a file each.
+
+mod sandbox;

@@ -37,7 +37,7 @@ impl Mechanism {
         Self::Seccomp,
     ];
 
-    /// Its name in configuration, links and AIBoMs.
+    /// Its name in configuration, in the link and in the AIBoM.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NoNewPrivs => "no-new-privs",

@@ -12,6 +12,7 @@ mod enter;
 mod landlock;
 mod lines;
 mod proc;
+mod pump;
 mod rlimits;
 mod run;
 mod seccomp;

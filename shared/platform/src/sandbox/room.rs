@@ -151,15 +151,19 @@ pub fn sweep_rooms(rooms: &Path) -> Result<usize, SandboxError> {
 }
 
 fn make(rooms: &Path) -> io::Result<Room> {
-    DirBuilder::new().recursive(true).mode(0o700).create(rooms)?;
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(rooms)?;
     let rooms = rooms.canonicalize()?;
     let (root, number) = claim(&rooms)?;
+    let lock = File::open(&root)?;
     let mut room = Room {
-        _lock: File::open(&root)?,
         root,
         user: None,
+        _lock: lock.try_clone()?,
     };
-    room._lock.lock()?;
+    lock.lock()?;
     DirBuilder::new().mode(0o755).create(room.input())?;
     DirBuilder::new().mode(0o700).create(room.output())?;
     // The modes asked for above pass through the umask.
@@ -237,7 +241,10 @@ mod tests {
         }
         room.add_input_bytes("model", b"1").unwrap();
         assert!(room.add_input_bytes("model", b"2").is_err());
-        assert!(room.add_input("model", &room.input().join("model")).is_err());
+        assert!(
+            room.add_input("model", &room.input().join("model"))
+                .is_err()
+        );
     }
 
     #[test]

@@ -72,7 +72,10 @@ pub(super) fn become_user(user: Option<u32>) -> Result<String, String> {
         setresuid(uid, uid, uid).map_err(|errno| format!("setresuid({id}): {errno}"))?;
     }
     let now = getresuid().map_err(|errno| format!("getresuid: {errno}"))?;
-    if [now.real, now.effective, now.saved].iter().any(|id| id.is_root()) {
+    if [now.real, now.effective, now.saved]
+        .iter()
+        .any(|id| id.is_root())
+    {
         return Err("the process still runs as root".to_owned());
     }
     Ok(match user {

@@ -1,0 +1,9 @@
+//! A hostile trainer in the sandbox: what it can reach, what it can use up, and whether it can stay.
+//!
+//! The attacks are in `src/bin/hostile_trainer/`. The ones that reach out run twice: under a server of the user
+//! who runs the tests, which is most often root, and under a server of an ordinary user.
+
+mod life;
+mod limits;
+mod reach;
+mod support;
