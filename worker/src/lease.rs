@@ -5,10 +5,10 @@ use assay_protocol::EpochReport;
 use tokio::{
     sync::{broadcast, watch},
     task::JoinHandle,
-    time::{Instant, sleep_until},
+    time::{Instant, sleep, sleep_until},
 };
 
-use crate::stop::Stop;
+use crate::stop::{Stop, wanted};
 
 /// A cancellation shows in the database as soon as somebody wants it; looking more often than this is waste.
 const LOOK_GAP: Duration = Duration::from_millis(100);
@@ -108,29 +108,28 @@ impl Keeper {
         let mut held_until = Instant::now() + lease;
         let mut next_beat = Instant::now() + beat;
         loop {
-            tokio::select! {
-                () = sleep_until(next_beat) => {
-                    match self.beat(lease).await {
-                        Some(Hold::Held) => held_until = Instant::now() + lease,
-                        Some(other) => return other,
-                        // Without an answer the lease is ours until the time that was last agreed on, no longer.
-                        None if Instant::now() >= held_until => return Hold::Lost,
-                        None => {}
-                    }
-                    next_beat = Instant::now() + beat;
+            let told = tokio::select! {
+                biased;
+                () = sleep_until(next_beat) => false,
+                () = told_of(&mut self.news, self.id) => true,
+                () = wanted(&mut self.shutdown) => return Hold::Stopping,
+            };
+            if told {
+                let hold = self.look().await;
+                if hold != Hold::Held {
+                    return hold;
                 }
-                stop = self.shutdown.wait_for(|stop| *stop) => {
-                    drop(stop);
-                    return Hold::Stopping;
-                }
-                () = told_of(&mut self.news, self.id) => {
-                    let hold = self.look().await;
-                    if hold != Hold::Held {
-                        return hold;
-                    }
-                    tokio::time::sleep(LOOK_GAP).await;
-                }
+                sleep(LOOK_GAP).await;
+                continue;
             }
+            match self.beat(lease).await {
+                Some(Hold::Held) => held_until = Instant::now() + lease,
+                Some(other) => return other,
+                // Without an answer the lease is ours until the time that was last agreed on, no longer.
+                None if Instant::now() >= held_until => return Hold::Lost,
+                None => {}
+            }
+            next_beat = Instant::now() + beat;
         }
     }
 

@@ -7,6 +7,8 @@ use tokio::{
     time::{MissedTickBehavior, interval, sleep},
 };
 
+use crate::stop::wanted;
+
 /// Doorbells rung in one go.
 const BELLS: u32 = 256;
 /// How long a doorbell may wait when nobody rang it on submission.
@@ -23,7 +25,7 @@ pub(crate) async fn relay(platform: Platform, mut shutdown: watch::Receiver<bool
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            stop = shutdown.wait_for(|stop| *stop) => { drop(stop); return; }
+            () = wanted(&mut shutdown) => return,
             told = news.recv() => match told {
                 Ok(_) | Err(RecvError::Lagged(_)) => sleep(RELAY_GAP).await,
                 Err(RecvError::Closed) => { tick.tick().await; }
@@ -61,7 +63,7 @@ pub(crate) async fn reap(platform: Platform, mut shutdown: watch::Receiver<bool>
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            stop = shutdown.wait_for(|stop| *stop) => { drop(stop); return; }
+            () = wanted(&mut shutdown) => return,
             _ = tick.tick() => {}
         }
         let expired = platform

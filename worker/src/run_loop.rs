@@ -14,6 +14,7 @@ use crate::{
     error::WorkerError,
     program::TrainerProgram,
     relay::{reap, relay},
+    stop::wanted,
 };
 
 /// How long rooms may take to close at the end.
@@ -60,8 +61,7 @@ pub async fn run(platform: Platform, shutdown: watch::Receiver<bool>) -> Result<
     }
     tracing::info!(worker = %worker.name, slots = platform.config.worker_slots, "worker ready");
     let mut stopping = shutdown;
-    // An error means that the sender is gone, which is a wish to stop too.
-    let _stopped = stopping.wait_for(|stop| *stop).await;
+    wanted(&mut stopping).await;
     let over = async { while tasks.join_next().await.is_some() {} };
     if timeout(GRACE, over).await.is_err() {
         tracing::warn!("jobs that did not stop in time are left to their leases");
@@ -98,7 +98,7 @@ async fn slot(worker: Arc<Worker>, mut shutdown: watch::Receiver<bool>) {
     loop {
         let id = tokio::select! {
             biased;
-            stop = shutdown.wait_for(|stop| *stop) => { drop(stop); return; }
+            () = wanted(&mut shutdown) => return,
             next = worker.platform.queue.next() => match next {
                 Ok(id) => id,
                 Err(_closed) => return,

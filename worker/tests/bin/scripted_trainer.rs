@@ -2,8 +2,9 @@
 //!
 //! It is its own launcher too: with the hidden subcommand it seals the room, then becomes the trainer.
 
-use std::{fs, io::Write, path::Path, process::ExitCode, time::Duration};
+use std::{ffi::OsStr, fs, io::Write, path::Path, process::ExitCode, time::Duration};
 
+use assay_platform::sandbox::{ENTER_ROOM, enter};
 use assay_protocol::{
     DataSummary, EpochReport, Event, Fault, JobRequest, LogLevel, ModelSummary, OutputFile, Task,
     TrainerInfo, room,
@@ -12,23 +13,17 @@ use assay_protocol::{
 type Outcome = Result<ExitCode, Box<dyn std::error::Error>>;
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let outcome = match arguments.split_first() {
-        Some((first, rest)) if first == assay_platform::sandbox::ENTER_ROOM => enter(rest),
-        Some((first, _)) if first == "train" => train(),
+    let mut arguments = std::env::args_os().skip(1);
+    let (first, second) = (arguments.next(), arguments.next());
+    let outcome = match (first.as_deref().and_then(OsStr::to_str), second) {
+        (Some(ENTER_ROOM), Some(room)) => return enter(&room),
+        (Some("train"), _) => train(),
         _ => Err("expected `train`".into()),
     };
     outcome.unwrap_or_else(|error| {
         let _told = writeln!(std::io::stderr(), "scripted trainer: {error}");
         ExitCode::from(70)
     })
-}
-
-fn enter(arguments: &[String]) -> Outcome {
-    let [room] = arguments else {
-        return Err("expected one argument".into());
-    };
-    Err(assay_platform::sandbox::enter(room).into())
 }
 
 fn train() -> Outcome {
