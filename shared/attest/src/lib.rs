@@ -14,6 +14,7 @@ mod key;
 mod layout;
 mod path;
 mod trust;
+pub mod verify;
 
 pub use artifact::{ArtifactPath, OUTPUT_NAMES, Role};
 pub use digest::{Digest, DigestError, Hasher, hash_reader};

@@ -1,0 +1,166 @@
+use std::{
+    collections::BTreeSet,
+    io::{self, Read},
+};
+
+use time::OffsetDateTime;
+
+use super::{LinkFile, ProofFiles, Report, VerifiedProof, verify_proof};
+use crate::{ArtifactPath, Digest, Role, Trust, hash_reader, intoto::Link, json::Limits};
+
+/// The signed layout's file in a bundle.
+pub const LAYOUT_FILE: &str = "layout.json";
+/// The AIBoM's file in a bundle.
+pub const AIBOM_FILE: &str = "aibom.json";
+/// The file of the AIBoM's detached signature in a bundle.
+pub const AIBOM_SIGNATURE_FILE: &str = "aibom.sig";
+/// Links looked at in one bundle: far more than there are steps and workers to witness one job.
+const MAX_LINKS: usize = 64;
+/// Bytes of a detached signature at most; a P-256 one has 72.
+const MAX_SIGNATURE_BYTES: usize = 256;
+
+/// Verifies a whole bundle, offline.
+///
+/// Makes every check of [`verify_proof`], then `artifact-digest` for each artifact that the links name (read and hashed
+/// once), and `bundle-files`: nothing else is in the bundle.
+///
+/// `paths` are all files of the bundle, relative to it, with `/`; `open` opens one of them and must not follow links
+/// out of the bundle. Only paths that are in `paths` are opened.
+pub fn verify_bundle<R: Read>(
+    paths: &BTreeSet<String>,
+    mut open: impl FnMut(&str) -> io::Result<R>,
+    trust: &Trust,
+    now: OffsetDateTime,
+) -> Report {
+    let mut unreadable = Vec::new();
+    let mut read = |path: &str, limit: usize| {
+        let bytes = paths
+            .contains(path)
+            .then(|| open(path).and_then(|reader| read_limited(reader, limit)))?;
+        bytes
+            .map_err(|error| unreadable.push(format!("{path}: {error}")))
+            .ok()
+    };
+    let layout = read(LAYOUT_FILE, Limits::METADATA.max_bytes);
+    let link_names = paths
+        .iter()
+        .filter(|path| path.ends_with(".link") && !path.contains('/'));
+    let links: Vec<(&String, Vec<u8>)> = link_names
+        .take(MAX_LINKS)
+        .filter_map(|name| Some((name, read(name, Limits::METADATA.max_bytes)?)))
+        .collect();
+    let aibom = read(AIBOM_FILE, Limits::BOM.max_bytes);
+    let signature = read(AIBOM_SIGNATURE_FILE, MAX_SIGNATURE_BYTES);
+    let is_parameters =
+        |path: &&String| ArtifactPath::parse(path).is_ok_and(|path| path.role == Role::Parameters);
+    let parameters = paths
+        .iter()
+        .find(is_parameters)
+        .and_then(|path| read(path, Limits::METADATA.max_bytes));
+    let files = ProofFiles {
+        layout: layout.as_deref(),
+        links: links
+            .iter()
+            .map(|(name, bytes)| LinkFile { name, bytes })
+            .collect(),
+        aibom: aibom.as_deref(),
+        aibom_signature: signature.as_deref(),
+        parameters: parameters.as_deref(),
+    };
+    let proof = verify_proof(&files, trust, now);
+    let known = known_paths(&proof, &files);
+    let mut report = proof.report;
+    if !unreadable.is_empty() {
+        report.made(
+            "bundle-files",
+            "the files of the bundle",
+            Err(unreadable.join("; ")),
+        );
+    }
+    check_digests(proof.training.as_ref(), paths, open, &mut report);
+    check_nothing_else(paths, &known, &mut report);
+    report
+}
+
+/// Reads all, or fails when it is more than `limit` bytes.
+fn read_limited(reader: impl Read, limit: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    reader.take(limit as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.len() > limit {
+        return Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            format!("more than {limit} bytes"),
+        ));
+    }
+    Ok(bytes)
+}
+
+/// Every path that something verified names.
+fn known_paths(proof: &VerifiedProof, files: &ProofFiles<'_>) -> BTreeSet<String> {
+    let mut known: BTreeSet<String> = [LAYOUT_FILE, AIBOM_FILE, AIBOM_SIGNATURE_FILE]
+        .map(str::to_owned)
+        .into();
+    // A link that is not verified has failed a check of its own.
+    known.extend(files.links.iter().map(|file| file.name.to_owned()));
+    let links = [&proof.ingest, &proof.training].into_iter().flatten();
+    known.extend(
+        links
+            .flat_map(|link| link.materials.keys().chain(link.products.keys()))
+            .cloned(),
+    );
+    known
+}
+
+fn check_digests<R: Read>(
+    training: Option<&Link>,
+    paths: &BTreeSet<String>,
+    mut open: impl FnMut(&str) -> io::Result<R>,
+    report: &mut Report,
+) {
+    let Some(link) = training else {
+        let why = "there is no verified run_training link";
+        return report.skipped(
+            "artifact-digest",
+            "the artifacts with the run_training link",
+            why,
+        );
+    };
+    for (path, digest) in link.materials.iter().chain(&link.products) {
+        let compared = format!("{path} with the run_training link");
+        if !paths.contains(path) {
+            report.absent("artifact-digest", compared, "it is not there");
+            continue;
+        }
+        let result = match open(path).and_then(hash_reader) {
+            Ok((found, _)) => same(found, *digest),
+            Err(error) => Err(error.to_string()),
+        };
+        report.made("artifact-digest", compared, result);
+    }
+}
+
+fn same(found: Digest, expected: Digest) -> Result<(), String> {
+    if found == expected {
+        Ok(())
+    } else {
+        Err(format!("it has SHA-256 {found}; the link names {expected}"))
+    }
+}
+
+fn check_nothing_else(paths: &BTreeSet<String>, known: &BTreeSet<String>, report: &mut Report) {
+    let others: Vec<&str> = paths
+        .difference(known)
+        .map(String::as_str)
+        .take(20)
+        .collect();
+    let result = if others.is_empty() {
+        Ok(())
+    } else {
+        Err(format!("nothing verified names {}", others.join(", ")))
+    };
+    report.made(
+        "bundle-files",
+        "the files of the bundle with those that the links name",
+        result,
+    );
+}

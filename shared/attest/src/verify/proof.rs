@@ -1,0 +1,258 @@
+use std::collections::BTreeMap;
+
+use time::OffsetDateTime;
+
+use super::{Report, artifacts::check_paths, ties};
+use crate::{
+    Digest, INGEST, KeyId, RUN_TRAINING, Trust,
+    aibom::{self, VerifiedBom},
+    intoto::{
+        ChainError, Layout, Link, Signed, check_rules, check_signer, check_thresholds,
+        link_file_name,
+    },
+};
+
+/// A link's file.
+#[derive(Debug, Clone, Copy)]
+pub struct LinkFile<'a> {
+    /// Its name, without a folder.
+    pub name: &'a str,
+    /// Its bytes.
+    pub bytes: &'a [u8],
+}
+
+/// The files of a job's proof, as many as there are.
+#[derive(Debug, Clone, Default)]
+pub struct ProofFiles<'a> {
+    /// `layout.json`.
+    pub layout: Option<&'a [u8]>,
+    /// `<step>.<keyid8>.link`.
+    pub links: Vec<LinkFile<'a>>,
+    /// `aibom.json`.
+    pub aibom: Option<&'a [u8]>,
+    /// `aibom.sig`.
+    pub aibom_signature: Option<&'a [u8]>,
+    /// The artifact `parameters.json`, to be compared with the AIBoM.
+    pub parameters: Option<&'a [u8]>,
+}
+
+/// What was verified.
+#[derive(Debug, Clone, Default)]
+pub struct VerifiedProof {
+    /// Every check.
+    pub report: Report,
+    /// The `ingest` link, if its signature holds.
+    pub ingest: Option<Link>,
+    /// The `run_training` link, if its signature holds.
+    pub training: Option<Link>,
+    /// The AIBoM, if its signature holds.
+    pub bom: Option<VerifiedBom>,
+}
+
+/// Verifies the files of a proof: layout, links, rules, AIBoM and the ties between them.
+///
+/// Checks, by name: `layout-signature`, `layout-expiry`, `link-signature` (each link), `link-threshold`,
+/// `link-command` (each link), `artifact-rules`, `artifact-paths`, `aibom-signature`, `aibom-detached-signature`,
+/// `aibom-links`, `aibom-artifacts`, `aibom-parameters`. Artifacts are not looked at: see [`super::verify_bundle`].
+pub fn verify_proof(files: &ProofFiles<'_>, trust: &Trust, now: OffsetDateTime) -> VerifiedProof {
+    let mut report = Report::default();
+    let layout = verify_layout(files, trust, now, &mut report);
+    let links = verify_links(files, layout.as_ref(), &mut report);
+    verify_chain(layout.as_ref(), &links, &mut report);
+    let find = |step: &str| {
+        links
+            .iter()
+            .map(|(_, link)| link)
+            .find(|link| link.name == step)
+            .cloned()
+    };
+    let (ingest, training) = (find(INGEST), find(RUN_TRAINING));
+    check_paths(ingest.as_ref(), training.as_ref(), &mut report);
+    let bom = verify_bom(files, trust, &mut report);
+    ties::check_links(bom.as_ref(), files, &mut report);
+    ties::check_artifacts(bom.as_ref(), training.as_ref(), &mut report);
+    ties::check_parameters(
+        bom.as_ref(),
+        training.as_ref(),
+        files.parameters,
+        &mut report,
+    );
+    VerifiedProof {
+        report,
+        ingest,
+        training,
+        bom,
+    }
+}
+
+fn verify_layout(
+    files: &ProofFiles<'_>,
+    trust: &Trust,
+    now: OffsetDateTime,
+    report: &mut Report,
+) -> Option<Layout> {
+    let compared = format!(
+        "layout.json with the pinned owner key {}",
+        trust.owner.keyid().short()
+    );
+    let expiry = "the layout's expiry with the time";
+    let Some(bytes) = files.layout else {
+        report.absent("layout-signature", compared, "there is no layout");
+        report.skipped("layout-expiry", expiry, "there is no layout");
+        return None;
+    };
+    let result =
+        Signed::<Layout>::parse(bytes).and_then(|signed| signed.verify(&trust.owner).cloned());
+    let layout = match result {
+        Ok(layout) => layout,
+        Err(error) => {
+            report.made("layout-signature", compared, Err(error));
+            report.skipped("layout-expiry", expiry, "the layout is not verified");
+            return None;
+        }
+    };
+    report.made("layout-signature", compared, Ok::<(), &str>(()));
+    let expired = if now < layout.expires {
+        Ok(())
+    } else {
+        Err(format!("it expired at {}", layout.expires))
+    };
+    report.made("layout-expiry", expiry, expired);
+    Some(layout)
+}
+
+/// The links that are signed by the functionaries of their steps, each with its signer.
+fn verify_links(
+    files: &ProofFiles<'_>,
+    layout: Option<&Layout>,
+    report: &mut Report,
+) -> Vec<(KeyId, Link)> {
+    let mut verified = Vec::new();
+    if files.links.is_empty() {
+        report.absent(
+            "link-signature",
+            "links with the functionaries of the layout",
+            "there is no link",
+        );
+    }
+    for file in &files.links {
+        let compared = format!("{} with the functionaries of the layout", file.name);
+        let Some(layout) = layout else {
+            report.skipped("link-signature", compared, "the layout is not verified");
+            continue;
+        };
+        match verify_link(file, layout) {
+            Ok(link) => {
+                report.made("link-signature", compared, Ok::<(), &str>(()));
+                verified.push(link);
+            }
+            Err(error) => {
+                report.made("link-signature", compared, Err(error));
+            }
+        }
+    }
+    verified
+}
+
+fn verify_link(file: &LinkFile<'_>, layout: &Layout) -> Result<(KeyId, Link), String> {
+    let signed = Signed::<Link>::parse(file.bytes).map_err(|error| error.to_string())?;
+    let link = check_signer(layout, &signed).map_err(|error| error.to_string())?;
+    let expected = link_file_name(&link.name, &signed.keyid());
+    if file.name != expected {
+        return Err(format!(
+            "the file's name is {:?}; its content belongs into {expected}",
+            file.name
+        ));
+    }
+    Ok((signed.keyid(), link.clone()))
+}
+
+fn verify_chain(layout: Option<&Layout>, links: &[(KeyId, Link)], report: &mut Report) {
+    let (threshold, rules) = (
+        "links with the steps of the layout",
+        "materials and products with the rules of the layout",
+    );
+    let Some(layout) = layout else {
+        report.skipped("link-threshold", threshold, "the layout is not verified");
+        report.skipped("artifact-rules", rules, "the layout is not verified");
+        return;
+    };
+    let borrowed: Vec<_> = links.iter().map(|(keyid, link)| (*keyid, link)).collect();
+    let chain: BTreeMap<String, &Link> = match check_thresholds(layout, &borrowed) {
+        Ok(chain) => {
+            report.made("link-threshold", threshold, Ok::<(), &str>(()));
+            chain
+        }
+        Err(error) => {
+            match &error {
+                ChainError::Threshold { found: 0, .. } => {
+                    report.absent("link-threshold", threshold, error.to_string())
+                }
+                _ => {
+                    report.made("link-threshold", threshold, Err(error));
+                }
+            }
+            report.skipped("artifact-rules", rules, "a step has no verified link");
+            BTreeMap::new()
+        }
+    };
+    for (_, link) in links {
+        let expected = layout.step(&link.name).map(|step| &step.expected_command);
+        let same = if expected == Some(&link.command) {
+            Ok(())
+        } else {
+            Err(format!("{:?} ran", link.command))
+        };
+        report.made(
+            "link-command",
+            format!("the command of {} with the layout's", link.name),
+            same,
+        );
+    }
+    if !chain.is_empty() {
+        report.made("artifact-rules", rules, check_rules(layout, &chain));
+    }
+}
+
+fn verify_bom(files: &ProofFiles<'_>, trust: &Trust, report: &mut Report) -> Option<VerifiedBom> {
+    let key = trust.platform.keyid().short();
+    let compared = format!("aibom.json with the pinned platform key {key}");
+    let detached = format!("aibom.sig with aibom.json and the pinned platform key {key}");
+    let Some(bytes) = files.aibom else {
+        report.absent("aibom-signature", compared, "there is no AIBoM");
+        report.absent("aibom-detached-signature", detached, "there is no AIBoM");
+        return None;
+    };
+    let result = aibom::verify(bytes, &trust.platform);
+    match files.aibom_signature {
+        None => report.absent(
+            "aibom-detached-signature",
+            detached,
+            "there is no aibom.sig",
+        ),
+        Some(signature) => {
+            report.made(
+                "aibom-detached-signature",
+                detached,
+                trust.platform.verify_der(bytes, signature),
+            );
+        }
+    }
+    match result {
+        Ok(bom) => {
+            report.made("aibom-signature", compared, Ok::<(), &str>(()));
+            Some(bom)
+        }
+        Err(error) => {
+            report.made("aibom-signature", compared, Err(error));
+            None
+        }
+    }
+}
+
+impl LinkFile<'_> {
+    /// SHA-256 of its bytes.
+    pub(super) fn digest(&self) -> Digest {
+        Digest::of(self.bytes)
+    }
+}
