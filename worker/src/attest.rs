@@ -3,18 +3,20 @@
 mod aibom;
 mod link;
 
-use assay_attest::{Digest, RUN_TRAINING, aibom::sign, intoto::link_file_name};
+use std::fmt::Display;
+
+use assay_attest::{
+    Digest, RUN_TRAINING, SigningKey,
+    aibom::sign,
+    intoto::link_file_name,
+    verify::{AIBOM_FILE, AIBOM_SIGNATURE_FILE},
+};
 use assay_platform::{
     Platform,
     job::{Artifact, Claim, Role},
 };
 
 use crate::{environment::Measured, outcome::Trained, run_loop::Worker, stage::Staged, stop::Stop};
-
-/// The AIBoM's file name.
-const AIBOM: &str = "aibom.json";
-/// The file name of its detached signature: DER, over the AIBoM's bytes.
-const AIBOM_SIGNATURE: &str = "aibom.sig";
 
 /// What the record of a run says beside its artifacts; measured before the run, so that the proof does not wait for it.
 #[derive(Debug)]
@@ -53,20 +55,22 @@ pub(crate) struct Evidence<'a> {
     pub(crate) outputs: &'a [Artifact],
 }
 
+/// The three files of a proof.
+#[derive(Debug)]
+struct Proof {
+    link_name: String,
+    link: Vec<u8>,
+    aibom: Vec<u8>,
+    aibom_signature: Vec<u8>,
+}
+
 /// Signs and stores the proof; gives its three artifacts.
 pub(crate) async fn attest(
     platform: &Platform,
     evidence: Evidence<'_>,
 ) -> Result<Vec<Artifact>, Stop> {
     let keys = &platform.keys;
-    let unsigned = |error: String| Stop::ours("platform.attest", error);
-    let link = link::training_link(evidence, keys.worker())
-        .map_err(|error| unsigned(format!("the link cannot be signed: {error}")))?;
-    let link_name = link_file_name(RUN_TRAINING, &keys.worker().keyid());
-    let facts = aibom::facts(evidence, &link_name, Digest::of(&link));
-    let bom = sign(&facts, keys.platform())
-        .map_err(|error| unsigned(format!("the AIBoM cannot be signed: {error}")))?;
-    let signature = keys.platform().sign_der(&bom);
+    let proof = prove(evidence, keys.worker(), keys.platform())?;
     let put = |name: &str, role: Role, bytes: Vec<u8>| {
         let path = format!("{}/{name}", evidence.claim.job.unique_dir);
         async move {
@@ -79,10 +83,42 @@ pub(crate) async fn attest(
             })
         }
     };
-    let (link, bom, signature) = tokio::try_join!(
-        put(&link_name, Role::TrainingLink, link),
-        put(AIBOM, Role::Aibom, bom),
-        put(AIBOM_SIGNATURE, Role::AibomSignature, signature),
+    let (link, aibom, signature) = tokio::try_join!(
+        put(&proof.link_name, Role::TrainingLink, proof.link),
+        put(AIBOM_FILE, Role::Aibom, proof.aibom),
+        put(
+            AIBOM_SIGNATURE_FILE,
+            Role::AibomSignature,
+            proof.aibom_signature
+        ),
     )?;
-    Ok(vec![link, bom, signature])
+    Ok(vec![link, aibom, signature])
 }
+
+/// Writes and signs the proof; no disk, no database.
+fn prove(
+    evidence: Evidence<'_>,
+    worker: &SigningKey,
+    platform: &SigningKey,
+) -> Result<Proof, Stop> {
+    let unsigned = |what: &str, error: &dyn Display| {
+        Stop::ours(
+            "platform.attest",
+            format!("{what} cannot be signed: {error}"),
+        )
+    };
+    let link =
+        link::training_link(evidence, worker).map_err(|error| unsigned("the link", &error))?;
+    let link_name = link_file_name(RUN_TRAINING, &worker.keyid());
+    let facts = aibom::facts(evidence, &link_name, Digest::of(&link));
+    let aibom = sign(&facts, platform).map_err(|error| unsigned("the AIBoM", &error))?;
+    Ok(Proof {
+        link_name,
+        link,
+        aibom_signature: platform.sign_der(&aibom),
+        aibom,
+    })
+}
+
+#[cfg(test)]
+mod tests;

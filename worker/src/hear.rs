@@ -41,7 +41,7 @@ pub(crate) struct Heard {
     pub(crate) done: Option<Done>,
     pub(crate) failed: Option<Fault>,
     /// The last lines for people.
-    pub(crate) log_tail: String,
+    log_tail: String,
     /// Events that were printed.
     pub(crate) events: u64,
     /// The first thing that no honest trainer would have said.

@@ -29,60 +29,45 @@ pub(crate) fn judge(
     heard: Heard,
     (started_at, finished_at): (OffsetDateTime, OffsetDateTime),
 ) -> Result<Trained, Stop> {
-    let detail = tail(finished.stderr_tail.trim());
-    let detail = (!detail.is_empty()).then(|| detail.to_owned());
-    let fault = match finished.ended {
-        Ended::Cancelled => return Err(Stop::Cancelled),
-        Ended::OverLimit(hit) => limit_fault(hit),
-        Ended::Crashed(signal) => Fault::trainer("trainer.crashed", crash_message(signal)),
-        Ended::Exited(status) => match (heard, status) {
-            (
-                Heard {
-                    violation: Some(violation),
-                    ..
-                },
-                _,
-            ) => Fault::trainer("trainer.protocol", violation),
-            (
-                Heard {
-                    failed: Some(fault),
-                    ..
-                },
-                _,
-            ) => fault,
-            (
-                Heard {
-                    started: Some(started),
-                    done: Some(done),
-                    log_tail,
-                    events,
-                    ..
-                },
-                0,
-            ) => {
-                return Ok(Trained {
-                    started,
-                    done,
-                    finished,
-                    started_at,
-                    finished_at,
-                    log_tail: tail(&log_tail).to_owned(),
-                    events,
-                });
-            }
-            (heard, status) => Fault::trainer(
-                "trainer.exit_status",
-                if heard.done.is_some() {
-                    format!("the trainer said that it was done, but ended with status {status}")
-                } else {
-                    format!(
-                        "the trainer ended with status {status} and gave neither a result nor a reason"
-                    )
-                },
-            ),
-        },
+    let detail = tail(finished.stderr_tail.trim()).to_owned();
+    let fail = |fault| {
+        let detail = (!detail.is_empty()).then_some(detail);
+        Err(Stop::failed(fault, detail))
     };
-    Err(Stop::failed(fault, detail))
+    let status = match finished.ended {
+        Ended::Cancelled => return Err(Stop::Cancelled),
+        Ended::OverLimit(hit) => return fail(limit_fault(hit)),
+        Ended::Crashed(signal) => {
+            return fail(Fault::trainer("trainer.crashed", crash_message(signal)));
+        }
+        Ended::Exited(status) => status,
+    };
+    let log_tail = heard.log_tail().to_owned();
+    match (heard.violation, heard.failed, heard.started, heard.done) {
+        (Some(violation), ..) => fail(Fault::trainer("trainer.protocol", violation)),
+        (None, Some(fault), ..) => fail(fault),
+        (None, None, Some(started), Some(done)) if status == 0 => Ok(Trained {
+            started,
+            done,
+            finished,
+            started_at,
+            finished_at,
+            log_tail,
+            events: heard.events,
+        }),
+        (None, None, _, done) => fail(Fault::trainer(
+            "trainer.exit_status",
+            exit_message(status, done.is_some()),
+        )),
+    }
+}
+
+fn exit_message(status: i32, done: bool) -> String {
+    if done {
+        format!("the trainer said that it was done, but ended with status {status}")
+    } else {
+        format!("the trainer ended with status {status} and gave neither a result nor a reason")
+    }
 }
 
 fn limit_fault(hit: LimitHit) -> Fault {
