@@ -1,32 +1,27 @@
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Instant};
 
-use assay_platform::{
-    db::DbError,
-    job::{Artifact, Claim, Completion, Failure, Timings},
-};
-use assay_protocol::Fault;
+use assay_platform::job::{Artifact, Claim, Timings};
 use tokio::sync::watch;
 
 use crate::{
     attest::{Circumstances, Evidence, attest},
     collect::{collect, keep_logs},
-    complete::{self, retry},
+    complete::complete,
     lease::LeaseKeeper,
-    run_loop::{Worker, ring_later},
-    stage::stage,
+    run_loop::Worker,
+    stage::{Staged, stage},
     stop::Stop,
     train::train,
 };
 
 /// What an attempt has to show so far.
 #[derive(Debug, Default)]
-struct Record {
-    timings: Timings,
-    /// Artifacts in the store; nothing in the database names them yet.
-    stored: Vec<Artifact>,
+pub(crate) struct Record {
+    pub(crate) timings: Timings,
+    /// Outputs and proof in the store; nothing in the database names them yet.
+    pub(crate) stored: Vec<Artifact>,
+    /// The log of a failed training in the store, likewise.
+    pub(crate) logs: Vec<Artifact>,
 }
 
 /// Runs one claimed attempt to whatever end it comes to, and writes that end.
@@ -41,18 +36,14 @@ pub(crate) async fn run(worker: Arc<Worker>, claim: Claim, shutdown: watch::Rece
     tracing::info!(worker = %worker.name, "job claimed");
     let mut record = Record::default();
     let end = Box::pin(drive(&worker, &claim, &lease, &mut record)).await;
-    let written = match end {
-        Ok(()) => settle_completed(&worker, &claim, record).await,
-        Err(stop) => settle_stopped(&worker, &claim, record, stop).await,
-    };
-    match written {
+    match complete(&worker.platform, &claim, record, end).await {
         Ok(end) => tracing::info!(end, ms = started.elapsed().as_millis(), "attempt over"),
         // The lease runs out, and the reaper gives the job to the next attempt.
         Err(error) => tracing::error!(%error, "the end of an attempt could not be written"),
     }
 }
 
-/// The straight way: stage, train, collect, attest.
+/// The straight way to a proof: stage, train, collect, attest.
 async fn drive(
     worker: &Worker,
     claim: &Claim,
@@ -63,144 +54,51 @@ async fn drive(
     let begun = Instant::now();
     let (staged, circumstances) =
         tokio::try_join!(stage(platform, claim), Circumstances::measure(worker))?;
-    record.timings.fetch_ms = ms(begun.elapsed());
+    record.timings.fetch_ms = ms(begun);
     lease.check()?;
+    let end = train_and_prove(worker, claim, lease, &staged, &circumstances, record).await;
+    if let Err(Stop::Failed(_)) = end {
+        record.logs = keep_logs(platform, claim.job.unique_dir, &staged.room).await;
+    }
+    // A room may be large, and nobody waits for it to be gone.
+    tokio::task::spawn_blocking(move || drop(staged));
+    end
+}
+
+async fn train_and_prove(
+    worker: &Worker,
+    claim: &Claim,
+    lease: &LeaseKeeper,
+    staged: &Staged,
+    circumstances: &Circumstances,
+    record: &mut Record,
+) -> Result<(), Stop> {
+    let platform = &worker.platform;
+    let begun = Instant::now();
+    let trained = train(platform, claim, staged, lease).await;
+    record.timings.train_ms = ms(begun);
+    let trained = trained?;
 
     let begun = Instant::now();
-    let parameters = &staged.request.parameters;
-    let trained = train(
-        platform,
-        claim.job.id,
-        claim.attempt,
-        parameters,
-        &staged,
-        lease,
-    )
-    .await;
-    record.timings.train_ms = ms(begun.elapsed());
-    let trained = match trained {
-        Err(stop @ Stop::Failed(_)) => {
-            record.stored = keep_logs(platform, claim.job.unique_dir, &staged.room).await;
-            return Err(stop);
-        }
-        trained => trained?,
-    };
-
-    let begun = Instant::now();
-    let outputs = collect(
-        platform,
-        claim.job.unique_dir,
-        &staged.room,
-        &trained.done.outputs,
-    )
-    .await?;
-    record.stored.extend(outputs);
+    let said = &trained.done.outputs;
+    let (unique_dir, stored) = (claim.job.unique_dir, &mut record.stored);
+    let outputs = collect(platform, unique_dir, &staged.room, said, stored).await?;
     lease.check()?;
     let evidence = Evidence {
         claim,
         worker: &worker.name,
-        circumstances: &circumstances,
-        staged: &staged,
+        circumstances,
+        staged,
         trained: &trained,
-        outputs: &record.stored,
+        outputs: &outputs,
     };
-    let proof = attest(platform, evidence).await?;
-    record.stored.extend(proof);
-    record.timings.proof_ms = ms(begun.elapsed());
+    attest(platform, evidence, stored).await?;
+    record.timings.proof_ms = ms(begun);
     metrics::histogram!("assay_proof_seconds").record(begun.elapsed().as_secs_f64());
     lease.check()
 }
 
-async fn settle_completed(
-    worker: &Worker,
-    claim: &Claim,
-    record: Record,
-) -> Result<&'static str, DbError> {
-    let platform = &worker.platform;
-    let completion = Completion {
-        artifacts: record.stored,
-        timings: record.timings,
-    };
-    let (id, attempt) = (claim.job.id, claim.attempt);
-    let completed = retry(|| platform.db.complete(id, attempt, &completion)).await?;
-    if completed {
-        metrics::counter!("assay_jobs_completed_total").increment(1);
-        return Ok("completed");
-    }
-    complete::discard(platform, &completion.artifacts).await;
-    Ok("lost")
-}
-
-async fn settle_stopped(
-    worker: &Worker,
-    claim: &Claim,
-    record: Record,
-    stop: Stop,
-) -> Result<&'static str, DbError> {
-    let (db, id, attempt) = (&worker.platform.db, claim.job.id, claim.attempt);
-    let (end, mut unnamed) = match stop {
-        Stop::LeaseLost => ("lost", record.stored),
-        Stop::Cancelled => {
-            retry(|| db.cancelled(id, attempt)).await?;
-            metrics::counter!("assay_jobs_cancelled_total").increment(1);
-            ("cancelled", record.stored)
-        }
-        Stop::Stopping => {
-            retry(|| db.release(id, attempt)).await?;
-            ("released", record.stored)
-        }
-        Stop::Infrastructure(reason) if attempt < worker.platform.config.max_attempts => {
-            tracing::warn!(
-                reason,
-                "the attempt could not be made; the job is queued again"
-            );
-            if retry(|| db.release(id, attempt)).await? {
-                let after = Duration::from_millis(500 << attempt.min(6));
-                ring_later(worker.platform.clone(), id, after);
-            }
-            ("released", record.stored)
-        }
-        Stop::Infrastructure(reason) => {
-            let fault = Fault::trainer(
-                "platform.infrastructure",
-                format!("the platform could not run the job in {attempt} attempts: {reason}"),
-            );
-            let failure = Failure {
-                fault,
-                detail: None,
-            };
-            (
-                fail(worker, claim, &failure, &[], &record.timings).await?,
-                record.stored,
-            )
-        }
-        Stop::Failed(failure) => {
-            let logs = record.stored;
-            let end = fail(worker, claim, &failure, &logs, &record.timings).await?;
-            (end, if end == "failed" { Vec::new() } else { logs })
-        }
-    };
-    complete::discard(&worker.platform, &std::mem::take(&mut unnamed)).await;
-    Ok(end)
-}
-
-async fn fail(
-    worker: &Worker,
-    claim: &Claim,
-    failure: &Failure,
-    logs: &[Artifact],
-    timings: &Timings,
-) -> Result<&'static str, DbError> {
-    let db = &worker.platform.db;
-    tracing::info!(code = %failure.fault.code, reason = %failure.fault.message, "the job failed");
-    let written = retry(|| db.fail(claim.job.id, claim.attempt, failure, logs, timings)).await?;
-    if !written {
-        return Ok("lost");
-    }
-    metrics::counter!("assay_jobs_failed_total").increment(1);
-    Ok("failed")
-}
-
-fn ms(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1000.0
+/// Milliseconds since `begun`.
+fn ms(begun: Instant) -> f64 {
+    begun.elapsed().as_secs_f64() * 1000.0
 }

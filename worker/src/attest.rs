@@ -16,7 +16,10 @@ use assay_platform::{
     job::{Artifact, Claim, Role},
 };
 
-use crate::{environment::Measured, outcome::Trained, run_loop::Worker, stage::Staged, stop::Stop};
+use crate::{
+    collect::keep_stored, environment::Measured, outcome::Trained, run_loop::Worker, stage::Staged,
+    stop::Stop,
+};
 
 /// What the record of a run says beside its artifacts; measured before the run, so that the proof does not wait for it.
 #[derive(Debug)]
@@ -64,11 +67,12 @@ struct Proof {
     aibom_signature: Vec<u8>,
 }
 
-/// Signs and stores the proof; gives its three artifacts.
+/// Signs the proof and stores its three files.
 pub(crate) async fn attest(
     platform: &Platform,
     evidence: Evidence<'_>,
-) -> Result<Vec<Artifact>, Stop> {
+    stored: &mut Vec<Artifact>,
+) -> Result<(), Stop> {
     let keys = &platform.keys;
     let proof = prove(evidence, keys.worker(), keys.platform())?;
     let put = |name: &str, role: Role, bytes: Vec<u8>| {
@@ -83,7 +87,7 @@ pub(crate) async fn attest(
             })
         }
     };
-    let (link, aibom, signature) = tokio::try_join!(
+    let (link, aibom, signature) = tokio::join!(
         put(&proof.link_name, Role::TrainingLink, proof.link),
         put(AIBOM_FILE, Role::Aibom, proof.aibom),
         put(
@@ -91,8 +95,8 @@ pub(crate) async fn attest(
             Role::AibomSignature,
             proof.aibom_signature
         ),
-    )?;
-    Ok(vec![link, aibom, signature])
+    );
+    keep_stored([link, aibom, signature], stored).map(|_| ())
 }
 
 /// Writes and signs the proof; no disk, no database.

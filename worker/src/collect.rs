@@ -22,6 +22,7 @@ pub(crate) async fn collect(
     unique_dir: UniqueDir,
     room: &Room,
     said: &[OutputFile],
+    stored: &mut Vec<Artifact>,
 ) -> Result<Vec<Artifact>, Stop> {
     let entries = open(platform, room).await?;
     check(&entries, said)?;
@@ -30,12 +31,29 @@ pub(crate) async fn collect(
         .map(|entry| (entry.name.clone(), entry))
         .collect();
     // In the order in which people see them, all on their way to the disk at once.
-    let files =
+    let [a, b, c, d, e, f] =
         room::OUTPUTS.map(|name| store(platform, unique_dir, room, name, waiting.remove(name)));
-    let [a, b, c, d, e, f] = files;
-    let stored = tokio::try_join!(a, b, c, d, e, f)?;
-    let (a, b, c, d, e, f) = stored;
-    Ok(vec![a, b, c, d, e, f])
+    let (a, b, c, d, e, f) = tokio::join!(a, b, c, d, e, f);
+    keep_stored([a, b, c, d, e, f], stored)
+}
+
+/// Notes everything that reached the store in `stored`, also when something else did not: the caller has to clear up.
+pub(crate) fn keep_stored(
+    results: impl IntoIterator<Item = Result<Artifact, Stop>>,
+    stored: &mut Vec<Artifact>,
+) -> Result<Vec<Artifact>, Stop> {
+    let (mut all, mut broken) = (Vec::new(), None);
+    for result in results {
+        match result {
+            Ok(artifact) => all.push(artifact),
+            Err(stop) => broken = broken.or(Some(stop)),
+        }
+    }
+    stored.extend(all.iter().cloned());
+    match broken {
+        None => Ok(all),
+        Some(stop) => Err(stop),
+    }
 }
 
 /// Keeps what a failed training wrote into its log, if it is a plain file of sensible size.

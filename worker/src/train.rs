@@ -1,9 +1,8 @@
 use assay_platform::{
     Platform,
-    ids::JobId,
+    job::Claim,
     sandbox::{Command, Mode},
 };
-use assay_protocol::Parameters;
 use time::OffsetDateTime;
 use tokio::sync::mpsc;
 
@@ -21,9 +20,7 @@ const EVENTS_IN_FLIGHT: usize = 256;
 /// Runs the trainer in the staged room, and judges how that ended. A lost lease, a cancellation and the worker's own end kill it.
 pub(crate) async fn train(
     platform: &Platform,
-    id: JobId,
-    attempt: u32,
-    parameters: &Parameters,
+    claim: &Claim,
     staged: &Staged,
     lease: &LeaseKeeper,
 ) -> Result<Trained, Stop> {
@@ -41,9 +38,9 @@ pub(crate) async fn train(
     );
     let listen = listen(
         platform,
-        id,
-        attempt,
-        parameters,
+        claim.job.id,
+        claim.attempt,
+        &staged.request.parameters,
         received,
         lease.progress(),
     );

@@ -118,24 +118,40 @@ fn trained() -> Trained {
     judge(finished, hear([started(), done()]), (now, now)).unwrap()
 }
 
+/// Files by path, and what is known of them.
+fn files(
+    bundle: &mut BTreeMap<String, Vec<u8>>,
+    unique_dir: UniqueDir,
+    files: impl IntoIterator<Item = (Role, String, Vec<u8>)>,
+) -> Vec<Artifact> {
+    files
+        .into_iter()
+        .map(|(role, name, bytes)| {
+            let path = format!("{unique_dir}/{name}");
+            let one = artifact(role, path.clone(), &bytes);
+            bundle.insert(path, bytes);
+            one
+        })
+        .collect()
+}
+
 fn scene() -> Scene {
     let folder = tempfile::tempdir().unwrap();
     let unique_dir = UniqueDir::new();
     let request_json = serde_json::to_value(request()).unwrap();
+    let mut bundle = BTreeMap::new();
     let inputs = [
-        (Role::Model, "inputs/model/m.keras", b"model".to_vec()),
-        (Role::Dataset, "inputs/dataset/d.csv", b"data".to_vec()),
+        (Role::Model, "model/m.keras", b"model".to_vec()),
+        (Role::Dataset, "dataset/d.csv", b"data".to_vec()),
         (
             Role::DatasetDefinition,
-            "inputs/dataset_definition/d.yaml",
+            "dataset_definition/d.yaml",
             b"type: csv".to_vec(),
         ),
-        (
-            Role::Parameters,
-            "inputs/parameters.json",
-            jcs(&request_json),
-        ),
+        (Role::Parameters, "parameters.json", jcs(&request_json)),
     ];
+    let inputs = inputs.map(|(role, name, bytes)| (role, format!("inputs/{name}"), bytes));
+    let materials = files(&mut bundle, unique_dir, inputs);
     let outputs = assay_attest::OUTPUT_NAMES.map(|name| {
         (
             Role::Output,
@@ -143,42 +159,26 @@ fn scene() -> Scene {
             name.as_bytes().to_vec(),
         )
     });
-    let inputs = inputs.map(|(role, name, bytes)| (role, name.to_owned(), bytes));
-    let mut bundle = BTreeMap::new();
-    let mut take = |files: Vec<(Role, String, Vec<u8>)>| -> Vec<Artifact> {
-        files
-            .into_iter()
-            .map(|(role, name, bytes)| {
-                let path = format!("{unique_dir}/{name}");
-                let one = artifact(role, path.clone(), &bytes);
-                bundle.insert(path, bytes);
-                one
-            })
-            .collect()
-    };
-    let (materials, outputs) = (take(inputs.into()), take(outputs.into()));
+    let outputs = files(&mut bundle, unique_dir, outputs);
 
-    let key = SigningKey::generate;
-    let keys = Keys {
-        owner: key(),
-        api: key(),
-        worker: key(),
-        platform: key(),
-    };
+    let [owner, api, worker, platform] = [(); 4].map(|()| SigningKey::generate());
     let mut ingest = Link::new(INGEST, ingest_command());
     ingest.products = materials
         .iter()
         .map(|one| (one.path.clone(), one.digest))
         .collect();
-    let ingest = sign_metadata(&ingest, &keys.api).unwrap();
-    let ingest_name = link_file_name(INGEST, &keys.api.keyid());
-    let ingest_artifact = artifact(
-        Role::IngestLink,
-        format!("{unique_dir}/{ingest_name}"),
-        &ingest,
-    );
+    let ingest = sign_metadata(&ingest, &api).unwrap();
+    let ingest_name = link_file_name(INGEST, &api.keyid());
+    let ingest_path = format!("{unique_dir}/{ingest_name}");
+    let ingest_artifact = artifact(Role::IngestLink, ingest_path, &ingest);
     bundle.insert(ingest_name, ingest);
     Scene {
+        keys: Keys {
+            owner,
+            api,
+            worker,
+            platform,
+        },
         claim: claim(unique_dir),
         staged: Staged {
             room: Room::create(folder.path()).unwrap(),
@@ -193,7 +193,6 @@ fn scene() -> Scene {
             machine: crate::environment::Machine::measure().now(folder.path()),
             program: Measured::Text(Digest::of(b"the trainer").to_string()),
         },
-        keys,
         bundle,
         _folder: folder,
     }

@@ -41,12 +41,6 @@ impl Worker {
             .unwrap()
             .unwrap();
     }
-
-    /// Breaks the worker off, as losing the process does to everything in it but the sandboxed child.
-    pub(crate) async fn break_off(self) {
-        self.task.abort();
-        assert!(self.task.await.unwrap_err().is_cancelled());
-    }
 }
 
 impl Bench {
