@@ -32,7 +32,7 @@ pub(crate) async fn collect(
         .collect();
     // In the order in which people see them, all on their way to the disk at once.
     let [a, b, c, d, e, f] =
-        room::OUTPUTS.map(|name| store(platform, unique_dir, room, name, waiting.remove(name)));
+        room::OUTPUTS.map(|name| store(platform, unique_dir, name, waiting.remove(name)));
     let (a, b, c, d, e, f) = tokio::join!(a, b, c, d, e, f);
     keep_stored([a, b, c, d, e, f], stored)
 }
@@ -71,7 +71,7 @@ pub(crate) async fn keep_logs(
     if logs.is_none() {
         return Vec::new();
     }
-    match store(platform, unique_dir, room, room::LOGS, logs).await {
+    match store(platform, unique_dir, room::LOGS, logs).await {
         Ok(artifact) => vec![artifact],
         Err(stop) => {
             tracing::warn!(?stop, "the log of a failed training could not be kept");
@@ -143,7 +143,6 @@ fn is_plausible(name: &str, entry: &FileEntry) -> io::Result<bool> {
 async fn store(
     platform: &Platform,
     unique_dir: UniqueDir,
-    room: &Room,
     name: &'static str,
     entry: Option<FileEntry>,
 ) -> Result<Artifact, Stop> {
@@ -153,18 +152,9 @@ async fn store(
             format!("the training left no {name}"),
         ));
     };
-    // A copy, not the file itself: what the trainer made keeps the trainer's owner. The digest is of the copied
-    // bytes, so whatever happens to the file meanwhile, the record is of what is stored.
-    let stored = platform
-        .store
-        .put_file(&room.output().join(name), false)
-        .await?;
-    if stored.bytes != entry.bytes {
-        return Err(Stop::ours(
-            "trainer.outputs",
-            format!("{name} changed after the training"),
-        ));
-    }
+    // The very file that was looked at, copied: what the trainer made would keep the trainer's owner. The digest is
+    // of the copied bytes, so the record is of what is stored, whatever happens to the file.
+    let stored = platform.store.put_open_file(entry.file).await?;
     Ok(Artifact {
         path: format!("{unique_dir}/outputs/{name}"),
         role: Role::Output,

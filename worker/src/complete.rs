@@ -7,7 +7,12 @@ use assay_platform::{
 };
 use assay_protocol::Fault;
 
-use crate::{attempt::Record, run_loop::ring_later, stop::Stop};
+use tokio::time::sleep;
+
+use crate::{attempt::Record, lease::LeaseKeeper, stop::Stop};
+
+/// Between an attempt that broke down and the next, times the attempt's number.
+const BREATHER: Duration = Duration::from_secs(1);
 
 /// Before the end of an attempt is written again after the database refused; together well under a lease.
 const AGAIN_AFTER: [Duration; 3] = [
@@ -22,6 +27,7 @@ const AGAIN_AFTER: [Duration; 3] = [
 pub(crate) async fn complete(
     platform: &Platform,
     claim: &Claim,
+    lease: &LeaseKeeper,
     record: Record,
     end: Result<(), Stop>,
 ) -> Result<&'static str, DbError> {
@@ -54,10 +60,12 @@ pub(crate) async fn complete(
         }
         Err(Stop::Infrastructure(reason)) if attempt < platform.config.max_attempts => {
             tracing::warn!(reason, "the attempt broke down; the job is queued again");
-            if retry(|| db.release(id, attempt)).await? {
-                let after = Duration::from_millis(500 << attempt.min(6));
-                ring_later(platform.clone(), id, after);
+            // What broke one attempt would break the next at once, and other jobs too: the slot waits with it.
+            tokio::select! {
+                () = sleep(BREATHER * attempt) => {}
+                () = lease.ended() => {}
             }
+            retry(|| db.release(id, attempt)).await?;
             ("released", stored)
         }
         Err(Stop::Infrastructure(reason)) => {
@@ -98,7 +106,7 @@ where
             Err(error) => tracing::warn!(%error, "the end of an attempt is written again"),
             written => return written,
         }
-        tokio::time::sleep(wait).await;
+        sleep(wait).await;
     }
     write().await
 }

@@ -134,7 +134,7 @@ async fn claim(worker: &Arc<Worker>, id: JobId) -> Option<Claim> {
 }
 
 /// Rings for a job after a while. A process that ends meanwhile finds the job queued when it starts again.
-pub(crate) fn ring_later(platform: Platform, id: JobId, after: Duration) {
+fn ring_later(platform: Platform, id: JobId, after: Duration) {
     tokio::spawn(async move {
         sleep(after).await;
         // Closed: the process is stopping.

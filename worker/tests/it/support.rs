@@ -159,7 +159,13 @@ impl Bench {
     }
 
     pub(crate) async fn events(&self, id: JobId) -> Vec<LoggedEvent> {
-        self.platform.db.events(id, 0, 100_000).await.unwrap()
+        let (mut all, mut after) = (Vec::new(), 0);
+        loop {
+            let page = self.platform.db.events(id, after, 1000).await.unwrap();
+            let Some(last) = page.last() else { return all };
+            after = last.id;
+            all.extend(page);
+        }
     }
 
     /// How often the job's status became `status`.
