@@ -92,7 +92,10 @@ pub(crate) async fn submit(
     let (name, bytes) = &inputs.dataset;
     let mut form = Form::new()
         .text("framework", "candle")
-        .part("model", Part::bytes(inputs.model.clone()).file_name("model.keras"))
+        .part(
+            "model",
+            Part::bytes(inputs.model.clone()).file_name("model.keras"),
+        )
         .part("dataset", Part::bytes(bytes.clone()).file_name(*name))
         .part(
             "dataset_definition",

@@ -10,6 +10,7 @@ use std::time::Duration;
 use assay_attest::Digest;
 use assay_protocol::EpochReport;
 use time::OffsetDateTime;
+use tokio::sync::broadcast;
 
 use crate::{
     ids::{JobId, UniqueDir},
@@ -89,23 +90,50 @@ pub struct StatusRow {
     pub outputs: Vec<String>,
 }
 
+/// The database.
+#[derive(Debug, Clone)]
+pub struct Db {
+    backend: Backend,
+    news: broadcast::Sender<JobId>,
+}
+
 /// The database, by configuration.
 #[derive(Debug, Clone)]
-pub enum Db {
+pub enum Backend {
     /// One file, WAL.
     Sqlite(sqlite::Sqlite),
 }
 
 /// One method a question or change; what each variant does for it has the same name.
 impl Db {
+    /// A database over a backend.
+    pub fn new(backend: Backend) -> Self {
+        Self {
+            backend,
+            news: broadcast::channel(1024).0,
+        }
+    }
+
+    /// Told of a job whenever this process wrote something of it.
+    pub fn subscribe(&self) -> broadcast::Receiver<JobId> {
+        self.news.subscribe()
+    }
+
+    fn tell(&self, id: JobId) {
+        // Nobody listening is fine.
+        let _listeners = self.news.send(id);
+    }
+
     /// Writes a job, its artifacts, its doorbell (outbox) and its first event in one transaction.
     ///
     /// # Errors
     /// [`DbError`].
     pub async fn insert_job(&self, job: &NewJob) -> Result<(), DbError> {
-        match self {
-            Self::Sqlite(db) => db.insert_job(job).await,
-        }
+        let result = match &self.backend {
+            Backend::Sqlite(db) => db.insert_job(job).await?,
+        };
+        self.tell(job.id);
+        Ok(result)
     }
 
     /// The whole job.
@@ -113,8 +141,8 @@ impl Db {
     /// # Errors
     /// [`DbError`].
     pub async fn job(&self, id: JobId) -> Result<Option<Job>, DbError> {
-        match self {
-            Self::Sqlite(db) => db.job(id).await,
+        match &self.backend {
+            Backend::Sqlite(db) => db.job(id).await,
         }
     }
 
@@ -123,8 +151,8 @@ impl Db {
     /// # Errors
     /// [`DbError`].
     pub async fn job_of_dir(&self, dir: UniqueDir) -> Result<Option<Job>, DbError> {
-        match self {
-            Self::Sqlite(db) => db.job_of_dir(dir).await,
+        match &self.backend {
+            Backend::Sqlite(db) => db.job_of_dir(dir).await,
         }
     }
 
@@ -133,8 +161,8 @@ impl Db {
     /// # Errors
     /// [`DbError`].
     pub async fn status(&self, id: JobId) -> Result<Option<StatusRow>, DbError> {
-        match self {
-            Self::Sqlite(db) => db.status(id).await,
+        match &self.backend {
+            Backend::Sqlite(db) => db.status(id).await,
         }
     }
 
@@ -143,8 +171,8 @@ impl Db {
     /// # Errors
     /// [`DbError`].
     pub async fn jobs(&self, filter: &JobFilter) -> Result<Vec<Job>, DbError> {
-        match self {
-            Self::Sqlite(db) => db.jobs(filter).await,
+        match &self.backend {
+            Backend::Sqlite(db) => db.jobs(filter).await,
         }
     }
 
@@ -153,8 +181,8 @@ impl Db {
     /// # Errors
     /// [`DbError`].
     pub async fn counts(&self) -> Result<Vec<(Status, u64)>, DbError> {
-        match self {
-            Self::Sqlite(db) => db.counts().await,
+        match &self.backend {
+            Backend::Sqlite(db) => db.counts().await,
         }
     }
 
@@ -163,8 +191,8 @@ impl Db {
     /// # Errors
     /// [`DbError`].
     pub async fn artifacts(&self, id: JobId) -> Result<Vec<Artifact>, DbError> {
-        match self {
-            Self::Sqlite(db) => db.artifacts(id).await,
+        match &self.backend {
+            Backend::Sqlite(db) => db.artifacts(id).await,
         }
     }
 
@@ -172,40 +200,71 @@ impl Db {
     ///
     /// # Errors
     /// [`DbError`].
-    pub async fn claim(&self, id: JobId, worker: &str, lease: Duration) -> Result<Option<Claim>, DbError> {
-        match self {
-            Self::Sqlite(db) => db.claim(id, worker, lease).await,
-        }
+    pub async fn claim(
+        &self,
+        id: JobId,
+        worker: &str,
+        lease: Duration,
+    ) -> Result<Option<Claim>, DbError> {
+        let result = match &self.backend {
+            Backend::Sqlite(db) => db.claim(id, worker, lease).await?,
+        };
+        self.tell(id);
+        Ok(result)
     }
 
     /// Renews the lease of an attempt and records its progress.
     ///
     /// # Errors
     /// [`DbError`].
-    pub async fn heartbeat(&self, id: JobId, attempt: u32, lease: Duration, progress: Option<&EpochReport>) -> Result<Lease, DbError> {
-        match self {
-            Self::Sqlite(db) => db.heartbeat(id, attempt, lease, progress).await,
-        }
+    pub async fn heartbeat(
+        &self,
+        id: JobId,
+        attempt: u32,
+        lease: Duration,
+        progress: Option<&EpochReport>,
+    ) -> Result<Lease, DbError> {
+        let result = match &self.backend {
+            Backend::Sqlite(db) => db.heartbeat(id, attempt, lease, progress).await?,
+        };
+        self.tell(id);
+        Ok(result)
     }
 
     /// Completes an attempt: artifacts, timings, status and event in one transaction, if the lease is still ours. `false`: lost, nothing written.
     ///
     /// # Errors
     /// [`DbError`].
-    pub async fn complete(&self, id: JobId, attempt: u32, completion: &Completion) -> Result<bool, DbError> {
-        match self {
-            Self::Sqlite(db) => db.complete(id, attempt, completion).await,
-        }
+    pub async fn complete(
+        &self,
+        id: JobId,
+        attempt: u32,
+        completion: &Completion,
+    ) -> Result<bool, DbError> {
+        let result = match &self.backend {
+            Backend::Sqlite(db) => db.complete(id, attempt, completion).await?,
+        };
+        self.tell(id);
+        Ok(result)
     }
 
     /// Ends an attempt as failed, if the lease is still ours. Artifacts (logs) may be kept.
     ///
     /// # Errors
     /// [`DbError`].
-    pub async fn fail(&self, id: JobId, attempt: u32, failure: &Failure, artifacts: &[Artifact], timings: &Timings) -> Result<bool, DbError> {
-        match self {
-            Self::Sqlite(db) => db.fail(id, attempt, failure, artifacts, timings).await,
-        }
+    pub async fn fail(
+        &self,
+        id: JobId,
+        attempt: u32,
+        failure: &Failure,
+        artifacts: &[Artifact],
+        timings: &Timings,
+    ) -> Result<bool, DbError> {
+        let result = match &self.backend {
+            Backend::Sqlite(db) => db.fail(id, attempt, failure, artifacts, timings).await?,
+        };
+        self.tell(id);
+        Ok(result)
     }
 
     /// Ends a running attempt as cancelled, if the lease is still ours.
@@ -213,9 +272,11 @@ impl Db {
     /// # Errors
     /// [`DbError`].
     pub async fn cancelled(&self, id: JobId, attempt: u32) -> Result<bool, DbError> {
-        match self {
-            Self::Sqlite(db) => db.cancelled(id, attempt).await,
-        }
+        let result = match &self.backend {
+            Backend::Sqlite(db) => db.cancelled(id, attempt).await?,
+        };
+        self.tell(id);
+        Ok(result)
     }
 
     /// Puts an attempt's job back in the queue (drain, infrastructure failure), if the lease is still ours.
@@ -223,29 +284,43 @@ impl Db {
     /// # Errors
     /// [`DbError`].
     pub async fn release(&self, id: JobId, attempt: u32) -> Result<bool, DbError> {
-        match self {
-            Self::Sqlite(db) => db.release(id, attempt).await,
-        }
+        let result = match &self.backend {
+            Backend::Sqlite(db) => db.release(id, attempt).await?,
+        };
+        self.tell(id);
+        Ok(result)
     }
 
     /// Puts jobs whose lease ended before `now` back in the queue; those with `max_attempts` behind them fail. Returns the queued ones.
     ///
     /// # Errors
     /// [`DbError`].
-    pub async fn expire_leases(&self, now: OffsetDateTime, max_attempts: u32) -> Result<Vec<JobId>, DbError> {
-        match self {
-            Self::Sqlite(db) => db.expire_leases(now, max_attempts).await,
-        }
+    pub async fn expire_leases(
+        &self,
+        now: OffsetDateTime,
+        max_attempts: u32,
+    ) -> Result<Vec<JobId>, DbError> {
+        let result = match &self.backend {
+            Backend::Sqlite(db) => db.expire_leases(now, max_attempts).await?,
+        };
+        result.iter().for_each(|id| self.tell(*id));
+        Ok(result)
     }
 
     /// Puts every running job of this worker back in the queue, whatever its lease: for a worker that starts anew under a lock of its own.
     ///
     /// # Errors
     /// [`DbError`].
-    pub async fn recover_worker(&self, worker: &str, max_attempts: u32) -> Result<Vec<JobId>, DbError> {
-        match self {
-            Self::Sqlite(db) => db.recover_worker(worker, max_attempts).await,
-        }
+    pub async fn recover_worker(
+        &self,
+        worker: &str,
+        max_attempts: u32,
+    ) -> Result<Vec<JobId>, DbError> {
+        let result = match &self.backend {
+            Backend::Sqlite(db) => db.recover_worker(worker, max_attempts).await?,
+        };
+        result.iter().for_each(|id| self.tell(*id));
+        Ok(result)
     }
 
     /// Cancels a job, or asks its worker to.
@@ -253,9 +328,11 @@ impl Db {
     /// # Errors
     /// [`DbError`].
     pub async fn cancel(&self, id: JobId) -> Result<Cancelled, DbError> {
-        match self {
-            Self::Sqlite(db) => db.cancel(id).await,
-        }
+        let result = match &self.backend {
+            Backend::Sqlite(db) => db.cancel(id).await?,
+        };
+        self.tell(id);
+        Ok(result)
     }
 
     /// Appends events of an attempt (0 for the job itself), if its lease is still held.
@@ -263,18 +340,25 @@ impl Db {
     /// # Errors
     /// [`DbError`].
     pub async fn log(&self, id: JobId, attempt: u32, events: &[JobEvent]) -> Result<(), DbError> {
-        match self {
-            Self::Sqlite(db) => db.log(id, attempt, events).await,
-        }
+        let result = match &self.backend {
+            Backend::Sqlite(db) => db.log(id, attempt, events).await?,
+        };
+        self.tell(id);
+        Ok(result)
     }
 
     /// Events of a job after event `after`, at most `limit`, in order.
     ///
     /// # Errors
     /// [`DbError`].
-    pub async fn events(&self, id: JobId, after: i64, limit: u32) -> Result<Vec<LoggedEvent>, DbError> {
-        match self {
-            Self::Sqlite(db) => db.events(id, after, limit).await,
+    pub async fn events(
+        &self,
+        id: JobId,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<LoggedEvent>, DbError> {
+        match &self.backend {
+            Backend::Sqlite(db) => db.events(id, after, limit).await,
         }
     }
 
@@ -283,8 +367,8 @@ impl Db {
     /// # Errors
     /// [`DbError`].
     pub async fn queued(&self) -> Result<Vec<JobId>, DbError> {
-        match self {
-            Self::Sqlite(db) => db.queued().await,
+        match &self.backend {
+            Backend::Sqlite(db) => db.queued().await,
         }
     }
 
@@ -293,8 +377,8 @@ impl Db {
     /// # Errors
     /// [`DbError`].
     pub async fn doorbells(&self, limit: u32) -> Result<Vec<JobId>, DbError> {
-        match self {
-            Self::Sqlite(db) => db.doorbells(limit).await,
+        match &self.backend {
+            Backend::Sqlite(db) => db.doorbells(limit).await,
         }
     }
 
@@ -303,8 +387,8 @@ impl Db {
     /// # Errors
     /// [`DbError`].
     pub async fn rung(&self, ids: &[JobId]) -> Result<(), DbError> {
-        match self {
-            Self::Sqlite(db) => db.rung(ids).await,
+        match &self.backend {
+            Backend::Sqlite(db) => db.rung(ids).await,
         }
     }
 
@@ -313,15 +397,15 @@ impl Db {
     /// # Errors
     /// [`DbError`].
     pub async fn is_named(&self, digest: Digest) -> Result<bool, DbError> {
-        match self {
-            Self::Sqlite(db) => db.is_named(digest).await,
+        match &self.backend {
+            Backend::Sqlite(db) => db.is_named(digest).await,
         }
     }
 
     /// Closes the connections; what was written is on disk.
     pub async fn close(&self) {
-        match self {
-            Self::Sqlite(db) => db.close().await,
+        match &self.backend {
+            Backend::Sqlite(db) => db.close().await,
         }
     }
 }

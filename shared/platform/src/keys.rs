@@ -2,10 +2,7 @@
 
 pub mod files;
 
-use std::{
-    fs, io,
-    path::Path,
-};
+use std::{fs, io, path::Path};
 
 use assay_attest::{SigningKey, Trust};
 

@@ -12,7 +12,7 @@ use tokio::sync::{RwLock, broadcast};
 use crate::{
     Config,
     config::ConfigError,
-    db::{Db, DbError, sqlite::Sqlite},
+    db::{Backend, Db, DbError, sqlite::Sqlite},
     ids::JobId,
     keys::{KeyError, Keys},
     queue::{Queue, in_process::InProcess},
@@ -35,7 +35,6 @@ pub struct Platform {
     pub sandbox: Arc<Sandbox>,
     /// Keys and layout.
     pub keys: Arc<Keys>,
-    news: broadcast::Sender<JobId>,
     removal: Arc<RwLock<()>>,
     _lock: Arc<File>,
 }
@@ -101,12 +100,11 @@ impl Platform {
         };
         let platform = Self {
             config: Arc::new(config),
-            db: Db::Sqlite(db),
+            db: Db::new(Backend::Sqlite(db)),
             store: Store::Folder(store),
             queue: Queue::InProcess(InProcess::default()),
             sandbox: Arc::new(Sandbox::Process(sandbox)),
             keys: Arc::new(keys),
-            news: broadcast::channel(1024).0,
             removal: Arc::default(),
             _lock: Arc::new(lock),
         };
@@ -123,13 +121,7 @@ impl Platform {
 
     /// Told of a job whenever something happened to it by this process.
     pub fn subscribe(&self) -> broadcast::Receiver<JobId> {
-        self.news.subscribe()
-    }
-
-    /// Tells whoever listens that something happened to a job.
-    pub fn notify(&self, id: JobId) {
-        // Nobody listening is fine.
-        let _listeners = self.news.send(id);
+        self.db.subscribe()
     }
 
     /// Held while bytes are stored for a job that the database does not know yet, so that [`Platform::release`] does
@@ -166,9 +158,7 @@ fn lock(file: &Path, dir: &Path) -> Result<File, PlatformError> {
     let lock = File::create(file).map_err(at(file))?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
-        Err(fs::TryLockError::WouldBlock) => {
-            Err(PlatformError::Locked(dir.display().to_string()))
-        }
+        Err(fs::TryLockError::WouldBlock) => Err(PlatformError::Locked(dir.display().to_string())),
         Err(fs::TryLockError::Error(error)) => Err(at(file)(error)),
     }
 }

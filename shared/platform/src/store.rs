@@ -120,6 +120,16 @@ impl Store {
         upload.finish().await
     }
 
+    /// Copies an open file, from where it stands to its end, into the store: hashed on the way, one read.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`].
+    pub async fn put_open_file(&self, file: std::fs::File) -> Result<Stored, StoreError> {
+        match self {
+            Self::Folder(folder) => folder.upload(u64::MAX)?.copy(file).await,
+        }
+    }
+
     /// Copies an object to the new file `to`, read-only, and measures what was copied: one read.
     ///
     /// # Errors

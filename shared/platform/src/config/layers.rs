@@ -57,10 +57,11 @@ struct Log {
 }
 
 pub(super) fn parse(origin: &str, text: &str) -> Result<Table, ConfigError> {
-    text.parse().map_err(|error: toml::de::Error| ConfigError::Value {
-        origin: origin.to_owned(),
-        reason: error.to_string(),
-    })
+    text.parse()
+        .map_err(|error: toml::de::Error| ConfigError::Value {
+            origin: origin.to_owned(),
+            reason: error.to_string(),
+        })
 }
 
 /// Lays `over` on `under`, table by table.

@@ -8,8 +8,8 @@ use std::{
 };
 
 use assay_attest::{
-    Functionary, INGEST, LAYOUT_VALIDITY, PublicKey, RUN_TRAINING, SigningKey, Trust,
-    intoto::sign, json::parse, json::Limits, platform_layout,
+    Functionary, INGEST, LAYOUT_VALIDITY, PublicKey, RUN_TRAINING, SigningKey, Trust, intoto::sign,
+    json::Limits, json::parse, platform_layout,
 };
 use time::OffsetDateTime;
 
@@ -161,7 +161,10 @@ fn read_private(dir: &Path, name: &str) -> Result<Vec<u8>, KeyError> {
     if mode & 0o077 != 0 {
         return Err(failed(
             &path,
-            format!("others may read it (mode {:o}); run: chmod 600", mode & 0o777),
+            format!(
+                "others may read it (mode {:o}); run: chmod 600",
+                mode & 0o777
+            ),
         ));
     }
     read_limited(&path, file)
@@ -198,7 +201,12 @@ mod tests {
         let again = Keys::open(dir.path()).unwrap();
         assert_eq!(again.trust().owner, owner);
         for layout in [old.as_slice(), again.layout()] {
-            assert!(Signed::<Layout>::parse(layout).unwrap().verify(&owner).is_ok());
+            assert!(
+                Signed::<Layout>::parse(layout)
+                    .unwrap()
+                    .verify(&owner)
+                    .is_ok()
+            );
         }
         assert_eq!(again.worker().keyid(), keys.worker().keyid());
     }
@@ -220,6 +228,9 @@ mod tests {
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         std::fs::set_permissions(&path, PermissionsExt::from_mode(0o640)).unwrap();
         let error = Keys::open(dir.path()).unwrap_err().to_string();
-        assert!(error.contains("worker.pem") && error.contains("chmod"), "{error}");
+        assert!(
+            error.contains("worker.pem") && error.contains("chmod"),
+            "{error}"
+        );
     }
 }

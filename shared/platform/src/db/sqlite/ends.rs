@@ -106,7 +106,11 @@ impl Sqlite {
         let Some(row) = row else {
             return Ok(Cancelled::NoSuchJob);
         };
-        let status = Reading { id: &text, row: &row }.status()?;
+        let status = Reading {
+            id: &text,
+            row: &row,
+        }
+        .status()?;
         let cancelled = match status {
             Status::Queued => {
                 sqlx::query("UPDATE jobs SET status = 'cancelled', finished_at = ? WHERE id = ?")

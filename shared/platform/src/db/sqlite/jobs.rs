@@ -51,7 +51,10 @@ impl Sqlite {
 
     async fn one(&self, column: &'static str, value: String) -> Result<Option<Job>, DbError> {
         let mut query = QueryBuilder::new("SELECT ");
-        query.push(JOB_COLUMNS).push(" FROM jobs WHERE ").push(column);
+        query
+            .push(JOB_COLUMNS)
+            .push(" FROM jobs WHERE ")
+            .push(column);
         query.push(" = ").push_bind(value);
         let row = query.build().fetch_optional(&self.read).await?;
         row.as_ref().map(rows::job).transpose()
@@ -98,7 +101,9 @@ impl Sqlite {
         if let Some(before) = filter.before {
             query.push(" AND id < ").push_bind(before.to_string());
         }
-        query.push(" ORDER BY id DESC LIMIT ").push_bind(i64::from(filter.limit));
+        query
+            .push(" ORDER BY id DESC LIMIT ")
+            .push_bind(i64::from(filter.limit));
         let rows = query.build().fetch_all(&self.read).await?;
         rows.iter().map(rows::job).collect()
     }
@@ -120,7 +125,13 @@ impl Sqlite {
             .fetch_all(&self.read)
             .await?;
         rows.iter()
-            .map(|row| Reading { id: "(queued)", row }.parsed("id"))
+            .map(|row| {
+                Reading {
+                    id: "(queued)",
+                    row,
+                }
+                .parsed("id")
+            })
             .collect()
     }
 
@@ -130,7 +141,13 @@ impl Sqlite {
             .fetch_all(&self.read)
             .await?;
         rows.iter()
-            .map(|row| Reading { id: "(outbox)", row }.parsed("job_id"))
+            .map(|row| {
+                Reading {
+                    id: "(outbox)",
+                    row,
+                }
+                .parsed("job_id")
+            })
             .collect()
     }
 

@@ -1,6 +1,6 @@
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Write},
+    io::{self, Read, Write},
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::PathBuf,
 };
@@ -9,7 +9,7 @@ use assay_attest::Hasher;
 use bytes::{Bytes, BytesMut};
 use uuid::Uuid;
 
-use super::{Folder, StoreError, Stored, blocking};
+use super::{CHUNK, Folder, StoreError, Stored, blocking};
 
 /// Gathered before it goes to disk: large enough that a hand-over to another thread costs little beside hashing it.
 const GATHER: usize = 1 << 20;
@@ -85,6 +85,23 @@ impl Upload {
         // The same memory again.
         self.gathered = block;
         Ok(())
+    }
+
+    /// Takes in all of an open file and finishes.
+    pub(in crate::store) async fn copy(mut self, mut from: File) -> Result<Stored, StoreError> {
+        let mut open = self.open.take().ok_or_else(broken_off)?;
+        let folder = self.folder.clone();
+        blocking(move || {
+            let mut block = vec![0; CHUNK];
+            loop {
+                let count = from.read(&mut block)?;
+                if count == 0 {
+                    return open.keep(&folder);
+                }
+                open.append(block.get(..count).unwrap_or_default())?;
+            }
+        })
+        .await
     }
 
     pub(in crate::store) async fn finish(mut self) -> Result<Stored, StoreError> {
