@@ -1,123 +1,168 @@
-//! Configuration: an embedded default file that is also the manual, then a file, then the environment.
+//! Configuration: an embedded default file that is also the manual, a file, then `ASSAY__SECTION__KEY`, then what the
+//! command line says.
 
 mod layers;
 
-use std::{fs, net::SocketAddr, path::Path, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, thread, time::Duration};
 
 use assay_protocol::DataLimits;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
-use crate::sandbox::{Program, SandboxConfig};
+use crate::{sandbox::SandboxConfig, telemetry::LogConfig};
 
-/// The manual: every setting with its default.
-pub const MANUAL: &str = include_str!("config.default.toml");
+/// The default configuration file, with a comment for every key.
+pub const DEFAULT: &str = include_str!("../config.default.toml");
 
-/// Everything that can be set.
-#[derive(Debug, Clone)]
+/// Everything that can be set. The names in files are these; spans end in `_seconds` there.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Folder of everything that the embedded parts keep: `secrets/`, `store/`, `rooms/`, `assay.db`.
+    /// Folder of everything the embedded parts keep: `secrets/`, `store/`, `assay.db`, `rooms/`.
     pub dir: PathBuf,
-    /// Address of the HTTP server; loopback only.
+    /// Where the API listens; loopback only, while there is no authentication. Port 0: any that is free.
     pub listen: SocketAddr,
-    /// Bytes of an uploaded data set at most.
-    pub dataset_bytes: u64,
-    /// Bytes of an uploaded model at most.
-    pub model_bytes: u64,
-    /// Checks of uploaded files at a time.
-    pub concurrent_checks: usize,
-    /// Jobs trained at a time.
+    /// Bytes of one uploaded file at most.
+    pub upload_limit_bytes: u64,
+    /// How long a download link is valid.
+    #[serde(rename = "download_ttl_seconds", deserialize_with = "seconds")]
+    pub download_ttl: Duration,
+    /// Jobs that train at the same time.
     pub worker_slots: usize,
     /// Threads of one training.
     pub trainer_threads: u32,
-    /// Time without a sign of life after which a job goes to another worker.
+    /// The program that trains and its leading arguments; empty for this program itself.
+    pub trainer_program: Vec<String>,
+    /// How long a worker may say nothing before it has lost its job.
+    #[serde(rename = "lease_seconds", deserialize_with = "seconds")]
     pub lease: Duration,
-    /// Claims of one job at most.
+    /// Attempts before a job whose workers fall silent is given up.
     pub max_attempts: u32,
-    /// How long a download link is valid.
-    pub download_ttl: Duration,
-    /// What is logged (`EnvFilter` syntax).
-    pub log_filter: String,
-    /// How it is written.
-    pub log_format: LogFormat,
-    /// Limits of the room and mechanisms that may be missing.
-    pub sandbox: SandboxConfig,
-    /// Limits on what the trainer reads of uploaded files.
+    /// Limits on what a job's files may hold.
     pub data_limits: DataLimits,
-    /// The program that seals a room and becomes the trainer; this program itself unless set by who starts it.
-    pub launcher: Program,
-    /// The trainer.
-    pub trainer: Program,
+    /// The room in which a user's model is opened.
+    pub sandbox: SandboxConfig,
+    /// What is logged, and how.
+    pub log: LogConfig,
 }
 
-/// How log lines are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// One JSON object a line.
-    Json,
-}
-
-/// What is wrong with the configuration.
+/// Why a configuration is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// A file cannot be read.
-    #[error("cannot read the configuration {path}: {source}")]
+    /// The file cannot be read.
+    #[error("configuration file {path}: {source}")]
     Read {
         /// The file.
-        path: String,
+        path: PathBuf,
         /// What the system answered.
         source: std::io::Error,
     },
-    /// A file is no TOML, has an unknown key, or a value of another kind.
-    #[error("configuration {origin}: {reason}")]
-    Value {
-        /// Where it stands.
-        origin: String,
+    /// A layer is not TOML.
+    #[error("{layer}: {reason}")]
+    Syntax {
+        /// The file, the variable or the option.
+        layer: String,
         /// What is wrong.
         reason: String,
     },
-    /// The server would be open to others.
-    #[error(
-        "listen = \"{0}\" is not a loopback address; there is no authentication yet, so only this machine may connect"
-    )]
-    NotLoopback(SocketAddr),
+    /// A name that nothing is known by.
+    #[error("{layer}: there is no setting {name}; `assay config` prints all there are")]
+    Unknown {
+        /// The file, the variable or the option.
+        layer: String,
+        /// The name, its parts joined by dots.
+        name: String,
+    },
+    /// A value of the wrong type or out of its range.
+    #[error("configuration: {0}")]
+    Value(String),
 }
 
 impl Config {
-    /// Reads the defaults, then `file`, then `ASSAY__…` variables.
+    /// Reads all layers: the defaults, the file if there is one, this process' environment, the overrides (dotted
+    /// names, values as in a TOML file or plain text).
     ///
     /// # Errors
-    /// [`ConfigError`], naming the file or variable.
-    pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
-        let mut table = layers::parse("defaults", MANUAL)?;
-        if let Some(path) = file {
-            let origin = path.display().to_string();
-            let text = fs::read_to_string(path).map_err(|source| ConfigError::Read {
-                path: origin.clone(),
-                source,
-            })?;
-            layers::merge(&mut table, layers::parse(&origin, &text)?);
-        }
-        layers::merge(&mut table, layers::environment(std::env::vars()));
-        layers::read(table)
+    /// [`ConfigError`] names the layer and the setting.
+    pub fn load(file: Option<PathBuf>, overrides: &[(&str, String)]) -> Result<Self, ConfigError> {
+        let text = file
+            .map(|path| match std::fs::read_to_string(&path) {
+                Ok(text) => Ok((path.display().to_string(), text)),
+                Err(source) => Err(ConfigError::Read { path, source }),
+            })
+            .transpose()?;
+        // A variable that is not Unicode can hold none of our settings.
+        let variables = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        Self::layered(text, variables, overrides)
     }
 
-    /// The folder where rooms are made: on the file system of the store.
-    pub fn rooms(&self) -> PathBuf {
-        self.dir.join("rooms")
-    }
-
-    /// Refuses what would be unsafe.
+    /// The defaults, with this folder: for tests, benchmarks and the demonstration.
     ///
     /// # Errors
-    /// [`ConfigError::NotLoopback`].
-    pub fn validate(&self) -> Result<(), ConfigError> {
-        if self.listen.ip().is_loopback() {
-            Ok(())
-        } else {
-            Err(ConfigError::NotLoopback(self.listen))
+    /// As [`Config::load`], which the embedded defaults do not.
+    pub fn in_dir(dir: impl Into<PathBuf>) -> Result<Self, ConfigError> {
+        let defaults = Self::layered(None, BTreeMap::new(), &[])?;
+        Ok(Self {
+            dir: dir.into(),
+            ..defaults
+        })
+    }
+
+    fn layered(
+        file: Option<(String, String)>,
+        variables: BTreeMap<String, String>,
+        overrides: &[(&str, String)],
+    ) -> Result<Self, ConfigError> {
+        let merged = layers::merge(DEFAULT, file, variables, overrides)?;
+        let mut config: Self = merged
+            .try_into()
+            .map_err(|error: toml::de::Error| ConfigError::Value(error.to_string()))?;
+        config.check()?;
+        if config.trainer_threads == 0 {
+            let processors = thread::available_parallelism().map_or(1, usize::from);
+            let share = (processors / config.worker_slots).max(1);
+            config.trainer_threads = u32::try_from(share).unwrap_or(u32::MAX);
         }
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        let rule = |ok: bool, text: &str| {
+            if ok {
+                Ok(())
+            } else {
+                Err(ConfigError::Value(text.to_owned()))
+            }
+        };
+        rule(
+            self.listen.ip().is_loopback(),
+            "listen must be a loopback address (127.0.0.1 or [::1]): there is no authentication yet",
+        )?;
+        rule(
+            self.upload_limit_bytes > 0,
+            "upload_limit_bytes must be at least 1",
+        )?;
+        rule(
+            !self.download_ttl.is_zero(),
+            "download_ttl_seconds must be at least 1",
+        )?;
+        rule(
+            (1..=1024).contains(&self.worker_slots),
+            "worker_slots must be between 1 and 1024",
+        )?;
+        rule(
+            self.trainer_threads <= 1024,
+            "trainer_threads must be at most 1024",
+        )?;
+        rule(!self.lease.is_zero(), "lease_seconds must be at least 1")?;
+        rule(self.max_attempts > 0, "max_attempts must be at least 1")
     }
 }
+
+fn seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    u32::deserialize(from).map(|seconds| Duration::from_secs(seconds.into()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -28,14 +28,17 @@ pub enum DbError {
     /// A row holds what this version cannot read.
     #[error("database row of job {id}: {reason}")]
     Corrupt {
-        /// The job.
+        /// The job's id, as it is written in the row.
         id: String,
-        /// What is wrong with it.
+        /// What cannot be read.
         reason: String,
     },
     /// The tables could not be brought to this version.
     #[error("database migration: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
+    /// A value could not be written as JSON.
+    #[error("a value cannot be written to the database: {0}")]
+    Encode(#[from] serde_json::Error),
 }
 
 /// Which jobs a list shows, newest first.
@@ -90,133 +93,77 @@ pub struct StatusRow {
     pub outputs: Vec<String>,
 }
 
-/// The database.
-#[derive(Debug, Clone)]
-pub struct Db {
-    backend: Backend,
-    news: broadcast::Sender<JobId>,
-}
-
 /// The database, by configuration.
 #[derive(Debug, Clone)]
-pub enum Backend {
+pub enum Db {
     /// One file, WAL.
     Sqlite(sqlite::Sqlite),
 }
 
-/// One method a question or change; what each variant does for it has the same name.
+/// Every method fails with [`DbError`] only when the database itself does; what a job's state forbids is an answer.
 impl Db {
-    /// A database over a backend.
-    pub fn new(backend: Backend) -> Self {
-        Self {
-            backend,
-            news: broadcast::channel(1024).0,
+    /// Writes a job, its artifacts, its doorbell (outbox) and its first event in one transaction.
+    pub async fn insert_job(&self, job: &NewJob) -> Result<(), DbError> {
+        match self {
+            Self::Sqlite(db) => db.insert_job(job).await,
         }
     }
 
-    /// Told of a job whenever this process wrote something of it.
-    pub fn subscribe(&self) -> broadcast::Receiver<JobId> {
-        self.news.subscribe()
-    }
-
-    fn tell(&self, id: JobId) {
-        // Nobody listening is fine.
-        let _listeners = self.news.send(id);
-    }
-
-    /// Writes a job, its artifacts, its doorbell (outbox) and its first event in one transaction.
-    ///
-    /// # Errors
-    /// [`DbError`].
-    pub async fn insert_job(&self, job: &NewJob) -> Result<(), DbError> {
-        let result = match &self.backend {
-            Backend::Sqlite(db) => db.insert_job(job).await?,
-        };
-        self.tell(job.id);
-        Ok(result)
-    }
-
     /// The whole job.
-    ///
-    /// # Errors
-    /// [`DbError`].
     pub async fn job(&self, id: JobId) -> Result<Option<Job>, DbError> {
-        match &self.backend {
-            Backend::Sqlite(db) => db.job(id).await,
+        match self {
+            Self::Sqlite(db) => db.job(id).await,
         }
     }
 
     /// The job whose folder this is.
-    ///
-    /// # Errors
-    /// [`DbError`].
     pub async fn job_of_dir(&self, dir: UniqueDir) -> Result<Option<Job>, DbError> {
-        match &self.backend {
-            Backend::Sqlite(db) => db.job_of_dir(dir).await,
+        match self {
+            Self::Sqlite(db) => db.job_of_dir(dir).await,
         }
     }
 
     /// What `GET /job_status` needs, in as few statements as can be.
-    ///
-    /// # Errors
-    /// [`DbError`].
     pub async fn status(&self, id: JobId) -> Result<Option<StatusRow>, DbError> {
-        match &self.backend {
-            Backend::Sqlite(db) => db.status(id).await,
+        match self {
+            Self::Sqlite(db) => db.status(id).await,
         }
     }
 
     /// A page of jobs, newest first.
-    ///
-    /// # Errors
-    /// [`DbError`].
     pub async fn jobs(&self, filter: &JobFilter) -> Result<Vec<Job>, DbError> {
-        match &self.backend {
-            Backend::Sqlite(db) => db.jobs(filter).await,
+        match self {
+            Self::Sqlite(db) => db.jobs(filter).await,
         }
     }
 
     /// Jobs in each status.
-    ///
-    /// # Errors
-    /// [`DbError`].
     pub async fn counts(&self) -> Result<Vec<(Status, u64)>, DbError> {
-        match &self.backend {
-            Backend::Sqlite(db) => db.counts().await,
+        match self {
+            Self::Sqlite(db) => db.counts().await,
         }
     }
 
     /// A job's artifacts: of its inputs and of the attempt that completed, in documented order.
-    ///
-    /// # Errors
-    /// [`DbError`].
     pub async fn artifacts(&self, id: JobId) -> Result<Vec<Artifact>, DbError> {
-        match &self.backend {
-            Backend::Sqlite(db) => db.artifacts(id).await,
+        match self {
+            Self::Sqlite(db) => db.artifacts(id).await,
         }
     }
 
     /// Takes a queued job: status, attempt + 1, lease, in one statement. `None` when it is not queued (any more).
-    ///
-    /// # Errors
-    /// [`DbError`].
     pub async fn claim(
         &self,
         id: JobId,
         worker: &str,
         lease: Duration,
     ) -> Result<Option<Claim>, DbError> {
-        let result = match &self.backend {
-            Backend::Sqlite(db) => db.claim(id, worker, lease).await?,
-        };
-        self.tell(id);
-        Ok(result)
+        match self {
+            Self::Sqlite(db) => db.claim(id, worker, lease).await,
+        }
     }
 
     /// Renews the lease of an attempt and records its progress.
-    ///
-    /// # Errors
-    /// [`DbError`].
     pub async fn heartbeat(
         &self,
         id: JobId,
@@ -224,34 +171,24 @@ impl Db {
         lease: Duration,
         progress: Option<&EpochReport>,
     ) -> Result<Lease, DbError> {
-        let result = match &self.backend {
-            Backend::Sqlite(db) => db.heartbeat(id, attempt, lease, progress).await?,
-        };
-        self.tell(id);
-        Ok(result)
+        match self {
+            Self::Sqlite(db) => db.heartbeat(id, attempt, lease, progress).await,
+        }
     }
 
     /// Completes an attempt: artifacts, timings, status and event in one transaction, if the lease is still ours. `false`: lost, nothing written.
-    ///
-    /// # Errors
-    /// [`DbError`].
     pub async fn complete(
         &self,
         id: JobId,
         attempt: u32,
         completion: &Completion,
     ) -> Result<bool, DbError> {
-        let result = match &self.backend {
-            Backend::Sqlite(db) => db.complete(id, attempt, completion).await?,
-        };
-        self.tell(id);
-        Ok(result)
+        match self {
+            Self::Sqlite(db) => db.complete(id, attempt, completion).await,
+        }
     }
 
     /// Ends an attempt as failed, if the lease is still ours. Artifacts (logs) may be kept.
-    ///
-    /// # Errors
-    /// [`DbError`].
     pub async fn fail(
         &self,
         id: JobId,
@@ -260,152 +197,126 @@ impl Db {
         artifacts: &[Artifact],
         timings: &Timings,
     ) -> Result<bool, DbError> {
-        let result = match &self.backend {
-            Backend::Sqlite(db) => db.fail(id, attempt, failure, artifacts, timings).await?,
-        };
-        self.tell(id);
-        Ok(result)
+        match self {
+            Self::Sqlite(db) => db.fail(id, attempt, failure, artifacts, timings).await,
+        }
     }
 
     /// Ends a running attempt as cancelled, if the lease is still ours.
-    ///
-    /// # Errors
-    /// [`DbError`].
     pub async fn cancelled(&self, id: JobId, attempt: u32) -> Result<bool, DbError> {
-        let result = match &self.backend {
-            Backend::Sqlite(db) => db.cancelled(id, attempt).await?,
-        };
-        self.tell(id);
-        Ok(result)
+        match self {
+            Self::Sqlite(db) => db.cancelled(id, attempt).await,
+        }
     }
 
     /// Puts an attempt's job back in the queue (drain, infrastructure failure), if the lease is still ours.
-    ///
-    /// # Errors
-    /// [`DbError`].
     pub async fn release(&self, id: JobId, attempt: u32) -> Result<bool, DbError> {
-        let result = match &self.backend {
-            Backend::Sqlite(db) => db.release(id, attempt).await?,
-        };
-        self.tell(id);
-        Ok(result)
+        match self {
+            Self::Sqlite(db) => db.release(id, attempt).await,
+        }
     }
 
     /// Puts jobs whose lease ended before `now` back in the queue; those with `max_attempts` behind them fail. Returns the queued ones.
-    ///
-    /// # Errors
-    /// [`DbError`].
     pub async fn expire_leases(
         &self,
         now: OffsetDateTime,
         max_attempts: u32,
     ) -> Result<Vec<JobId>, DbError> {
-        let result = match &self.backend {
-            Backend::Sqlite(db) => db.expire_leases(now, max_attempts).await?,
-        };
-        result.iter().for_each(|id| self.tell(*id));
-        Ok(result)
+        match self {
+            Self::Sqlite(db) => db.expire_leases(now, max_attempts).await,
+        }
     }
 
     /// Puts every running job of this worker back in the queue, whatever its lease: for a worker that starts anew under a lock of its own.
-    ///
-    /// # Errors
-    /// [`DbError`].
     pub async fn recover_worker(
         &self,
         worker: &str,
         max_attempts: u32,
     ) -> Result<Vec<JobId>, DbError> {
-        let result = match &self.backend {
-            Backend::Sqlite(db) => db.recover_worker(worker, max_attempts).await?,
-        };
-        result.iter().for_each(|id| self.tell(*id));
-        Ok(result)
+        match self {
+            Self::Sqlite(db) => db.recover_worker(worker, max_attempts).await,
+        }
     }
 
     /// Cancels a job, or asks its worker to.
-    ///
-    /// # Errors
-    /// [`DbError`].
     pub async fn cancel(&self, id: JobId) -> Result<Cancelled, DbError> {
-        let result = match &self.backend {
-            Backend::Sqlite(db) => db.cancel(id).await?,
-        };
-        self.tell(id);
-        Ok(result)
+        match self {
+            Self::Sqlite(db) => db.cancel(id).await,
+        }
     }
 
     /// Appends events of an attempt (0 for the job itself), if its lease is still held.
-    ///
-    /// # Errors
-    /// [`DbError`].
     pub async fn log(&self, id: JobId, attempt: u32, events: &[JobEvent]) -> Result<(), DbError> {
-        let result = match &self.backend {
-            Backend::Sqlite(db) => db.log(id, attempt, events).await?,
-        };
-        self.tell(id);
-        Ok(result)
+        match self {
+            Self::Sqlite(db) => db.log(id, attempt, events).await,
+        }
     }
 
     /// Events of a job after event `after`, at most `limit`, in order.
-    ///
-    /// # Errors
-    /// [`DbError`].
     pub async fn events(
         &self,
         id: JobId,
         after: i64,
         limit: u32,
     ) -> Result<Vec<LoggedEvent>, DbError> {
-        match &self.backend {
-            Backend::Sqlite(db) => db.events(id, after, limit).await,
+        match self {
+            Self::Sqlite(db) => db.events(id, after, limit).await,
         }
     }
 
     /// All queued jobs, oldest first: what an in-process queue starts with.
-    ///
-    /// # Errors
-    /// [`DbError`].
     pub async fn queued(&self) -> Result<Vec<JobId>, DbError> {
-        match &self.backend {
-            Backend::Sqlite(db) => db.queued().await,
+        match self {
+            Self::Sqlite(db) => db.queued().await,
         }
     }
 
     /// Doorbells not yet rung, oldest first.
-    ///
-    /// # Errors
-    /// [`DbError`].
     pub async fn doorbells(&self, limit: u32) -> Result<Vec<JobId>, DbError> {
-        match &self.backend {
-            Backend::Sqlite(db) => db.doorbells(limit).await,
+        match self {
+            Self::Sqlite(db) => db.doorbells(limit).await,
         }
     }
 
     /// Marks doorbells as rung.
-    ///
-    /// # Errors
-    /// [`DbError`].
     pub async fn rung(&self, ids: &[JobId]) -> Result<(), DbError> {
-        match &self.backend {
-            Backend::Sqlite(db) => db.rung(ids).await,
+        match self {
+            Self::Sqlite(db) => db.rung(ids).await,
         }
     }
 
-    /// Whether an artifact of any job has these bytes.
-    ///
-    /// # Errors
-    /// [`DbError`].
-    pub async fn is_named(&self, digest: Digest) -> Result<bool, DbError> {
-        match &self.backend {
-            Backend::Sqlite(db) => db.is_named(digest).await,
+    /// Whether any artifact names this object.
+    pub async fn object_is_referenced(&self, digest: Digest) -> Result<bool, DbError> {
+        match self {
+            Self::Sqlite(db) => db.object_is_referenced(digest).await,
         }
     }
 
-    /// Closes the connections; what was written is on disk.
+    /// The digests of the objects that artifacts name, of those whose text form begins with these two digits.
+    pub async fn objects_under(&self, two_digits: &str) -> Result<Vec<Digest>, DbError> {
+        match self {
+            Self::Sqlite(db) => db.objects_under(two_digits).await,
+        }
+    }
+
+    /// Told of a job whenever this process has written something about it. Slow receivers lose the oldest news.
+    pub fn subscribe(&self) -> broadcast::Receiver<JobId> {
+        match self {
+            Self::Sqlite(db) => db.subscribe(),
+        }
+    }
+
+    /// Tells every subscriber of a job.
+    pub fn notify(&self, id: JobId) {
+        match self {
+            Self::Sqlite(db) => db.notify(id),
+        }
+    }
+
+    /// Writes what is pending and closes the database; later calls fail.
     pub async fn close(&self) {
-        match &self.backend {
-            Backend::Sqlite(db) => db.close().await,
+        match self {
+            Self::Sqlite(db) => db.close().await,
         }
     }
 }

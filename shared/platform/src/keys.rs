@@ -2,19 +2,19 @@
 
 pub mod files;
 
-use std::{fs, io, path::Path};
+use std::path::Path;
 
 use assay_attest::{SigningKey, Trust};
 
 /// What can go wrong with keys.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    /// A file is missing, cannot be written, is open to others, or holds something else.
+    /// A file is missing, unreadable, readable by others, or holds no P-256 key.
     #[error("{path}: {reason}")]
     File {
-        /// The file.
+        /// The file or folder.
         path: String,
-        /// What is wrong with it.
+        /// What is wrong with it, and what would be right.
         reason: String,
     },
 }
@@ -26,29 +26,29 @@ pub enum Keys {
     Files(files::KeyFiles),
 }
 
+/// Every method that fails does so with [`KeyError::File`], which names the file and says what would be right.
 impl Keys {
-    /// Makes owner, API, worker and platform keys, the layout and `trust.json` in `dir`.
-    ///
-    /// # Errors
-    /// [`KeyError::File`], also when `dir` holds keys already.
+    /// Makes owner, api, worker and platform keys, `layout.json` and `trust.json` in `dir`. Refuses a folder that has
+    /// some already.
     pub fn init(dir: &Path) -> Result<Self, KeyError> {
-        files::KeyFiles::init(dir).map(Self::Files)
+        files::init(dir)?;
+        Self::open(dir)
     }
 
-    /// Signs a new layout for the same functionaries, ten years from now. Bundles that carry an older one stay valid.
-    ///
-    /// # Errors
-    /// [`KeyError::File`], also when the owner's key has been taken away.
+    /// Whether the folder holds any of the files that [`Keys::init`] makes.
+    pub fn exist(dir: &Path) -> bool {
+        files::exist(dir)
+    }
+
+    /// Signs a new layout (same functionaries, ten years from now) with the owner's key; bundles that carry the old one
+    /// stay valid.
     pub fn reissue_layout(dir: &Path) -> Result<(), KeyError> {
-        files::KeyFiles::reissue_layout(dir)
+        files::reissue_layout(dir)
     }
 
-    /// Reads the keys that the services need. The owner's is not among them.
-    ///
-    /// # Errors
-    /// [`KeyError::File`].
+    /// Reads the keys that the services need (not the owner's), and checks that they are those that the layout names.
     pub fn open(dir: &Path) -> Result<Self, KeyError> {
-        files::KeyFiles::open(dir).map(Self::Files)
+        Ok(Self::Files(files::KeyFiles::open(dir)?))
     }
 
     /// Functionary of `ingest`.
@@ -86,53 +86,9 @@ impl Keys {
         }
     }
 
-    /// The secret that download links are signed with.
-    pub fn url_secret(&self) -> [u8; 32] {
-        match self {
-            Self::Files(keys) => keys.url_secret,
-        }
+    /// Writes the trust anchor for verifiers: `owner.pub`, `platform.pub` (PEM) and `trust.json`. The folder is made
+    /// when absent; older files there are replaced.
+    pub fn write_trust(&self, dir: &Path) -> Result<(), KeyError> {
+        files::write_trust(self.trust(), dir)
     }
-}
-
-/// Writes what verifiers pin: `owner.pub`, `platform.pub` and `trust.json`, into a folder that is made when absent.
-///
-/// # Errors
-/// [`KeyError::File`].
-pub fn write_trust(trust: &Trust, dir: &Path) -> Result<(), KeyError> {
-    let json = trust
-        .to_json()
-        .map_err(|error| failed(&dir.join("trust.json"), error))?;
-    fs::create_dir_all(dir).map_err(|error| failed(dir, error))?;
-    for (name, text) in [
-        ("owner.pub", trust.owner.to_pem()),
-        ("platform.pub", trust.platform.to_pem()),
-        ("trust.json", json.as_str()),
-    ] {
-        let path = dir.join(name);
-        replace(&path, text.as_bytes(), 0o644).map_err(|error| failed(&path, error))?;
-    }
-    Ok(())
-}
-
-fn failed(path: &Path, reason: impl ToString) -> KeyError {
-    KeyError::File {
-        path: path.display().to_string(),
-        reason: reason.to_string(),
-    }
-}
-
-/// Writes a file whole or not at all: beside, then in place.
-fn replace(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    use std::{io::Write, os::unix::fs::OpenOptionsExt};
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".new");
-    let _left_over = fs::remove_file(&beside);
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(&beside)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&beside, path)
 }

@@ -1,26 +1,28 @@
-use std::{
-    fs::{self, File},
-    io,
-    os::unix::fs::DirBuilderExt,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+mod folder;
+
+use std::{fs::File, path::PathBuf, sync::Arc};
 
 use assay_attest::Digest;
-use tokio::sync::{RwLock, broadcast};
+use tokio::{sync::broadcast, time::Duration};
 
 use crate::{
     Config,
-    config::ConfigError,
-    db::{Backend, Db, DbError, sqlite::Sqlite},
+    db::{Db, DbError, sqlite::Sqlite},
     ids::JobId,
     keys::{KeyError, Keys},
     queue::{Queue, in_process::InProcess},
-    sandbox::{ProcessSandbox, Sandbox, SandboxError, sweep_rooms},
-    store::{Store, StoreError, UrlSigner, folder::Folder},
+    sandbox::{ProcessSandbox, Program, Sandbox, SandboxError, sweep_rooms},
+    store::{Holds, Store, StoreError, folder::Folder},
+    telemetry,
 };
 
-/// The parts that a service works with, opened as the configuration says.
+/// The hidden subcommand under which a program that contains the trainer runs it; `check …` or `train …` follow.
+pub const TRAINER_COMMAND: &str = "__trainer";
+
+/// How often the metrics' buffers are emptied.
+const UPKEEP: Duration = Duration::from_secs(10);
+
+/// The parts that a service works with, opened as the configuration says. Clones share them.
 #[derive(Debug, Clone)]
 pub struct Platform {
     /// What was configured.
@@ -35,135 +37,147 @@ pub struct Platform {
     pub sandbox: Arc<Sandbox>,
     /// Keys and layout.
     pub keys: Arc<Keys>,
-    removal: Arc<RwLock<()>>,
+    /// Kept for its lock: while any clone lives, no other process opens the folder.
     _lock: Arc<File>,
 }
 
-/// Why the platform cannot start.
+/// Why the platform cannot start, or could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum PlatformError {
     /// Another process works on the same folder.
     #[error("{0} is in use by another assay process")]
     Locked(String),
-    /// A folder or file cannot be made.
+    /// The folder cannot be made or read.
     #[error("{path}: {source}")]
     Folder {
-        /// Which.
-        path: String,
+        /// The file or folder.
+        path: PathBuf,
         /// What the system answered.
-        source: io::Error,
+        source: std::io::Error,
     },
-    /// The configuration.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The keys.
-    #[error(transparent)]
-    Keys(#[from] KeyError),
     /// The database.
     #[error(transparent)]
     Db(#[from] DbError),
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The keys.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
     /// The sandbox.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
 }
 
 impl Platform {
-    /// Opens every part, holding the folder alone for as long as the platform lives. A new folder gets new keys.
-    ///
-    /// What a crash left behind is put away: half uploads, objects that no job names, rooms.
+    /// Opens every part; takes the folder's lock; makes keys when there are none and the folder is new; removes what a
+    /// process that was killed has left: uploads, rooms, objects that no artifact names.
     ///
     /// # Errors
     /// [`PlatformError`].
     pub async fn open(config: Config) -> Result<Self, PlatformError> {
-        config.validate()?;
-        let dir = &config.dir;
-        private_folder(dir)?;
-        let lock = lock(&dir.join("lock"), dir)?;
-        let secrets = dir.join("secrets");
-        let keys = if secrets.join("trust.json").exists() {
-            Keys::open(&secrets)?
-        } else {
-            Keys::init(&secrets)?
-        };
-        let store = dir.join("store");
-        let urls = UrlSigner::new(keys.url_secret());
-        let store = Folder::open_at(&store, urls).map_err(at(&store))?;
-        let db = Sqlite::open(&dir.join("assay.db")).await?;
-        sweep_rooms(&config.rooms())?;
-        let sandbox = ProcessSandbox {
-            launcher: config.launcher.clone(),
-            trainer: config.trainer.clone(),
-            allow_missing: config.sandbox.allow_missing.clone(),
-        };
+        telemetry::metrics::record();
+        let (lock, keys, link_key) = folder::prepare(&config.dir)?;
+        let rooms = config.dir.join("rooms");
+        let folder = Folder::open(&config.dir.join("store"), &rooms, link_key)?;
+        let store = Store::Folder(folder);
+        store.sweep(Duration::ZERO).await?;
+        sweep_rooms(&rooms)?;
+        let holds: Holds = store.holds().clone();
+        let db = Db::Sqlite(Sqlite::open(&config.dir.join("assay.db"), holds).await?);
+        sweep_objects(&db, &store).await?;
         let platform = Self {
+            sandbox: Arc::new(sandbox(&config)),
             config: Arc::new(config),
-            db: Db::new(Backend::Sqlite(db)),
-            store: Store::Folder(store),
+            db,
+            store,
             queue: Queue::InProcess(InProcess::default()),
-            sandbox: Arc::new(Sandbox::Process(sandbox)),
             keys: Arc::new(keys),
-            removal: Arc::default(),
             _lock: Arc::new(lock),
         };
-        for digest in platform.store.digests()? {
-            platform.release(digest).await?;
-        }
+        keep_metrics(&platform.config);
         Ok(platform)
     }
 
-    /// The folder in which rooms are made.
-    pub fn rooms(&self) -> PathBuf {
-        self.config.rooms()
-    }
-
-    /// Told of a job whenever something happened to it by this process.
+    /// Told of a job whenever this process has written something about it. Slow receivers lose the oldest news.
     pub fn subscribe(&self) -> broadcast::Receiver<JobId> {
         self.db.subscribe()
     }
 
-    /// Held while bytes are stored for a job that the database does not know yet, so that [`Platform::release`] does
-    /// not take an object away between its storing and its naming.
-    pub async fn storing(&self) -> tokio::sync::OwnedRwLockReadGuard<()> {
-        Arc::clone(&self.removal).read_owned().await
+    /// Tells every subscriber of a job.
+    pub fn notify(&self, id: JobId) {
+        self.db.notify(id);
     }
 
-    /// Removes an object of the store that no job names; keeps it when one does.
-    ///
-    /// Waits until nobody is [storing](Platform::storing): the same bytes may be on their way into another job.
+    /// Where rooms are made.
+    pub fn rooms(&self) -> PathBuf {
+        self.store.scratch()
+    }
+
+    /// Gives back an object that was stored for something that did not come about: removes it, unless an artifact's row
+    /// names it or somebody else has just stored the same bytes. Call it once for each time it was stored.
     ///
     /// # Errors
-    /// The database cannot be asked, or the store not changed.
+    /// [`PlatformError::Db`] or [`PlatformError::Store`]; the object stays then, and is swept at the next start.
     pub async fn release(&self, digest: Digest) -> Result<(), PlatformError> {
-        let _alone = self.removal.write().await;
-        if !self.db.is_named(digest).await? {
-            self.store.remove(digest).await?;
+        self.store.release(digest, &self.db).await
+    }
+
+    /// Stops the queue and closes the database.
+    pub async fn close(&self) {
+        self.queue.close();
+        self.db.close().await;
+    }
+}
+
+fn sandbox(config: &Config) -> Sandbox {
+    let trainer = match config.trainer_program.split_first() {
+        None => Program::this([TRAINER_COMMAND]),
+        Some((path, args)) => Program {
+            path: path.into(),
+            args: args.to_vec(),
+        },
+    };
+    Sandbox::Process(ProcessSandbox {
+        launcher: Program::this(std::iter::empty::<String>()),
+        trainer,
+        allow_missing: config.sandbox.allow_missing.clone(),
+    })
+}
+
+/// Removes objects that no artifact names. Only at the start, under the lock, before anything can be stored.
+async fn sweep_objects(db: &Db, store: &Store) -> Result<(), PlatformError> {
+    let mut removed = 0_u64;
+    for first in 0..=u8::MAX {
+        let folder = hex::encode([first]);
+        let stored = store.objects_under(&folder).await?;
+        if stored.is_empty() {
+            continue;
         }
-        Ok(())
+        let named = db.objects_under(&folder).await?;
+        for digest in stored {
+            if named.binary_search(&digest).is_err() {
+                store.remove(digest).await?;
+                removed += 1;
+            }
+        }
     }
-}
-
-fn private_folder(dir: &Path) -> Result<(), PlatformError> {
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(dir)
-        .map_err(at(dir))
-}
-
-/// Takes the folder's lock, which the kernel gives back when the process ends, however it ends.
-fn lock(file: &Path, dir: &Path) -> Result<File, PlatformError> {
-    let lock = File::create(file).map_err(at(file))?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(fs::TryLockError::WouldBlock) => Err(PlatformError::Locked(dir.display().to_string())),
-        Err(fs::TryLockError::Error(error)) => Err(at(file)(error)),
+    if removed > 0 {
+        tracing::info!(removed, "objects that no artifact names were removed");
     }
+    Ok(())
 }
 
-fn at(path: &Path) -> impl FnOnce(io::Error) -> PlatformError {
-    let path = path.display().to_string();
-    move |source| PlatformError::Folder { path, source }
+/// Empties the metrics' buffers for as long as the configuration, and with it the platform, is in use.
+fn keep_metrics(config: &Arc<Config>) {
+    let alive = Arc::downgrade(config);
+    tokio::spawn(async move {
+        while alive.strong_count() > 0 {
+            tokio::time::sleep(UPKEEP).await;
+            telemetry::metrics::upkeep();
+        }
+    });
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,9 +5,9 @@ pub mod in_process;
 use crate::ids::JobId;
 
 /// What can go wrong with the queue.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum QueueError {
-    /// The process is stopping.
+    /// The queue is closed: the process is stopping.
     #[error("the queue is closed")]
     Closed,
 }
@@ -30,7 +30,7 @@ impl Queue {
         }
     }
 
-    /// Waits for the next doorbell.
+    /// Waits for the next doorbell. May be given up at any time without losing one.
     ///
     /// # Errors
     /// [`QueueError::Closed`].
@@ -47,10 +47,13 @@ impl Queue {
         }
     }
 
-    /// Closes the queue: whoever waits gets [`QueueError::Closed`].
+    /// Closes the queue; waiting `next` calls return [`QueueError::Closed`]. What waits is in the database, too.
     pub fn close(&self) {
         match self {
             Self::InProcess(queue) => queue.close(),
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,14 +1,24 @@
 //! The store: bytes once, by digest. Paths of a job are an index over it, kept in the database.
 
 pub mod folder;
-mod signed_url;
+mod holds;
+mod links;
 
-use std::{ops::Range, path::Path, time::Duration};
+use std::{
+    fs::File,
+    ops::Range,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use assay_attest::Digest;
 use bytes::Bytes;
 
-pub use signed_url::UrlSigner;
+use crate::{PlatformError, db::Db};
+use holds::Release;
+
+pub use holds::Holds;
+pub use links::LinkKey;
 
 /// What can go wrong with the store.
 #[derive(Debug, thiserror::Error)]
@@ -16,23 +26,36 @@ pub enum StoreError {
     /// The disk, or the network to it.
     #[error("store: {0}")]
     Io(#[from] std::io::Error),
-    /// More bytes than there may be.
+    /// More bytes than the upload may have.
     #[error("more than {limit} bytes")]
     TooLarge {
-        /// How many there may be.
+        /// The bytes that it may have.
         limit: u64,
     },
     /// The object's bytes are not those of its digest.
-    #[error("object {expected} holds other bytes (SHA-256 {found})")]
+    #[error("object {expected} holds other bytes (sha256 {found})")]
     Corrupt {
-        /// The digest that is its name.
+        /// The digest that names it.
         expected: Digest,
         /// The digest of what lies there.
         found: Digest,
     },
     /// There is no such object.
-    #[error("there is no object {0}")]
+    #[error("no object {0}")]
     Missing(Digest),
+    /// The range ends before it starts, or lies outside the object.
+    #[error("bytes {start} to {end} of an object of {bytes}")]
+    Range {
+        /// The first byte asked for.
+        start: u64,
+        /// The byte after the last one asked for.
+        end: u64,
+        /// The object's size.
+        bytes: u64,
+    },
+    /// A task of the runtime ended early: the process is stopping.
+    #[error("store: the work was stopped")]
+    Stopped,
 }
 
 /// An object in the store.
@@ -53,158 +76,169 @@ pub enum Store {
 
 /// An upload that is being written: hashed while it streams, invisible until [`Upload::finish`], gone when dropped.
 #[derive(Debug)]
-pub enum Upload {
-    /// Into a local folder.
-    Folder(folder::Upload),
-}
+pub struct Upload(Writing);
 
-/// Reads one object, or a range of it, in chunks.
 #[derive(Debug)]
-pub enum ObjectReader {
-    /// From a local folder.
-    Folder(folder::Reader),
+enum Writing {
+    Folder(folder::Upload),
 }
 
 impl Upload {
     /// Appends a chunk.
     ///
     /// # Errors
-    /// [`StoreError::TooLarge`] past the upload's limit.
+    /// [`StoreError::TooLarge`] past the limit; the upload is of no use then.
     pub async fn write(&mut self, chunk: Bytes) -> Result<(), StoreError> {
-        match self {
-            Self::Folder(upload) => upload.write(chunk).await,
+        match &mut self.0 {
+            Writing::Folder(upload) => upload.write(&chunk).await,
         }
     }
 
-    /// Makes it durable under its digest. An object that is there already is kept.
+    /// Makes it durable (fsync, atomic rename) under its digest, and holds it until an artifact's row names it or
+    /// [`crate::Platform::release`] gives it back. An object that is there already is kept.
     ///
     /// # Errors
-    /// [`StoreError::Io`].
+    /// [`StoreError::Io`]; nothing of the upload is left then.
     pub async fn finish(self) -> Result<Stored, StoreError> {
-        match self {
-            Self::Folder(upload) => upload.finish().await,
+        match self.0 {
+            Writing::Folder(upload) => upload.finish().await,
         }
     }
+}
+
+/// Reads one object from a start to an end, in chunks.
+#[derive(Debug)]
+pub struct ObjectReader(Reading);
+
+#[derive(Debug)]
+enum Reading {
+    Folder(folder::Reader),
 }
 
 impl ObjectReader {
-    /// The next chunk, at most 256 KiB; `None` at the end.
+    /// The next chunk (≤ 256 KiB); `None` at the end.
     ///
     /// # Errors
-    /// [`StoreError::Io`].
+    /// [`StoreError::Corrupt`] in place of the last chunk of a whole object that is not what its digest says.
     pub async fn next(&mut self) -> Result<Option<Bytes>, StoreError> {
-        match self {
-            Self::Folder(reader) => reader.next().await,
+        match &mut self.0 {
+            Reading::Folder(reader) => reader.next().await,
         }
     }
 }
 
+/// What stores an object holds it, too, as [`Upload::finish`] says. Every method fails with [`StoreError::Io`] when
+/// the disk does, and with [`StoreError::Missing`] when it is asked for an object that is not there.
 impl Store {
     /// Begins an upload of at most `limit` bytes.
-    ///
-    /// # Errors
-    /// [`StoreError::Io`].
     pub async fn upload(&self, limit: u64) -> Result<Upload, StoreError> {
         match self {
-            Self::Folder(folder) => folder.upload(limit).map(Upload::Folder),
+            Self::Folder(store) => Ok(Upload(Writing::Folder(store.upload(limit)))),
         }
     }
 
     /// Stores bytes that are in memory.
-    ///
-    /// # Errors
-    /// [`StoreError::Io`].
     pub async fn put_bytes(&self, data: &[u8]) -> Result<Stored, StoreError> {
-        let mut upload = self.upload(u64::MAX).await?;
-        upload.write(Bytes::copy_from_slice(data)).await?;
-        upload.finish().await
-    }
-
-    /// Copies an open file, from where it stands to its end, into the store: hashed on the way, one read.
-    ///
-    /// # Errors
-    /// [`StoreError::Io`].
-    pub async fn put_open_file(&self, file: std::fs::File) -> Result<Stored, StoreError> {
         match self {
-            Self::Folder(folder) => folder.upload(u64::MAX)?.copy(file).await,
+            Self::Folder(store) => store.put_bytes(data.to_vec()).await,
         }
     }
 
-    /// Copies an object to the new file `to`, read-only, and measures what was copied: one read.
+    /// Stores a file, hashing it once on the way in: moved when `take` and it is ours alone and on the same file
+    /// system, else copied. Symbolic links and what is no plain file are refused.
+    pub async fn put_file(&self, path: &Path, take: bool) -> Result<Stored, StoreError> {
+        match self {
+            Self::Folder(store) => store.put_file(path, take).await,
+        }
+    }
+
+    /// Stores what an open file holds from where it stands, hashing it once on the way in.
+    pub async fn put_open_file(&self, file: File) -> Result<Stored, StoreError> {
+        match self {
+            Self::Folder(store) => store.put_open_file(file).await,
+        }
+    }
+
+    /// Places an object at `to`, where nothing may be yet, for the sandbox (hard link or copy, read-only), and checks
+    /// its digest on the way: one read.
     ///
     /// # Errors
-    /// [`StoreError::Missing`], [`StoreError::Corrupt`] when the bytes are not those of the digest, [`StoreError::Io`].
+    /// [`StoreError::Corrupt`]; nothing is left at `to` then.
     pub async fn fetch(&self, digest: Digest, to: &Path) -> Result<Stored, StoreError> {
         match self {
-            Self::Folder(folder) => folder.fetch(digest, to).await,
+            Self::Folder(store) => store.fetch(digest, to).await,
         }
     }
 
-    /// Opens an object for reading `range` (all when `None`, cut to its end); gives its whole size too.
+    /// Opens an object for reading `range` (all when `None`); gives its whole size too.
     ///
     /// # Errors
-    /// [`StoreError::Missing`], [`StoreError::Io`].
+    /// [`StoreError::Range`].
     pub async fn open(
         &self,
         digest: Digest,
         range: Option<Range<u64>>,
     ) -> Result<(ObjectReader, u64), StoreError> {
         match self {
-            Self::Folder(folder) => {
-                let (reader, size) = folder.open(digest, range).await?;
-                Ok((ObjectReader::Folder(reader), size))
+            Self::Folder(store) => {
+                let (reader, bytes) = store.reader(digest, range).await?;
+                Ok((ObjectReader(Reading::Folder(reader)), bytes))
             }
         }
     }
 
-    /// All bytes of a small object, its digest checked.
+    /// All bytes of a small object, digest checked.
     ///
     /// # Errors
-    /// [`StoreError::TooLarge`] past `limit`, [`StoreError::Missing`], [`StoreError::Corrupt`], [`StoreError::Io`].
+    /// [`StoreError::TooLarge`] past `limit`; [`StoreError::Corrupt`].
     pub async fn read(&self, digest: Digest, limit: u64) -> Result<Vec<u8>, StoreError> {
         match self {
-            Self::Folder(folder) => folder.read(digest, limit).await,
+            Self::Folder(store) => store.read(digest, limit).await,
         }
     }
 
     /// Hashes an object anew: is what lies there what its name says?
     ///
     /// # Errors
-    /// [`StoreError::Missing`], [`StoreError::Corrupt`], [`StoreError::Io`].
+    /// [`StoreError::Corrupt`].
     pub async fn verify(&self, digest: Digest) -> Result<Stored, StoreError> {
         match self {
-            Self::Folder(folder) => folder.verify(digest).await,
+            Self::Folder(store) => store.verify(digest).await,
         }
     }
 
-    /// Removes an object; fine when there is none. Only for objects that no job names: see [`crate::Platform::discard`].
-    ///
-    /// # Errors
-    /// [`StoreError::Io`].
+    /// Removes an object, whoever names or holds it; [`crate::Platform::release`] is the careful way. One that is not
+    /// there is no error.
     pub async fn remove(&self, digest: Digest) -> Result<(), StoreError> {
         match self {
-            Self::Folder(folder) => folder.remove(digest),
+            Self::Folder(store) => store.remove(digest).await,
         }
     }
 
-    /// Digests of all objects, for the removal of those that no job names.
-    ///
-    /// # Errors
-    /// [`StoreError::Io`].
-    pub fn digests(&self) -> Result<Vec<Digest>, StoreError> {
-        match self {
-            Self::Folder(folder) => folder.digests(),
+    /// The careful way to remove: see [`crate::Platform::release`].
+    pub(crate) async fn release(&self, digest: Digest, db: &Db) -> Result<(), PlatformError> {
+        let holds = self.holds();
+        while let Release::Ask(asked) = holds.begin_release(digest) {
+            let unnamed = !db.object_is_referenced(digest).await?;
+            let Self::Folder(store) = self;
+            let remove = || store.remove_now(digest);
+            if let Some(removed) = holds.finish_release(digest, asked, unnamed, remove) {
+                removed.transpose().map_err(StoreError::from)?;
+                break;
+            }
         }
+        Ok(())
     }
 
-    /// A path with query, for the API to serve, that gives these bytes under this file name until `ttl` has passed.
+    /// A link that gives these bytes under this file name until `ttl` has passed: a path with query, signed, for the
+    /// API to serve (`/download/{digest}?name=…&expires=…&signature=…`). `expires` is in seconds since 1970.
     pub fn signed_url(&self, digest: Digest, name: &str, ttl: Duration) -> String {
         match self {
-            Self::Folder(folder) => folder.urls().sign(digest, name, ttl),
+            Self::Folder(store) => store.links().sign(digest, name, ttl),
         }
     }
 
-    /// Whether a signed link is ours and has not expired (`expires` in seconds since 1970).
+    /// Whether a signed link is ours and has not expired.
     pub fn check_signed_url(
         &self,
         digest: Digest,
@@ -213,7 +247,38 @@ impl Store {
         signature: &str,
     ) -> bool {
         match self {
-            Self::Folder(folder) => folder.urls().check(digest, name, expires, signature),
+            Self::Folder(store) => store.links().check(digest, name, expires, signature),
+        }
+    }
+
+    /// Removes uploads that never finished and are older than `age`; returns how many.
+    pub async fn sweep(&self, age: Duration) -> Result<u64, StoreError> {
+        match self {
+            Self::Folder(store) => store.sweep(age).await,
+        }
+    }
+
+    /// The digests of the objects whose text form begins with these two digits.
+    pub async fn objects_under(&self, two_digits: &str) -> Result<Vec<Digest>, StoreError> {
+        match self {
+            Self::Folder(store) => store.objects_under(two_digits).await,
+        }
+    }
+
+    /// The holds of what this process stored and no row names yet.
+    pub fn holds(&self) -> &Holds {
+        match self {
+            Self::Folder(store) => store.holds(),
+        }
+    }
+
+    /// Where rooms and other working files may be made: on the same file system as the objects.
+    pub fn scratch(&self) -> PathBuf {
+        match self {
+            Self::Folder(store) => store.scratch(),
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,74 +1,119 @@
-//! The database as one SQLite file.
+//! The database as one SQLite file in WAL mode.
 //!
-//! One connection writes, so that writers wait for each other here and not in SQLite's busy loop; a few others
-//! read. Every commit is on disk before it is answered (`synchronous = FULL`): an accepted job survives a
-//! power cut.
+//! One connection writes, so that every transaction is in line and none waits for a lock; several read, and see
+//! every transaction that was committed before they began. `synchronous = FULL`: what was answered as accepted
+//! outlives the process and the machine's power.
 
 mod artifacts;
 mod claims;
-mod ends;
+mod endings;
 mod events;
 mod jobs;
+mod leases;
+mod migrations;
+mod outbox;
 mod rows;
 
 use std::{path::Path, time::Duration};
 
 use sqlx::{
-    SqlitePool,
-    migrate::Migrator,
+    Sqlite as Driver, SqlitePool, Transaction,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
+use time::OffsetDateTime;
+use tokio::sync::broadcast;
 
 use super::DbError;
+use crate::{ids::JobId, store::Holds};
 
-static MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
-
-/// How long a statement waits for another process's lock; only a backup tool would hold one.
+/// How long a statement waits for another process that has the file open, as a person's `sqlite3`.
 const BUSY: Duration = Duration::from_secs(10);
-/// Connections that read. More than the cores that there are bring nothing.
+/// News that a slow subscriber may be behind.
+const NEWS: usize = 1024;
+/// Connections that read.
 const READERS: u32 = 4;
+/// Bytes of the file that are read through a memory map.
+const MMAP_BYTES: u64 = 256 << 20;
 
-/// Connections to one SQLite file.
+/// A pool over one SQLite file in WAL mode.
 #[derive(Debug, Clone)]
 pub struct Sqlite {
-    write: SqlitePool,
-    read: SqlitePool,
+    writer: SqlitePool,
+    readers: SqlitePool,
+    news: broadcast::Sender<JobId>,
+    holds: Holds,
 }
 
+type Tx = Transaction<'static, Driver>;
+
 impl Sqlite {
-    /// Opens the file, making it when absent, and brings its tables to this version.
+    /// Opens the file, makes it if it is absent, and brings its tables to this version.
+    ///
+    /// `holds` are those of the store beside it: what a written artifact names is held by its row from then on.
     ///
     /// # Errors
-    /// The file cannot be opened, is no database, or is of a newer version.
-    pub async fn open(file: &Path) -> Result<Self, DbError> {
+    /// [`DbError`] when the file is no database, or one of a later version.
+    pub async fn open(path: &Path, holds: Holds) -> Result<Self, DbError> {
         let options = SqliteConnectOptions::new()
-            .filename(file)
-            .create_if_missing(true)
+            .filename(path)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(BUSY)
-            .statement_cache_capacity(64);
-        let write = SqlitePoolOptions::new()
-            .max_connections(1)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .connect_with(options.clone())
+            .pragma("mmap_size", MMAP_BYTES.to_string());
+        let pool = |most| {
+            SqlitePoolOptions::new()
+                .max_connections(most)
+                .test_before_acquire(false)
+                .idle_timeout(None)
+                .max_lifetime(None)
+        };
+        let writer = pool(1)
+            .connect_with(options.clone().create_if_missing(true))
             .await?;
-        MIGRATIONS.run(&write).await?;
-        let read = SqlitePoolOptions::new()
-            .max_connections(READERS)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            // A connection cannot break here as one over a network can.
-            .test_before_acquire(false)
-            .connect_with(options.read_only(true))
-            .await?;
-        Ok(Self { write, read })
+        migrations::migrator().run(&writer).await?;
+        let readers = pool(READERS).connect_with(options.read_only(true)).await?;
+        Ok(Self {
+            writer,
+            readers,
+            news: broadcast::Sender::new(NEWS),
+            holds,
+        })
+    }
+
+    /// Begins a transaction that will write, and takes its turn now: what it reads cannot change before it ends.
+    async fn write(&self) -> Result<Tx, DbError> {
+        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+    }
+
+    pub(super) fn subscribe(&self) -> broadcast::Receiver<JobId> {
+        self.news.subscribe()
+    }
+
+    pub(super) fn notify(&self, id: JobId) {
+        // Nobody listening is no error.
+        let _ = self.news.send(id);
     }
 
     pub(super) async fn close(&self) {
-        self.read.close().await;
-        self.write.close().await;
+        self.readers.close().await;
+        self.writer.close().await;
     }
 }
+
+fn now() -> i64 {
+    millis(OffsetDateTime::now_utc())
+}
+
+/// Milliseconds since 1970.
+fn millis(at: OffsetDateTime) -> i64 {
+    i64::try_from(at.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX)
+}
+
+/// The end of a span that begins now.
+fn after(span: Duration) -> i64 {
+    now().saturating_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX))
+}
+
+#[cfg(test)]
+mod tests;

@@ -10,125 +10,73 @@ use tokio::sync::Notify;
 use super::QueueError;
 use crate::ids::JobId;
 
-/// Ids in the order in which they were rung, each at most once.
+/// First in, first out. A job that waits already is not put in twice.
 #[derive(Debug, Clone, Default)]
-pub struct InProcess {
-    shared: Arc<Shared>,
+pub struct InProcess(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    waiting: Mutex<Waiting>,
+    /// Rung for each job, and for everybody when the queue closes.
+    bell: Notify,
 }
 
 #[derive(Debug, Default)]
-struct Shared {
-    state: Mutex<State>,
-    rung: Notify,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    order: VecDeque<JobId>,
-    waiting: HashSet<JobId>,
+struct Waiting {
+    ids: VecDeque<JobId>,
+    present: HashSet<JobId>,
     closed: bool,
 }
 
 impl InProcess {
     pub(super) fn ring(&self, id: JobId) -> Result<(), QueueError> {
-        let mut state = self.state();
-        if state.closed {
+        let mut waiting = self.lock();
+        if waiting.closed {
             return Err(QueueError::Closed);
         }
-        if state.waiting.insert(id) {
-            state.order.push_back(id);
-            drop(state);
-            self.shared.rung.notify_one();
+        if waiting.present.insert(id) {
+            waiting.ids.push_back(id);
+            self.0.bell.notify_one();
         }
         Ok(())
     }
 
     pub(super) async fn next(&self) -> Result<JobId, QueueError> {
         loop {
-            // Enlisted before the look, so that a ring between look and wait is not missed.
-            let mut rung = std::pin::pin!(self.shared.rung.notified());
-            rung.as_mut().enable();
-            if let Some(next) = self.take() {
-                return next;
+            // Listens before it looks, so that nothing rings in between unheard.
+            let rung = self.0.bell.notified();
+            {
+                let mut waiting = self.lock();
+                if waiting.closed {
+                    return Err(QueueError::Closed);
+                }
+                if let Some(id) = waiting.ids.pop_front() {
+                    waiting.present.remove(&id);
+                    // One permit stands for any number of rings: whoever takes a job wakes the next.
+                    if !waiting.ids.is_empty() {
+                        self.0.bell.notify_one();
+                    }
+                    return Ok(id);
+                }
             }
             rung.await;
         }
     }
 
-    fn take(&self) -> Option<Result<JobId, QueueError>> {
-        let mut state = self.state();
-        if state.closed {
-            return Some(Err(QueueError::Closed));
-        }
-        let id = state.order.pop_front()?;
-        state.waiting.remove(&id);
-        // One permit may have stood for several rings.
-        if !state.order.is_empty() {
-            self.shared.rung.notify_one();
-        }
-        Some(Ok(id))
-    }
-
     pub(super) fn depth(&self) -> usize {
-        self.state().order.len()
+        self.lock().ids.len()
     }
 
     pub(super) fn close(&self) {
-        self.state().closed = true;
-        self.shared.rung.notify_waiters();
+        self.lock().closed = true;
+        self.0.bell.notify_waiters();
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        // Nothing here can panic half-way.
-        self.shared
-            .state
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        // Both collections are whole between any two statements, so a panic elsewhere does not spoil them.
+        self.0
+            .waiting
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn each_id_comes_once_and_in_order() {
-        let queue = InProcess::default();
-        let ids = [JobId::new(), JobId::new(), JobId::new()];
-        for id in [ids[0], ids[1], ids[0], ids[2]] {
-            queue.ring(id).unwrap();
-        }
-        assert_eq!(queue.depth(), 3);
-        for id in ids {
-            assert_eq!(queue.next().await.unwrap(), id);
-        }
-        // Taken once, it may be rung again.
-        queue.ring(ids[0]).unwrap();
-        assert_eq!(queue.next().await.unwrap(), ids[0]);
-    }
-
-    #[tokio::test]
-    async fn many_waiters_get_one_each_and_closing_wakes_the_rest() {
-        let queue = InProcess::default();
-        let waiters: Vec<_> = (0..4)
-            .map(|_| {
-                let queue = queue.clone();
-                tokio::spawn(async move { queue.next().await.is_ok() })
-            })
-            .collect();
-        for _ in 0..3 {
-            queue.ring(JobId::new()).unwrap();
-        }
-        let mut got = 0;
-        let mut waiters = waiters.into_iter();
-        while queue.depth() > 0 {
-            tokio::task::yield_now().await;
-        }
-        queue.close();
-        for waiter in waiters.by_ref() {
-            got += u32::from(waiter.await.unwrap());
-        }
-        assert_eq!(got, 3);
-        assert!(queue.ring(JobId::new()).is_err());
     }
 }

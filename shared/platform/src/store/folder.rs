@@ -1,216 +1,156 @@
-//! The store as a local folder: `objects/ab/<the other 62 digits>`, read-only files, and `uploads/` for what is
-//! being written.
+//! The store as a local folder: `objects/ab/cdef…`, read-only, and `uploads/` for what is being written.
+//!
+//! An object appears under its name by one rename after its bytes have reached the disk, so a name never stands for
+//! half an object, whenever the power fails.
 
+mod put;
+mod read;
 mod upload;
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{self, Read, Seek, SeekFrom, Write},
-    ops::Range,
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    fs::{self, DirBuilder, File},
+    io,
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
     sync::Arc,
+    time::{Duration, SystemTime},
 };
 
-use assay_attest::{Digest, Hasher};
-use bytes::Bytes;
-use tokio::task::spawn_blocking;
+use assay_attest::Digest;
 
-use super::{StoreError, Stored, UrlSigner};
+use super::{Holds, LinkKey, StoreError};
 
-pub use upload::Upload;
+pub(super) use read::Reader;
+pub(super) use upload::Upload;
 
-/// Read at a time.
-const CHUNK: usize = 256 << 10;
+/// Bytes read or written at a time.
+const CHUNK: usize = 256 * 1024;
 
 /// A folder of objects named by their digests.
 #[derive(Debug, Clone)]
-pub struct Folder {
-    root: Arc<PathBuf>,
-    urls: UrlSigner,
+pub struct Folder(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    objects: PathBuf,
+    uploads: PathBuf,
+    scratch: PathBuf,
+    links: LinkKey,
+    holds: Holds,
 }
 
 impl Folder {
-    /// Opens the folder, making it when absent. Uploads that a crash left behind are removed: whoever opens a
-    /// folder holds it alone (see [`crate::Platform::open`]).
+    /// Opens the store at `root`, and makes its folders (mode 0700) if they are absent. `scratch` must lie on the same
+    /// file system.
     ///
     /// # Errors
-    /// The folder cannot be made or listed.
-    pub fn open_at(root: &Path, urls: UrlSigner) -> io::Result<Self> {
-        let uploads = root.join("uploads");
-        if uploads.exists() {
-            fs::remove_dir_all(&uploads)?;
-        }
-        let mut private = fs::DirBuilder::new();
-        private.recursive(true).mode(0o700);
-        private.create(&uploads)?;
-        // All of them at once, so that storing an object never has to make (and sync) a folder.
-        for first in 0..=255_u8 {
-            private.create(root.join("objects").join(hex::encode([first])))?;
-        }
-        Ok(Self {
-            root: Arc::new(root.to_owned()),
-            urls,
-        })
-    }
-
-    pub(super) fn urls(&self) -> &UrlSigner {
-        &self.urls
-    }
-
-    pub(super) fn upload(&self, limit: u64) -> Result<Upload, StoreError> {
-        Upload::begin(self.clone(), limit)
-    }
-
-    pub(super) async fn fetch(&self, digest: Digest, to: &Path) -> Result<Stored, StoreError> {
-        let mut from = self.object(digest)?;
-        let to = to.to_owned();
-        blocking(move || {
-            let mut copy = OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(0o444)
-                .open(to)?;
-            let stored = hash_through(&mut from, |chunk| copy.write_all(chunk))?;
-            expect(digest, stored)
-        })
-        .await
-    }
-
-    pub(super) async fn verify(&self, digest: Digest) -> Result<Stored, StoreError> {
-        let mut file = self.object(digest)?;
-        blocking(move || expect(digest, hash_through(&mut file, |_| Ok(()))?)).await
-    }
-
-    pub(super) async fn read(&self, digest: Digest, limit: u64) -> Result<Vec<u8>, StoreError> {
-        let mut file = self.object(digest)?;
-        let size = file.metadata()?.len();
-        if size > limit {
-            return Err(StoreError::TooLarge { limit });
-        }
-        // Small by the caller's own word, so it is read here rather than on another thread.
-        let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
-        let stored = hash_through(&mut file, |chunk| {
-            bytes.extend_from_slice(chunk);
-            Ok(())
-        })?;
-        expect(digest, stored)?;
-        Ok(bytes)
-    }
-
-    pub(super) async fn open(
-        &self,
-        digest: Digest,
-        range: Option<Range<u64>>,
-    ) -> Result<(Reader, u64), StoreError> {
-        let mut file = self.object(digest)?;
-        let size = file.metadata()?.len();
-        let range = range.unwrap_or(0..size);
-        let start = range.start.min(size);
-        let left = range.end.min(size).saturating_sub(start);
-        file.seek(SeekFrom::Start(start))?;
-        let reader = Reader {
-            file: Some(file),
-            left,
+    /// [`StoreError::Io`].
+    pub fn open(root: &Path, scratch: &Path, links: LinkKey) -> Result<Self, StoreError> {
+        let inner = Inner {
+            objects: root.join("objects"),
+            uploads: root.join("uploads"),
+            scratch: scratch.to_owned(),
+            links,
+            holds: Holds::default(),
         };
-        Ok((reader, size))
-    }
-
-    pub(super) fn remove(&self, digest: Digest) -> Result<(), StoreError> {
-        match fs::remove_file(self.path(digest)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
-            _ => Ok(()),
+        for folder in [&inner.objects, &inner.uploads, &inner.scratch] {
+            private_folder(folder)?;
         }
-    }
-
-    pub(super) fn digests(&self) -> Result<Vec<Digest>, StoreError> {
-        let mut found = Vec::new();
-        for folder in fs::read_dir(self.root.join("objects"))? {
-            let folder = folder?;
-            for object in fs::read_dir(folder.path())? {
-                let name = [folder.file_name(), object?.file_name()]
-                    .map(|part| part.to_string_lossy().into_owned())
-                    .concat();
-                found.extend(name.parse::<Digest>());
+        // All of the 256 folders, once: no upload then has to make one and wait for it to reach the disk.
+        for first in 0..=u8::MAX {
+            let folder = inner.objects.join(hex::encode([first]));
+            match DirBuilder::new().mode(0o700).create(&folder) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                    return Err(error.into());
+                }
+                _ => {}
             }
         }
-        Ok(found)
+        File::open(&inner.objects)?.sync_all()?;
+        Ok(Self(Arc::new(inner)))
     }
 
     fn path(&self, digest: Digest) -> PathBuf {
         let name = digest.to_string();
-        let (first, rest) = name.split_at(2);
-        self.root.join("objects").join(first).join(rest)
+        let (folder, rest) = name.split_at(2);
+        self.0.objects.join(folder).join(rest)
     }
 
-    fn object(&self, digest: Digest) -> Result<File, StoreError> {
-        File::open(self.path(digest)).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => StoreError::Missing(digest),
-            _ => StoreError::Io(error),
-        })
+    pub(super) fn links(&self) -> &LinkKey {
+        &self.0.links
     }
-}
 
-/// Reads a range of an object.
-#[derive(Debug)]
-pub struct Reader {
-    file: Option<File>,
-    left: u64,
-}
-
-impl Reader {
-    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, StoreError> {
-        let want = usize::try_from(self.left).unwrap_or(usize::MAX).min(CHUNK);
-        let Some(mut file) = self.file.take().filter(|_| want > 0) else {
-            return Ok(None);
-        };
-        let (file, chunk) = blocking(move || {
-            let mut chunk = vec![0; want];
-            file.read_exact(&mut chunk)?;
-            Ok((file, chunk))
-        })
-        .await?;
-        self.left -= want as u64;
-        self.file = Some(file);
-        Ok(Some(chunk.into()))
+    pub(super) fn holds(&self) -> &Holds {
+        &self.0.holds
     }
-}
 
-/// Hashes all of `from`, handing each chunk on.
-fn hash_through(
-    from: &mut impl Read,
-    mut each: impl FnMut(&[u8]) -> io::Result<()>,
-) -> io::Result<Stored> {
-    let mut hasher = Hasher::new();
-    let mut buffer = vec![0; CHUNK];
-    loop {
-        let count = from.read(&mut buffer)?;
-        let chunk = buffer.get(..count).unwrap_or_default();
-        if chunk.is_empty() {
-            let (digest, bytes) = hasher.finish();
-            return Ok(Stored { digest, bytes });
+    pub(super) fn scratch(&self) -> PathBuf {
+        self.0.scratch.clone()
+    }
+
+    /// Removes at once; for use under the lock of the holds.
+    pub(crate) fn remove_now(&self, digest: Digest) -> io::Result<()> {
+        match fs::remove_file(self.path(digest)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
         }
-        hasher.update(chunk);
-        each(chunk)?;
     }
-}
 
-fn expect(expected: Digest, stored: Stored) -> Result<Stored, StoreError> {
-    if stored.digest == expected {
-        Ok(stored)
-    } else {
-        Err(StoreError::Corrupt {
-            expected,
-            found: stored.digest,
+    pub(super) async fn remove(&self, digest: Digest) -> Result<(), StoreError> {
+        let store = self.clone();
+        blocking(move || Ok(store.remove_now(digest)?)).await
+    }
+
+    pub(super) async fn sweep(&self, age: Duration) -> Result<u64, StoreError> {
+        let store = self.clone();
+        blocking(move || {
+            let now = SystemTime::now();
+            let mut removed = 0;
+            for entry in fs::read_dir(&store.0.uploads)? {
+                let entry = entry?;
+                let changed = entry.metadata().and_then(|meta| meta.modified());
+                // A time in the future is a clock that was set back; such a file is as new as can be.
+                let old = changed.is_ok_and(|at| now.duration_since(at).unwrap_or_default() >= age);
+                if old && fs::remove_file(entry.path()).is_ok() {
+                    removed += 1;
+                }
+            }
+            Ok(removed)
         })
+        .await
+    }
+
+    pub(super) async fn objects_under(&self, two_digits: &str) -> Result<Vec<Digest>, StoreError> {
+        let folder = self.0.objects.join(two_digits);
+        let first = two_digits.to_owned();
+        blocking(move || {
+            let mut found = Vec::new();
+            for entry in fs::read_dir(folder)? {
+                // What has another name was put there by hand and is nobody's object.
+                let name = entry?.file_name();
+                let digest = name
+                    .to_str()
+                    .map(|rest| format!("{first}{rest}").parse::<Digest>());
+                found.extend(digest.and_then(Result::ok));
+            }
+            found.sort_unstable();
+            Ok(found)
+        })
+        .await
     }
 }
 
-/// Runs disk work where it holds up nobody else.
+/// Runs what waits for the disk where waiting harms nobody.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, StoreError> {
-    spawn_blocking(work)
-        .await
-        .map_err(|error| StoreError::Io(io::Error::other(error)))?
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(_) => Err(StoreError::Stopped),
+    }
+}
+
+/// Makes a folder that only its owner can enter, and those above it.
+pub(crate) fn private_folder(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
 }

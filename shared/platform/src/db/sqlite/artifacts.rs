@@ -1,67 +1,99 @@
-//! Artifacts: paths of a job over objects of the store.
+//! Paths over objects.
 
-use assay_attest::Digest;
-use sqlx::{Row, SqliteConnection};
-
-use super::{Sqlite, rows};
+use super::{Sqlite, Tx, now, rows};
 use crate::{db::DbError, ids::JobId, job::Artifact};
+use assay_attest::Digest;
 
 impl Sqlite {
-    pub(in crate::db) async fn artifacts(&self, id: JobId) -> Result<Vec<Artifact>, DbError> {
+    /// Writes the rows of artifacts and of the objects that they name, in the caller's transaction.
+    pub(super) async fn add_artifacts(
+        tx: &mut Tx,
+        id: JobId,
+        attempt: u32,
+        artifacts: &[Artifact],
+    ) -> Result<(), DbError> {
+        let mut sorted: Vec<&Artifact> = artifacts.iter().collect();
+        sorted.sort_by_key(|artifact| artifact.order());
         let id = id.to_string();
-        let rows = sqlx::query(
-            "SELECT path, role, artifacts.digest AS digest, bytes FROM artifacts \
-             JOIN objects ON objects.digest = artifacts.digest \
-             WHERE job_id = ? ORDER BY position",
-        )
-        .bind(&id)
-        .fetch_all(&self.read)
-        .await?;
-        rows.iter().map(|row| rows::artifact(&id, row)).collect()
-    }
-
-    pub(in crate::db) async fn is_named(&self, digest: Digest) -> Result<bool, DbError> {
-        // Asked on the writing connection, so that what was just committed is seen.
-        let row = sqlx::query("SELECT EXISTS (SELECT 1 FROM artifacts WHERE digest = ?) AS named")
-            .bind(digest.to_string())
-            .fetch_one(&self.write)
+        for (position, artifact) in sorted.into_iter().enumerate() {
+            let digest = artifact.digest.to_string();
+            sqlx::query(
+                "INSERT INTO objects (digest, bytes, created_at) VALUES ($1, $2, $3) ON CONFLICT (digest) DO NOTHING",
+            )
+            .bind(&digest)
+            .bind(i64::try_from(artifact.bytes).unwrap_or(i64::MAX))
+            .bind(now())
+            .execute(&mut **tx)
             .await?;
-        Ok(row.try_get::<i64, _>("named")? != 0)
+            sqlx::query(
+                "INSERT INTO artifacts (job_id, path, role, digest, attempt, position) VALUES ($1, $2, $3, $4, $5, $6)",
+            )
+            .bind(&id)
+            .bind(&artifact.path)
+            .bind(artifact.role.as_str())
+            .bind(&digest)
+            .bind(i64::from(attempt))
+            .bind(i64::try_from(position).unwrap_or(i64::MAX))
+            .execute(&mut **tx)
+            .await?;
+        }
+        Ok(())
     }
-}
 
-/// Writes artifacts and the objects that they name, `first` being the position of the first in the job's list.
-pub(super) async fn insert(
-    connection: &mut SqliteConnection,
-    job: &str,
-    first: usize,
-    artifacts: &[Artifact],
-) -> Result<(), DbError> {
-    let now = rows::now();
-    for (offset, artifact) in artifacts.iter().enumerate() {
-        let digest = artifact.digest.to_string();
-        sqlx::query(
-            "INSERT INTO objects (digest, bytes, created_at) VALUES (?, ?, ?) \
-             ON CONFLICT (digest) DO NOTHING",
-        )
-        .bind(&digest)
-        .bind(i64::try_from(artifact.bytes).unwrap_or(i64::MAX))
-        .bind(now)
-        .execute(&mut *connection)
-        .await?;
-        let role = serde_json::to_value(artifact.role)
-            .ok()
-            .and_then(|role| role.as_str().map(str::to_owned));
-        sqlx::query(
-            "INSERT INTO artifacts (job_id, path, position, role, digest) VALUES (?, ?, ?, ?, ?)",
-        )
-        .bind(job)
-        .bind(&artifact.path)
-        .bind(i64::try_from(first + offset).unwrap_or(i64::MAX))
-        .bind(role)
-        .bind(&digest)
-        .execute(&mut *connection)
-        .await?;
+    /// Rows name these objects now: they need no hold any more.
+    pub(super) fn settle(&self, artifacts: &[Artifact]) {
+        for artifact in artifacts {
+            self.holds.settle(artifact.digest);
+        }
     }
-    Ok(())
+
+    pub(in crate::db) async fn artifacts(&self, id: JobId) -> Result<Vec<Artifact>, DbError> {
+        Self::artifacts_of(&self.readers, id).await
+    }
+
+    pub(super) async fn artifacts_of(
+        connection: impl sqlx::Executor<'_, Database = sqlx::Sqlite>,
+        id: JobId,
+    ) -> Result<Vec<Artifact>, DbError> {
+        let found = sqlx::query(
+            "SELECT a.path, a.role, a.digest, o.bytes FROM artifacts a JOIN objects o ON o.digest = a.digest WHERE a.job_id = $1 ORDER BY a.attempt, a.position",
+        )
+        .bind(id.to_string())
+        .fetch_all(connection)
+        .await?;
+        found.iter().map(|row| rows::artifact(id, row)).collect()
+    }
+
+    pub(in crate::db) async fn object_is_referenced(
+        &self,
+        digest: Digest,
+    ) -> Result<bool, DbError> {
+        let found: Option<i64> =
+            sqlx::query_scalar("SELECT 1 FROM artifacts WHERE digest = $1 LIMIT 1")
+                .bind(digest.to_string())
+                .fetch_optional(&self.readers)
+                .await?;
+        Ok(found.is_some())
+    }
+
+    pub(in crate::db) async fn objects_under(
+        &self,
+        two_digits: &str,
+    ) -> Result<Vec<Digest>, DbError> {
+        // 'g' is the first letter after the digits of a digest.
+        let found: Vec<String> = sqlx::query_scalar(
+            "SELECT digest FROM objects WHERE digest >= $1 AND digest < $2 ORDER BY digest",
+        )
+        .bind(two_digits)
+        .bind(format!("{two_digits}g"))
+        .fetch_all(&self.readers)
+        .await?;
+        found
+            .iter()
+            .map(|text| {
+                text.parse()
+                    .map_err(|error| rows::corrupt_row("(objects)")(format!("{error}")))
+            })
+            .collect()
+    }
 }

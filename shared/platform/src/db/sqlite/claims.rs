@@ -1,19 +1,14 @@
-//! Claims and leases: who may work on a job, and for how long.
+//! How an attempt comes to hold a job, and goes on holding it.
 
 use std::time::Duration;
 
-use assay_protocol::{EpochReport, Fault};
-use sqlx::{Row, SqliteConnection};
-use time::OffsetDateTime;
+use assay_protocol::EpochReport;
 
-use super::{
-    Sqlite, events,
-    rows::{Reading, json, millis, now},
-};
+use super::{Sqlite, Tx, after, events, now, outbox, rows};
 use crate::{
     db::{DbError, Lease},
     ids::JobId,
-    job::{Claim, Failure, JobEvent, Status},
+    job::{Claim, JobEvent, Status},
 };
 
 impl Sqlite {
@@ -23,34 +18,35 @@ impl Sqlite {
         worker: &str,
         lease: Duration,
     ) -> Result<Option<Claim>, DbError> {
-        let text = id.to_string();
-        let mut transaction = self.write.begin().await?;
-        let claimed = sqlx::query(
-            "UPDATE jobs SET status = 'running', attempt = attempt + 1, worker = ?, lease_until = ?, \
-             started_at = ?, progress = NULL WHERE id = ? AND status = 'queued' RETURNING attempt",
-        )
+        let mut tx = self.write().await?;
+        let row = sqlx::query(concat!(
+            "UPDATE jobs SET status = 'running', attempt = attempt + 1, worker = $2, lease_until = $3, started_at = $4, progress = NULL ",
+            "WHERE id = $1 AND status = 'queued' RETURNING ",
+            rows::job_columns!()
+        ))
+        .bind(id.to_string())
         .bind(worker)
-        .bind(lease_end(lease))
+        .bind(after(lease))
         .bind(now())
-        .bind(&text)
-        .fetch_optional(&mut *transaction)
+        .fetch_optional(&mut *tx)
         .await?;
-        let Some(row) = claimed else {
+        let Some(row) = row else {
             return Ok(None);
         };
-        let attempt = u32::try_from(row.try_get::<i64, _>("attempt")?).unwrap_or(u32::MAX);
+        let job = rows::job(&row)?;
+        let attempt = job.attempt;
+        outbox::remove(&mut tx, id).await?;
         let running = JobEvent::Status {
             status: Status::Running,
         };
-        events::insert(&mut transaction, &text, attempt, &[running]).await?;
-        transaction.commit().await?;
-        let Some(job) = self.job(id).await? else {
-            return Ok(None);
-        };
+        events::add(&mut tx, id, attempt, &running).await?;
+        let artifacts = Self::artifacts_of(&mut *tx, id).await?;
+        tx.commit().await?;
+        self.notify(id);
         Ok(Some(Claim {
-            artifacts: self.artifacts(id).await?,
             job,
             attempt,
+            artifacts,
         }))
     }
 
@@ -61,153 +57,39 @@ impl Sqlite {
         lease: Duration,
         progress: Option<&EpochReport>,
     ) -> Result<Lease, DbError> {
-        let progress = progress.map(json).transpose()?;
-        let row = sqlx::query(
-            "UPDATE jobs SET lease_until = ?, progress = COALESCE(?, progress) \
-             WHERE id = ? AND attempt = ? AND status = 'running' RETURNING cancel_requested",
+        let told = progress.is_some();
+        let progress = progress.map(serde_json::to_string).transpose()?;
+        let cancel: Option<i64> = sqlx::query_scalar(
+            "UPDATE jobs SET lease_until = $3, progress = COALESCE($4, progress) WHERE id = $1 AND status = 'running' AND attempt = $2 RETURNING cancel_requested",
         )
-        .bind(lease_end(lease))
-        .bind(progress)
         .bind(id.to_string())
         .bind(i64::from(attempt))
-        .fetch_optional(&self.write)
+        .bind(after(lease))
+        .bind(progress)
+        .fetch_optional(&self.writer)
         .await?;
-        Ok(match row {
+        if told && cancel.is_some() {
+            self.notify(id);
+        }
+        Ok(match cancel {
             None => Lease::Lost,
-            Some(row) if row.try_get::<i64, _>("cancel_requested")? != 0 => Lease::CancelRequested,
-            Some(_) => Lease::Held,
+            Some(0) => Lease::Held,
+            Some(_) => Lease::CancelRequested,
         })
     }
 
-    pub(in crate::db) async fn release(&self, id: JobId, attempt: u32) -> Result<bool, DbError> {
-        let id = id.to_string();
-        let mut transaction = self.write.begin().await?;
-        let row = sqlx::query(
-            "SELECT cancel_requested FROM jobs WHERE id = ? AND attempt = ? AND status = 'running'",
+    /// Whether this attempt still has the job, within the caller's transaction.
+    ///
+    /// A lease is lost when somebody takes it away ([`Sqlite::expire_leases`]), not by the clock alone: an attempt
+    /// that slept past its end and finds nobody before it may go on.
+    pub(super) async fn holds_lease(tx: &mut Tx, id: JobId, attempt: u32) -> Result<bool, DbError> {
+        let found: Option<i64> = sqlx::query_scalar(
+            "SELECT 1 FROM jobs WHERE id = $1 AND status = 'running' AND attempt = $2",
         )
-        .bind(&id)
+        .bind(id.to_string())
         .bind(i64::from(attempt))
-        .fetch_optional(&mut *transaction)
+        .fetch_optional(&mut **tx)
         .await?;
-        let Some(row) = row else {
-            return Ok(false);
-        };
-        let next = match row.try_get::<i64, _>("cancel_requested")? {
-            0 => Next::Queue,
-            _ => Next::Cancel,
-        };
-        take_back(&mut transaction, &id, attempt, next).await?;
-        transaction.commit().await?;
-        Ok(true)
+        Ok(found.is_some())
     }
-
-    pub(in crate::db) async fn expire_leases(
-        &self,
-        now: OffsetDateTime,
-        max_attempts: u32,
-    ) -> Result<Vec<JobId>, DbError> {
-        self.take_back_all(
-            "SELECT id, attempt, cancel_requested FROM jobs WHERE status = 'running' AND lease_until < ?",
-            Bound::Time(millis(now)),
-            max_attempts,
-        )
-        .await
-    }
-
-    pub(in crate::db) async fn recover_worker(
-        &self,
-        worker: &str,
-        max_attempts: u32,
-    ) -> Result<Vec<JobId>, DbError> {
-        self.take_back_all(
-            "SELECT id, attempt, cancel_requested FROM jobs WHERE status = 'running' AND worker = ?",
-            Bound::Worker(worker),
-            max_attempts,
-        )
-        .await
-    }
-
-    async fn take_back_all(
-        &self,
-        which: &'static str,
-        bound: Bound<'_>,
-        max_attempts: u32,
-    ) -> Result<Vec<JobId>, DbError> {
-        let mut transaction = self.write.begin().await?;
-        let query = match bound {
-            Bound::Time(time) => sqlx::query(which).bind(time),
-            Bound::Worker(worker) => sqlx::query(which).bind(worker.to_owned()),
-        };
-        let rows = query.fetch_all(&mut *transaction).await?;
-        let mut queued = Vec::new();
-        for row in rows {
-            let id: String = row.try_get("id")?;
-            let attempt = u32::try_from(row.try_get::<i64, _>("attempt")?).unwrap_or(u32::MAX);
-            let next = if row.try_get::<i64, _>("cancel_requested")? != 0 {
-                Next::Cancel
-            } else if attempt >= max_attempts {
-                Next::Fail
-            } else {
-                queued.push(Reading { id: &id, row: &row }.parsed("id")?);
-                Next::Queue
-            };
-            take_back(&mut transaction, &id, attempt, next).await?;
-        }
-        transaction.commit().await?;
-        Ok(queued)
-    }
-}
-
-/// What a statement is asked with.
-enum Bound<'a> {
-    Time(i64),
-    Worker(&'a str),
-}
-
-/// What becomes of a job whose worker gave it up or is gone.
-#[derive(Clone, Copy)]
-enum Next {
-    Queue,
-    Cancel,
-    Fail,
-}
-
-async fn take_back(
-    connection: &mut SqliteConnection,
-    id: &str,
-    attempt: u32,
-    next: Next,
-) -> Result<(), DbError> {
-    let status = match next {
-        Next::Queue => Status::Queued,
-        Next::Cancel => Status::Cancelled,
-        Next::Fail => Status::Failed,
-    };
-    let failure = match next {
-        Next::Fail => Some(json(&Failure {
-            fault: Fault::trainer(
-                "worker.lost",
-                format!("{attempt} workers took the job and none came to its end"),
-            ),
-            detail: None,
-        })?),
-        Next::Queue | Next::Cancel => None,
-    };
-    sqlx::query(
-        "UPDATE jobs SET status = ?, failure = ?, worker = NULL, lease_until = NULL, finished_at = ? \
-         WHERE id = ? AND attempt = ?",
-    )
-    .bind(status.as_str())
-    .bind(failure)
-    .bind(status.is_terminal().then(now))
-    .bind(id)
-    .bind(i64::from(attempt))
-    .execute(&mut *connection)
-    .await?;
-    events::insert(connection, id, attempt, &[JobEvent::Status { status }]).await
-}
-
-/// When a lease that begins now ends.
-fn lease_end(lease: Duration) -> i64 {
-    now().saturating_add(i64::try_from(lease.as_millis()).unwrap_or(i64::MAX))
 }

@@ -1,16 +1,31 @@
-//! The log of what happened to a job.
+//! A job's log of events.
 
-use sqlx::{Row, SqliteConnection};
-
-use super::{
-    Sqlite,
-    rows::{Reading, json, now},
-};
+use super::{Sqlite, Tx, now, rows};
 use crate::{
     db::DbError,
     ids::JobId,
     job::{JobEvent, LoggedEvent},
 };
+
+/// Events of one answer at most, whatever is asked for.
+const MOST_EVENTS: u32 = 10_000;
+
+/// Writes one event in the caller's transaction.
+pub(super) async fn add(
+    tx: &mut Tx,
+    id: JobId,
+    attempt: u32,
+    event: &JobEvent,
+) -> Result<(), DbError> {
+    sqlx::query("INSERT INTO events (job_id, attempt, at, event) VALUES ($1, $2, $3, $4)")
+        .bind(id.to_string())
+        .bind(i64::from(attempt))
+        .bind(now())
+        .bind(serde_json::to_string(event)?)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
 
 impl Sqlite {
     pub(in crate::db) async fn log(
@@ -19,20 +34,18 @@ impl Sqlite {
         attempt: u32,
         events: &[JobEvent],
     ) -> Result<(), DbError> {
-        let id = id.to_string();
-        let mut transaction = self.write.begin().await?;
-        let held = sqlx::query(
-            "SELECT 1 FROM jobs WHERE id = ? AND (? = 0 OR (attempt = ? AND status = 'running'))",
-        )
-        .bind(&id)
-        .bind(i64::from(attempt))
-        .bind(i64::from(attempt))
-        .fetch_optional(&mut *transaction)
-        .await?;
-        if held.is_some() {
-            insert(&mut transaction, &id, attempt, events).await?;
+        if events.is_empty() {
+            return Ok(());
         }
-        transaction.commit().await?;
+        let mut tx = self.write().await?;
+        if attempt != 0 && !Self::holds_lease(&mut tx, id, attempt).await? {
+            return Ok(());
+        }
+        for event in events {
+            add(&mut tx, id, attempt, event).await?;
+        }
+        tx.commit().await?;
+        self.notify(id);
         Ok(())
     }
 
@@ -42,47 +55,14 @@ impl Sqlite {
         after: i64,
         limit: u32,
     ) -> Result<Vec<LoggedEvent>, DbError> {
-        let id = id.to_string();
-        let rows = sqlx::query(
-            "SELECT id, at, attempt, event FROM events WHERE job_id = ? AND id > ? \
-             ORDER BY id LIMIT ?",
+        let found = sqlx::query(
+            "SELECT id, at, attempt, event FROM events WHERE job_id = $1 AND id > $2 ORDER BY id LIMIT $3",
         )
-        .bind(&id)
+        .bind(id.to_string())
         .bind(after)
-        .bind(i64::from(limit))
-        .fetch_all(&self.read)
+        .bind(i64::from(limit.min(MOST_EVENTS)))
+        .fetch_all(&self.readers)
         .await?;
-        let event = |row| {
-            let read = Reading { id: &id, row };
-            Ok(LoggedEvent {
-                id: row.try_get("id")?,
-                at: read
-                    .time("at")?
-                    .ok_or_else(|| read.corrupt("an event without a time"))?,
-                attempt: u32::try_from(row.try_get::<i64, _>("attempt")?).unwrap_or(u32::MAX),
-                event: read.json("event")?,
-            })
-        };
-        rows.iter().map(event).collect()
+        found.iter().map(|row| rows::event(id, row)).collect()
     }
-}
-
-/// Appends events.
-pub(super) async fn insert(
-    connection: &mut SqliteConnection,
-    job: &str,
-    attempt: u32,
-    events: &[JobEvent],
-) -> Result<(), DbError> {
-    let now = now();
-    for event in events {
-        sqlx::query("INSERT INTO events (job_id, at, attempt, event) VALUES (?, ?, ?, ?)")
-            .bind(job)
-            .bind(now)
-            .bind(i64::from(attempt))
-            .bind(json(event)?)
-            .execute(&mut *connection)
-            .await?;
-    }
-    Ok(())
 }

@@ -1,175 +1,141 @@
-//! Jobs: written once, read in many ways.
+//! Writing a job, and reading jobs.
 
-use sqlx::{QueryBuilder, Row};
+use sqlx::QueryBuilder;
 
-use super::{
-    Sqlite, artifacts, events,
-    rows::{self, JOB_COLUMNS, Reading, json, millis, now},
-};
+use super::{Sqlite, events, millis, outbox, rows};
 use crate::{
     db::{DbError, JobFilter, StatusRow},
     ids::{JobId, UniqueDir},
     job::{Job, JobEvent, NewJob, Status},
 };
 
+/// Rows of a page at most, whatever is asked for.
+const MOST_ROWS: u32 = 1000;
+
 impl Sqlite {
     pub(in crate::db) async fn insert_job(&self, job: &NewJob) -> Result<(), DbError> {
-        let id = job.id.to_string();
-        let mut transaction = self.write.begin().await?;
+        let request = serde_json::to_string(&job.request)?;
+        let name = job.request.metadata.model_name.as_deref();
+        let mut tx = self.write().await?;
         sqlx::query(
-            "INSERT INTO jobs (id, unique_dir, status, request, model_name, submitted_at) \
-             VALUES (?, ?, 'queued', ?, ?, ?)",
+            "INSERT INTO jobs (id, unique_dir, status, model_name, request, submitted_at) VALUES ($1, $2, $3, $4, $5, $6)",
         )
-        .bind(&id)
+        .bind(job.id.to_string())
         .bind(job.unique_dir.to_string())
-        .bind(json(&job.request)?)
-        .bind(&job.request.metadata.model_name)
+        .bind(Status::Queued.as_str())
+        .bind(name.unwrap_or_default().to_ascii_lowercase())
+        .bind(request)
         .bind(millis(job.submitted_at))
-        .execute(&mut *transaction)
+        .execute(&mut *tx)
         .await?;
-        artifacts::insert(&mut transaction, &id, 0, &job.artifacts).await?;
+        Self::add_artifacts(&mut tx, job.id, 0, &job.artifacts).await?;
+        outbox::add(&mut tx, job.id).await?;
         let queued = JobEvent::Status {
             status: Status::Queued,
         };
-        events::insert(&mut transaction, &id, 0, &[queued]).await?;
-        sqlx::query("INSERT INTO outbox (job_id, created_at) VALUES (?, ?)")
-            .bind(&id)
-            .bind(now())
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
+        events::add(&mut tx, job.id, 0, &queued).await?;
+        tx.commit().await?;
+        self.settle(&job.artifacts);
+        self.notify(job.id);
         Ok(())
     }
 
     pub(in crate::db) async fn job(&self, id: JobId) -> Result<Option<Job>, DbError> {
-        self.one("id", id.to_string()).await
-    }
-
-    pub(in crate::db) async fn job_of_dir(&self, dir: UniqueDir) -> Result<Option<Job>, DbError> {
-        self.one("unique_dir", dir.to_string()).await
-    }
-
-    async fn one(&self, column: &'static str, value: String) -> Result<Option<Job>, DbError> {
-        let mut query = QueryBuilder::new("SELECT ");
-        query
-            .push(JOB_COLUMNS)
-            .push(" FROM jobs WHERE ")
-            .push(column);
-        query.push(" = ").push_bind(value);
-        let row = query.build().fetch_optional(&self.read).await?;
+        let row = sqlx::query(concat!(
+            "SELECT ",
+            rows::job_columns!(),
+            " FROM jobs WHERE id = $1"
+        ))
+        .bind(id.to_string())
+        .fetch_optional(&self.readers)
+        .await?;
         row.as_ref().map(rows::job).transpose()
     }
 
-    pub(in crate::db) async fn status(&self, id: JobId) -> Result<Option<StatusRow>, DbError> {
-        let id = id.to_string();
-        let row = sqlx::query(
-            "SELECT status, unique_dir, progress, failure, outputs FROM jobs WHERE id = ?",
-        )
-        .bind(&id)
-        .fetch_optional(&self.read)
+    pub(in crate::db) async fn job_of_dir(&self, dir: UniqueDir) -> Result<Option<Job>, DbError> {
+        let row = sqlx::query(concat!(
+            "SELECT ",
+            rows::job_columns!(),
+            " FROM jobs WHERE unique_dir = $1"
+        ))
+        .bind(dir.to_string())
+        .fetch_optional(&self.readers)
         .await?;
-        let Some(row) = row else {
-            return Ok(None);
-        };
-        let read = Reading { id: &id, row: &row };
-        Ok(Some(StatusRow {
-            status: read.status()?,
-            unique_dir: read.parsed("unique_dir")?,
-            progress: read.optional("progress")?,
-            failure: read.optional("failure")?,
-            outputs: read.optional("outputs")?.unwrap_or_default(),
-        }))
+        row.as_ref().map(rows::job).transpose()
+    }
+
+    /// One row by its key. The names of the outputs stand in it, so that the hottest question needs no second table.
+    pub(in crate::db) async fn status(&self, id: JobId) -> Result<Option<StatusRow>, DbError> {
+        let row = sqlx::query(
+            "SELECT status, unique_dir, progress, failure, outputs FROM jobs WHERE id = $1",
+        )
+        .bind(id.to_string())
+        .fetch_optional(&self.readers)
+        .await?;
+        row.map(|row| rows::status_row(id, &row)).transpose()
     }
 
     pub(in crate::db) async fn jobs(&self, filter: &JobFilter) -> Result<Vec<Job>, DbError> {
-        let mut query = QueryBuilder::new("SELECT ");
-        query.push(JOB_COLUMNS).push(" FROM jobs WHERE 1 = 1");
+        let mut query = QueryBuilder::new(concat!(
+            "SELECT ",
+            rows::job_columns!(),
+            " FROM jobs WHERE 1 = 1"
+        ));
+        if let Some(before) = filter.before {
+            query.push(" AND id < ").push_bind(before.to_string());
+        }
         if !filter.statuses.is_empty() {
-            query.push(" AND status IN (");
-            let mut list = query.separated(", ");
+            let mut list = query.push(" AND status IN (").separated(", ");
             for status in &filter.statuses {
                 list.push_bind(status.as_str());
             }
             query.push(")");
         }
-        if let Some(name) = &filter.model_name {
-            // Both sides in lower case: LIKE ignores case in one database and not in the other.
-            query.push(" AND LOWER(model_name) LIKE ");
-            query.push_bind(format!("%{}%", like_literal(&name.to_ascii_lowercase())));
-            query.push(" ESCAPE '\\'");
-        }
-        if let Some(before) = filter.before {
-            query.push(" AND id < ").push_bind(before.to_string());
+        if let Some(part) = &filter.model_name {
+            query
+                .push(" AND model_name LIKE ")
+                .push_bind(containing(part))
+                .push(" ESCAPE '\\'");
         }
         query
             .push(" ORDER BY id DESC LIMIT ")
-            .push_bind(i64::from(filter.limit));
-        let rows = query.build().fetch_all(&self.read).await?;
-        rows.iter().map(rows::job).collect()
+            .push_bind(i64::from(filter.limit.min(MOST_ROWS)));
+        let found = query.build().fetch_all(&self.readers).await?;
+        found.iter().map(rows::job).collect()
     }
 
     pub(in crate::db) async fn counts(&self) -> Result<Vec<(Status, u64)>, DbError> {
-        let rows = sqlx::query("SELECT status, COUNT(*) AS count FROM jobs GROUP BY status")
-            .fetch_all(&self.read)
-            .await?;
-        let count = |row| {
-            let read = Reading { id: "(all)", row };
-            let count: i64 = row.try_get("count")?;
-            Ok((read.status()?, count.unsigned_abs()))
-        };
-        rows.iter().map(count).collect()
+        let found: Vec<(String, i64)> =
+            sqlx::query_as("SELECT status, count(*) FROM jobs GROUP BY status ORDER BY status")
+                .fetch_all(&self.readers)
+                .await?;
+        found
+            .into_iter()
+            .map(|(status, count)| {
+                let status = rows::status(&status).map_err(rows::corrupt_row("(counting)"))?;
+                Ok((status, count.unsigned_abs()))
+            })
+            .collect()
     }
 
     pub(in crate::db) async fn queued(&self) -> Result<Vec<JobId>, DbError> {
-        let rows = sqlx::query("SELECT id FROM jobs WHERE status = 'queued' ORDER BY id")
-            .fetch_all(&self.read)
-            .await?;
-        rows.iter()
-            .map(|row| {
-                Reading {
-                    id: "(queued)",
-                    row,
-                }
-                .parsed("id")
-            })
-            .collect()
-    }
-
-    pub(in crate::db) async fn doorbells(&self, limit: u32) -> Result<Vec<JobId>, DbError> {
-        let rows = sqlx::query("SELECT job_id FROM outbox ORDER BY created_at, job_id LIMIT ?")
-            .bind(i64::from(limit))
-            .fetch_all(&self.read)
-            .await?;
-        rows.iter()
-            .map(|row| {
-                Reading {
-                    id: "(outbox)",
-                    row,
-                }
-                .parsed("job_id")
-            })
-            .collect()
-    }
-
-    pub(in crate::db) async fn rung(&self, ids: &[JobId]) -> Result<(), DbError> {
-        let mut transaction = self.write.begin().await?;
-        for id in ids {
-            sqlx::query("DELETE FROM outbox WHERE job_id = ?")
-                .bind(id.to_string())
-                .execute(&mut *transaction)
+        let found: Vec<String> =
+            sqlx::query_scalar("SELECT id FROM jobs WHERE status = 'queued' ORDER BY id")
+                .fetch_all(&self.readers)
                 .await?;
-        }
-        transaction.commit().await?;
-        Ok(())
+        found.iter().map(|id| rows::id(id)).collect()
     }
 }
 
-/// Text that a LIKE pattern matches as it stands.
-fn like_literal(text: &str) -> String {
-    text.chars()
-        .flat_map(|c| {
-            let special = matches!(c, '%' | '_' | '\\');
-            special.then_some('\\').into_iter().chain([c])
-        })
-        .collect()
+/// The pattern of `LIKE` for a text that contains this part, taken literally.
+fn containing(part: &str) -> String {
+    let mut pattern = String::from("%");
+    for letter in part.to_ascii_lowercase().chars() {
+        if matches!(letter, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(letter);
+    }
+    pattern.push('%');
+    pattern
 }

@@ -1,123 +1,128 @@
-//! Rows to values and back.
+//! From rows to values. A row that cannot be read is an error that names the job, never a panic.
 
-use assay_protocol::JobRequest;
-use serde::{Serialize, de::DeserializeOwned};
-use sqlx::{Row, sqlite::SqliteRow};
+use serde::de::DeserializeOwned;
+use sqlx::{Row as _, sqlite::SqliteRow};
 use time::OffsetDateTime;
 
 use crate::{
-    db::DbError,
-    job::{Artifact, Job, Status, Times},
+    db::{DbError, StatusRow},
+    ids::{JobId, UniqueDir},
+    job::{Artifact, Job, LoggedEvent, Role, Status, Times},
 };
 
-/// The columns that [`job`] reads.
-pub(super) const JOB_COLUMNS: &str = "id, unique_dir, status, request, attempt, worker, \
-     cancel_requested, progress, failure, timings, submitted_at, started_at, finished_at";
-
-/// Milliseconds since 1970.
-pub(super) fn millis(time: OffsetDateTime) -> i64 {
-    // Milliseconds of any date that the type can hold fit.
-    i64::try_from(time.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX)
+/// The columns that [`job`] reads, in its order.
+macro_rules! job_columns {
+    () => {
+        "id, unique_dir, status, request, attempt, worker, cancel_requested, progress, failure, timings, submitted_at, started_at, finished_at"
+    };
 }
+pub(super) use job_columns;
 
-/// Now, in milliseconds since 1970.
-pub(super) fn now() -> i64 {
-    millis(OffsetDateTime::now_utc())
-}
-
-/// A value as the text of a JSON column.
-pub(super) fn json(value: &impl Serialize) -> Result<String, DbError> {
-    serde_json::to_string(value).map_err(|error| sqlx::Error::Encode(error.into()).into())
-}
-
-/// A job of a row with [`JOB_COLUMNS`].
 pub(super) fn job(row: &SqliteRow) -> Result<Job, DbError> {
-    let id: String = row.try_get("id")?;
-    let read = Reading { id: &id, row };
+    let text: &str = row.try_get(0)?;
+    let corrupt = corrupt_row(text);
     Ok(Job {
-        id: read.parsed("id")?,
-        unique_dir: read.parsed("unique_dir")?,
-        status: read.status()?,
-        request: read.json::<JobRequest>("request")?,
-        attempt: u32::try_from(row.try_get::<i64, _>("attempt")?).unwrap_or(u32::MAX),
-        worker: row.try_get("worker")?,
-        cancel_requested: row.try_get::<i64, _>("cancel_requested")? != 0,
-        progress: read.optional("progress")?,
-        failure: read.optional("failure")?,
+        id: id(text)?,
+        unique_dir: directory(row.try_get(1)?).map_err(corrupt)?,
+        status: status(row.try_get(2)?).map_err(corrupt)?,
+        request: json(row.try_get(3)?).map_err(corrupt)?,
+        attempt: number(row.try_get(4)?).map_err(corrupt)?,
+        worker: row.try_get(5)?,
+        cancel_requested: row.try_get::<i64, _>(6)? != 0,
+        progress: optional(row.try_get(7)?).map_err(corrupt)?,
+        failure: optional(row.try_get(8)?).map_err(corrupt)?,
+        timings: optional(row.try_get(9)?).map_err(corrupt)?,
         times: Times {
-            submitted_at: read
-                .time("submitted_at")?
-                .ok_or_else(|| read.corrupt("submitted_at is empty"))?,
-            started_at: read.time("started_at")?,
-            finished_at: read.time("finished_at")?,
+            submitted_at: moment(row.try_get(10)?).map_err(corrupt)?,
+            started_at: maybe(row.try_get(11)?).map_err(corrupt)?,
+            finished_at: maybe(row.try_get(12)?).map_err(corrupt)?,
         },
-        timings: read.optional("timings")?,
     })
 }
 
-/// An artifact of a row with path, role, digest and bytes.
-pub(super) fn artifact(id: &str, row: &SqliteRow) -> Result<Artifact, DbError> {
-    let read = Reading { id, row };
+/// Reads `status, unique_dir, progress, failure, outputs`.
+pub(super) fn status_row(of: JobId, row: &SqliteRow) -> Result<StatusRow, DbError> {
+    let text = of.to_string();
+    let corrupt = corrupt_row(&text);
+    Ok(StatusRow {
+        status: status(row.try_get(0)?).map_err(corrupt)?,
+        unique_dir: directory(row.try_get(1)?).map_err(corrupt)?,
+        progress: optional(row.try_get(2)?).map_err(corrupt)?,
+        failure: optional(row.try_get(3)?).map_err(corrupt)?,
+        outputs: json(row.try_get(4)?).map_err(corrupt)?,
+    })
+}
+
+/// Reads `path, role, digest, bytes`.
+pub(super) fn artifact(of: JobId, row: &SqliteRow) -> Result<Artifact, DbError> {
+    let text = of.to_string();
+    let corrupt = corrupt_row(&text);
+    let role: &str = row.try_get(1)?;
+    let digest: &str = row.try_get(2)?;
     Ok(Artifact {
-        path: row.try_get("path")?,
-        role: read.word("role")?,
-        digest: read.parsed("digest")?,
-        bytes: u64::try_from(row.try_get::<i64, _>("bytes")?)
-            .map_err(|_| read.corrupt("bytes is negative"))?,
+        path: row.try_get(0)?,
+        role: Role::parse(role)
+            .ok_or_else(|| format!("{role:?} is no role"))
+            .map_err(corrupt)?,
+        digest: digest.parse().map_err(said).map_err(corrupt)?,
+        bytes: u64::try_from(row.try_get::<i64, _>(3)?)
+            .map_err(said)
+            .map_err(corrupt)?,
     })
 }
 
-/// A row being read, and the job that it is about.
-pub(super) struct Reading<'a> {
-    pub(super) id: &'a str,
-    pub(super) row: &'a SqliteRow,
+/// Reads `id, at, attempt, event`.
+pub(super) fn event(of: JobId, row: &SqliteRow) -> Result<LoggedEvent, DbError> {
+    let text = of.to_string();
+    let corrupt = corrupt_row(&text);
+    Ok(LoggedEvent {
+        id: row.try_get(0)?,
+        at: moment(row.try_get(1)?).map_err(corrupt)?,
+        attempt: number(row.try_get(2)?).map_err(corrupt)?,
+        event: json(row.try_get(3)?).map_err(corrupt)?,
+    })
 }
 
-impl Reading<'_> {
-    pub(super) fn status(&self) -> Result<Status, DbError> {
-        let word: &str = self.row.try_get("status")?;
-        Status::parse(word).ok_or_else(|| self.corrupt(format!("status is {word:?}")))
-    }
+pub(super) fn id(text: &str) -> Result<JobId, DbError> {
+    text.parse().map_err(said).map_err(corrupt_row(text))
+}
 
-    /// A column whose text is the value's own.
-    pub(super) fn parsed<T: std::str::FromStr>(&self, column: &str) -> Result<T, DbError> {
-        let text: &str = self.row.try_get(column)?;
-        text.parse()
-            .map_err(|_| self.corrupt(format!("{column} is {text:?}")))
-    }
+pub(super) fn status(text: &str) -> Result<Status, String> {
+    Status::parse(text).ok_or_else(|| format!("{text:?} is no status"))
+}
 
-    pub(super) fn json<T: DeserializeOwned>(&self, column: &str) -> Result<T, DbError> {
-        let text: &str = self.row.try_get(column)?;
-        serde_json::from_str(text).map_err(|error| self.corrupt(format!("{column}: {error}")))
+/// An error about the row of this job.
+pub(super) fn corrupt_row(id: &str) -> impl Fn(String) -> DbError + Copy {
+    move |reason| DbError::Corrupt {
+        id: id.to_owned(),
+        reason,
     }
+}
 
-    pub(super) fn optional<T: DeserializeOwned>(&self, column: &str) -> Result<Option<T>, DbError> {
-        match self.row.try_get::<Option<&str>, _>(column)? {
-            None => Ok(None),
-            Some(_) => self.json(column).map(Some),
-        }
-    }
+pub(super) fn number(value: i64) -> Result<u32, String> {
+    u32::try_from(value).map_err(said)
+}
 
-    /// A column that holds one word of an enum.
-    fn word<T: DeserializeOwned>(&self, column: &str) -> Result<T, DbError> {
-        let word: String = self.row.try_get(column)?;
-        serde_json::from_value(serde_json::Value::String(word))
-            .map_err(|error| self.corrupt(format!("{column}: {error}")))
-    }
+fn directory(text: &str) -> Result<UniqueDir, String> {
+    text.parse().map_err(said)
+}
 
-    pub(super) fn time(&self, column: &str) -> Result<Option<OffsetDateTime>, DbError> {
-        let Some(millis) = self.row.try_get::<Option<i64>, _>(column)? else {
-            return Ok(None);
-        };
-        OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000)
-            .map(Some)
-            .map_err(|_| self.corrupt(format!("{column} is {millis}")))
-    }
+fn moment(millis: i64) -> Result<OffsetDateTime, String> {
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000).map_err(said)
+}
 
-    pub(super) fn corrupt(&self, reason: impl Into<String>) -> DbError {
-        DbError::Corrupt {
-            id: self.id.to_owned(),
-            reason: reason.into(),
-        }
-    }
+fn maybe(millis: Option<i64>) -> Result<Option<OffsetDateTime>, String> {
+    millis.map(moment).transpose()
+}
+
+fn json<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    serde_json::from_str(text).map_err(said)
+}
+
+fn optional<T: DeserializeOwned>(text: Option<&str>) -> Result<Option<T>, String> {
+    text.map(json).transpose()
+}
+
+fn said(error: impl std::fmt::Display) -> String {
+    error.to_string()
 }
