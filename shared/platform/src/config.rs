@@ -1,24 +1,168 @@
-//! Configuration: an embedded default file that is also the manual, a file, then `ASSAY__SECTION__KEY`.
+//! Configuration: an embedded default file that is also the manual, a file, then `ASSAY__SECTION__KEY`, then what the
+//! command line says.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+mod layers;
+
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, thread, time::Duration};
 
 use assay_protocol::DataLimits;
+use serde::{Deserialize, Deserializer};
 
-/// Everything that can be set.
-#[derive(Debug, Clone)]
-#[expect(missing_docs, reason = "skeleton")]
+use crate::{sandbox::SandboxConfig, telemetry::LogConfig};
+
+/// The default configuration file, with a comment for every key.
+pub const DEFAULT: &str = include_str!("../config.default.toml");
+
+/// Everything that can be set. The names in files are these; spans end in `_seconds` there.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Config {
     /// Folder of everything the embedded parts keep: `secrets/`, `store/`, `assay.db`, `rooms/`.
     pub dir: PathBuf,
+    /// Where the API listens; loopback only, while there is no authentication. Port 0: any that is free.
     pub listen: SocketAddr,
+    /// Bytes of one uploaded file at most.
     pub upload_limit_bytes: u64,
-    pub data_limits: DataLimits,
-    pub sandbox: crate::sandbox::Limits,
-    /// Mechanisms that may be missing without refusing jobs.
-    pub allow_missing_isolation: Vec<String>,
-    pub worker_slots: usize,
-    pub trainer_threads: u32,
-    pub lease: Duration,
-    pub max_attempts: u32,
+    /// How long a download link is valid.
+    #[serde(rename = "download_ttl_seconds", deserialize_with = "seconds")]
     pub download_ttl: Duration,
+    /// Jobs that train at the same time.
+    pub worker_slots: usize,
+    /// Threads of one training.
+    pub trainer_threads: u32,
+    /// The program that trains and its leading arguments; empty for this program itself.
+    pub trainer_program: Vec<String>,
+    /// How long a worker may say nothing before it has lost its job.
+    #[serde(rename = "lease_seconds", deserialize_with = "seconds")]
+    pub lease: Duration,
+    /// Attempts before a job whose workers fall silent is given up.
+    pub max_attempts: u32,
+    /// Limits on what a job's files may hold.
+    pub data_limits: DataLimits,
+    /// The room in which a user's model is opened.
+    pub sandbox: SandboxConfig,
+    /// What is logged, and how.
+    pub log: LogConfig,
 }
+
+/// Why a configuration is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("configuration file {path}: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system answered.
+        source: std::io::Error,
+    },
+    /// A layer is not TOML.
+    #[error("{layer}: {reason}")]
+    Syntax {
+        /// The file, the variable or the option.
+        layer: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A name that nothing is known by.
+    #[error("{layer}: there is no setting {name}; `assay config` prints all there are")]
+    Unknown {
+        /// The file, the variable or the option.
+        layer: String,
+        /// The name, its parts joined by dots.
+        name: String,
+    },
+    /// A value of the wrong type or out of its range.
+    #[error("configuration: {0}")]
+    Value(String),
+}
+
+impl Config {
+    /// Reads all layers: the defaults, the file if there is one, this process' environment, the overrides (dotted
+    /// names, values as in a TOML file or plain text).
+    ///
+    /// # Errors
+    /// [`ConfigError`] names the layer and the setting.
+    pub fn load(file: Option<PathBuf>, overrides: &[(&str, String)]) -> Result<Self, ConfigError> {
+        let text = file
+            .map(|path| match std::fs::read_to_string(&path) {
+                Ok(text) => Ok((path.display().to_string(), text)),
+                Err(source) => Err(ConfigError::Read { path, source }),
+            })
+            .transpose()?;
+        // A variable that is not Unicode can hold none of our settings.
+        let variables = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        Self::layered(text, variables, overrides)
+    }
+
+    /// The defaults, with this folder: for tests, benchmarks and the demonstration.
+    ///
+    /// # Errors
+    /// As [`Config::load`], which the embedded defaults do not.
+    pub fn in_dir(dir: impl Into<PathBuf>) -> Result<Self, ConfigError> {
+        let defaults = Self::layered(None, BTreeMap::new(), &[])?;
+        Ok(Self {
+            dir: dir.into(),
+            ..defaults
+        })
+    }
+
+    fn layered(
+        file: Option<(String, String)>,
+        variables: BTreeMap<String, String>,
+        overrides: &[(&str, String)],
+    ) -> Result<Self, ConfigError> {
+        let merged = layers::merge(DEFAULT, file, variables, overrides)?;
+        let mut config: Self = merged
+            .try_into()
+            .map_err(|error: toml::de::Error| ConfigError::Value(error.to_string()))?;
+        config.check()?;
+        if config.trainer_threads == 0 {
+            let processors = thread::available_parallelism().map_or(1, usize::from);
+            let share = (processors / config.worker_slots).max(1);
+            config.trainer_threads = u32::try_from(share).unwrap_or(u32::MAX);
+        }
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        let rule = |ok: bool, text: &str| {
+            if ok {
+                Ok(())
+            } else {
+                Err(ConfigError::Value(text.to_owned()))
+            }
+        };
+        rule(
+            self.listen.ip().is_loopback(),
+            "listen must be a loopback address (127.0.0.1 or [::1]): there is no authentication yet",
+        )?;
+        rule(
+            self.upload_limit_bytes > 0,
+            "upload_limit_bytes must be at least 1",
+        )?;
+        rule(
+            !self.download_ttl.is_zero(),
+            "download_ttl_seconds must be at least 1",
+        )?;
+        rule(
+            (1..=1024).contains(&self.worker_slots),
+            "worker_slots must be between 1 and 1024",
+        )?;
+        rule(
+            self.trainer_threads <= 1024,
+            "trainer_threads must be at most 1024",
+        )?;
+        rule(!self.lease.is_zero(), "lease_seconds must be at least 1")?;
+        rule(self.max_attempts > 0, "max_attempts must be at least 1")
+    }
+}
+
+fn seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    u32::deserialize(from).map(|seconds| Duration::from_secs(seconds.into()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -3,14 +3,20 @@
 //! Every change of state is one statement that compares the state (and attempt) it starts from, so two
 //! workers, or a worker and a canceller, cannot both win.
 
+pub mod sqlite;
+
 use std::time::Duration;
 
+use assay_attest::Digest;
 use assay_protocol::EpochReport;
 use time::OffsetDateTime;
+use tokio::sync::broadcast;
 
 use crate::{
     ids::{JobId, UniqueDir},
-    job::{Artifact, Claim, Completion, Failure, Job, JobEvent, LoggedEvent, NewJob, Status, Timings},
+    job::{
+        Artifact, Claim, Completion, Failure, Job, JobEvent, LoggedEvent, NewJob, Status, Timings,
+    },
 };
 
 /// What can go wrong with the database.
@@ -21,7 +27,18 @@ pub enum DbError {
     Sqlx(#[from] sqlx::Error),
     /// A row holds what this version cannot read.
     #[error("database row of job {id}: {reason}")]
-    Corrupt { id: String, reason: String },
+    Corrupt {
+        /// The job's id, as it is written in the row.
+        id: String,
+        /// What cannot be read.
+        reason: String,
+    },
+    /// The tables could not be brought to this version.
+    #[error("database migration: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// A value could not be written as JSON.
+    #[error("a value cannot be written to the database: {0}")]
+    Encode(#[from] serde_json::Error),
 }
 
 /// Which jobs a list shows, newest first.
@@ -83,63 +100,223 @@ pub enum Db {
     Sqlite(sqlite::Sqlite),
 }
 
-pub mod sqlite;
-
-macro_rules! api {
-    ($($(#[$doc:meta])* fn $name:ident(&self $(, $arg:ident : $ty:ty)*) -> $out:ty;)*) => {
-        impl Db {
-            $($(#[$doc])*
-            pub async fn $name(&self $(, $arg: $ty)*) -> Result<$out, DbError> {
-                match self { Self::Sqlite(db) => db.$name($($arg),*).await }
-            })*
-        }
-        impl sqlite::Sqlite {
-            $(#[allow(unused_variables)] pub(crate) async fn $name(&self $(, $arg: $ty)*) -> Result<$out, DbError> { todo!() })*
-        }
-    };
-}
-
-api! {
+/// Every method fails with [`DbError`] only when the database itself does; what a job's state forbids is an answer.
+impl Db {
     /// Writes a job, its artifacts, its doorbell (outbox) and its first event in one transaction.
-    fn insert_job(&self, job: &NewJob) -> ();
+    pub async fn insert_job(&self, job: &NewJob) -> Result<(), DbError> {
+        match self {
+            Self::Sqlite(db) => db.insert_job(job).await,
+        }
+    }
+
     /// The whole job.
-    fn job(&self, id: JobId) -> Option<Job>;
+    pub async fn job(&self, id: JobId) -> Result<Option<Job>, DbError> {
+        match self {
+            Self::Sqlite(db) => db.job(id).await,
+        }
+    }
+
     /// The job whose folder this is.
-    fn job_of_dir(&self, dir: UniqueDir) -> Option<Job>;
+    pub async fn job_of_dir(&self, dir: UniqueDir) -> Result<Option<Job>, DbError> {
+        match self {
+            Self::Sqlite(db) => db.job_of_dir(dir).await,
+        }
+    }
+
     /// What `GET /job_status` needs, in as few statements as can be.
-    fn status(&self, id: JobId) -> Option<StatusRow>;
+    pub async fn status(&self, id: JobId) -> Result<Option<StatusRow>, DbError> {
+        match self {
+            Self::Sqlite(db) => db.status(id).await,
+        }
+    }
+
     /// A page of jobs, newest first.
-    fn jobs(&self, filter: &JobFilter) -> Vec<Job>;
+    pub async fn jobs(&self, filter: &JobFilter) -> Result<Vec<Job>, DbError> {
+        match self {
+            Self::Sqlite(db) => db.jobs(filter).await,
+        }
+    }
+
     /// Jobs in each status.
-    fn counts(&self) -> Vec<(Status, u64)>;
+    pub async fn counts(&self) -> Result<Vec<(Status, u64)>, DbError> {
+        match self {
+            Self::Sqlite(db) => db.counts().await,
+        }
+    }
+
     /// A job's artifacts: of its inputs and of the attempt that completed, in documented order.
-    fn artifacts(&self, id: JobId) -> Vec<Artifact>;
+    pub async fn artifacts(&self, id: JobId) -> Result<Vec<Artifact>, DbError> {
+        match self {
+            Self::Sqlite(db) => db.artifacts(id).await,
+        }
+    }
+
     /// Takes a queued job: status, attempt + 1, lease, in one statement. `None` when it is not queued (any more).
-    fn claim(&self, id: JobId, worker: &str, lease: Duration) -> Option<Claim>;
+    pub async fn claim(
+        &self,
+        id: JobId,
+        worker: &str,
+        lease: Duration,
+    ) -> Result<Option<Claim>, DbError> {
+        match self {
+            Self::Sqlite(db) => db.claim(id, worker, lease).await,
+        }
+    }
+
     /// Renews the lease of an attempt and records its progress.
-    fn heartbeat(&self, id: JobId, attempt: u32, lease: Duration, progress: Option<&EpochReport>) -> Lease;
+    pub async fn heartbeat(
+        &self,
+        id: JobId,
+        attempt: u32,
+        lease: Duration,
+        progress: Option<&EpochReport>,
+    ) -> Result<Lease, DbError> {
+        match self {
+            Self::Sqlite(db) => db.heartbeat(id, attempt, lease, progress).await,
+        }
+    }
+
     /// Completes an attempt: artifacts, timings, status and event in one transaction, if the lease is still ours. `false`: lost, nothing written.
-    fn complete(&self, id: JobId, attempt: u32, completion: &Completion) -> bool;
+    pub async fn complete(
+        &self,
+        id: JobId,
+        attempt: u32,
+        completion: &Completion,
+    ) -> Result<bool, DbError> {
+        match self {
+            Self::Sqlite(db) => db.complete(id, attempt, completion).await,
+        }
+    }
+
     /// Ends an attempt as failed, if the lease is still ours. Artifacts (logs) may be kept.
-    fn fail(&self, id: JobId, attempt: u32, failure: &Failure, artifacts: &[Artifact], timings: &Timings) -> bool;
+    pub async fn fail(
+        &self,
+        id: JobId,
+        attempt: u32,
+        failure: &Failure,
+        artifacts: &[Artifact],
+        timings: &Timings,
+    ) -> Result<bool, DbError> {
+        match self {
+            Self::Sqlite(db) => db.fail(id, attempt, failure, artifacts, timings).await,
+        }
+    }
+
     /// Ends a running attempt as cancelled, if the lease is still ours.
-    fn cancelled(&self, id: JobId, attempt: u32) -> bool;
+    pub async fn cancelled(&self, id: JobId, attempt: u32) -> Result<bool, DbError> {
+        match self {
+            Self::Sqlite(db) => db.cancelled(id, attempt).await,
+        }
+    }
+
     /// Puts an attempt's job back in the queue (drain, infrastructure failure), if the lease is still ours.
-    fn release(&self, id: JobId, attempt: u32) -> bool;
+    pub async fn release(&self, id: JobId, attempt: u32) -> Result<bool, DbError> {
+        match self {
+            Self::Sqlite(db) => db.release(id, attempt).await,
+        }
+    }
+
     /// Puts jobs whose lease ended before `now` back in the queue; those with `max_attempts` behind them fail. Returns the queued ones.
-    fn expire_leases(&self, now: OffsetDateTime, max_attempts: u32) -> Vec<JobId>;
+    pub async fn expire_leases(
+        &self,
+        now: OffsetDateTime,
+        max_attempts: u32,
+    ) -> Result<Vec<JobId>, DbError> {
+        match self {
+            Self::Sqlite(db) => db.expire_leases(now, max_attempts).await,
+        }
+    }
+
     /// Puts every running job of this worker back in the queue, whatever its lease: for a worker that starts anew under a lock of its own.
-    fn recover_worker(&self, worker: &str, max_attempts: u32) -> Vec<JobId>;
+    pub async fn recover_worker(
+        &self,
+        worker: &str,
+        max_attempts: u32,
+    ) -> Result<Vec<JobId>, DbError> {
+        match self {
+            Self::Sqlite(db) => db.recover_worker(worker, max_attempts).await,
+        }
+    }
+
     /// Cancels a job, or asks its worker to.
-    fn cancel(&self, id: JobId) -> Cancelled;
+    pub async fn cancel(&self, id: JobId) -> Result<Cancelled, DbError> {
+        match self {
+            Self::Sqlite(db) => db.cancel(id).await,
+        }
+    }
+
     /// Appends events of an attempt (0 for the job itself), if its lease is still held.
-    fn log(&self, id: JobId, attempt: u32, events: &[JobEvent]) -> ();
+    pub async fn log(&self, id: JobId, attempt: u32, events: &[JobEvent]) -> Result<(), DbError> {
+        match self {
+            Self::Sqlite(db) => db.log(id, attempt, events).await,
+        }
+    }
+
     /// Events of a job after event `after`, at most `limit`, in order.
-    fn events(&self, id: JobId, after: i64, limit: u32) -> Vec<LoggedEvent>;
+    pub async fn events(
+        &self,
+        id: JobId,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<LoggedEvent>, DbError> {
+        match self {
+            Self::Sqlite(db) => db.events(id, after, limit).await,
+        }
+    }
+
     /// All queued jobs, oldest first: what an in-process queue starts with.
-    fn queued(&self) -> Vec<JobId>;
+    pub async fn queued(&self) -> Result<Vec<JobId>, DbError> {
+        match self {
+            Self::Sqlite(db) => db.queued().await,
+        }
+    }
+
     /// Doorbells not yet rung, oldest first.
-    fn doorbells(&self, limit: u32) -> Vec<JobId>;
+    pub async fn doorbells(&self, limit: u32) -> Result<Vec<JobId>, DbError> {
+        match self {
+            Self::Sqlite(db) => db.doorbells(limit).await,
+        }
+    }
+
     /// Marks doorbells as rung.
-    fn rung(&self, ids: &[JobId]) -> ();
+    pub async fn rung(&self, ids: &[JobId]) -> Result<(), DbError> {
+        match self {
+            Self::Sqlite(db) => db.rung(ids).await,
+        }
+    }
+
+    /// Whether any artifact names this object.
+    pub async fn object_is_referenced(&self, digest: Digest) -> Result<bool, DbError> {
+        match self {
+            Self::Sqlite(db) => db.object_is_referenced(digest).await,
+        }
+    }
+
+    /// The digests of the objects that artifacts name, of those whose text form begins with these two digits.
+    pub async fn objects_under(&self, two_digits: &str) -> Result<Vec<Digest>, DbError> {
+        match self {
+            Self::Sqlite(db) => db.objects_under(two_digits).await,
+        }
+    }
+
+    /// Told of a job whenever this process has written something about it. Slow receivers lose the oldest news.
+    pub fn subscribe(&self) -> broadcast::Receiver<JobId> {
+        match self {
+            Self::Sqlite(db) => db.subscribe(),
+        }
+    }
+
+    /// Tells every subscriber of a job.
+    pub fn notify(&self, id: JobId) {
+        match self {
+            Self::Sqlite(db) => db.notify(id),
+        }
+    }
+
+    /// Writes what is pending and closes the database; later calls fail.
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite(db) => db.close().await,
+        }
+    }
 }

@@ -1,11 +1,14 @@
 //! A job: what was asked, where it stands, what came of it.
 
 use assay_attest::Digest;
-use assay_protocol::{EpochReport, Fault, JobRequest};
+use assay_protocol::{EpochReport, Fault, JobRequest, room::OUTPUTS};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use crate::ids::{JobId, UniqueDir};
+
+/// How many of [`OUTPUTS`] stand before the AIBoM in a list: the trained model, its metrics, its log.
+const DOCUMENTED_OUTPUTS: usize = 3;
 
 /// Where a job stands. Terminal states never change again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -80,6 +83,48 @@ pub enum Role {
     AibomSignature,
 }
 
+impl Role {
+    /// Every role, in the order in which artifacts are listed.
+    pub const ALL: [Self; 10] = [
+        Self::Model,
+        Self::Dataset,
+        Self::DatasetDefinition,
+        Self::Parameters,
+        Self::Output,
+        Self::Aibom,
+        Self::AibomSignature,
+        Self::Layout,
+        Self::IngestLink,
+        Self::TrainingLink,
+    ];
+
+    /// The word that the database and the API use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Model => "model",
+            Self::Dataset => "dataset",
+            Self::DatasetDefinition => "dataset_definition",
+            Self::Parameters => "parameters",
+            Self::Output => "output",
+            Self::Layout => "layout",
+            Self::IngestLink => "ingest_link",
+            Self::TrainingLink => "training_link",
+            Self::Aibom => "aibom",
+            Self::AibomSignature => "aibom_signature",
+        }
+    }
+
+    /// The role of a word; `None` when it is not one.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.as_str() == text)
+    }
+
+    /// Whether it is shown among a completed job's `output_artifacts`.
+    pub fn is_output(self) -> bool {
+        matches!(self, Self::Output | Self::Aibom | Self::AibomSignature)
+    }
+}
+
 /// An artifact of a job: a path, as the links name it, over an object in the store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Artifact {
@@ -97,6 +142,20 @@ impl Artifact {
     /// The last component of the path.
     pub fn name(&self) -> &str {
         self.path.rsplit('/').next().unwrap_or(&self.path)
+    }
+
+    /// Where it stands in a list: the documented order of the outputs, then the roles' own, then the path.
+    pub(crate) fn order(&self) -> (usize, usize, &str) {
+        let place = |found: Option<usize>| found.unwrap_or(usize::MAX);
+        let role = place(Role::ALL.iter().position(|role| *role == self.role));
+        // The three that the predecessor documents come first, the AIBoM follows, then what is new here.
+        let output = place(OUTPUTS.iter().position(|name| *name == self.name()));
+        let role = if self.role == Role::Output && output >= DOCUMENTED_OUTPUTS {
+            Role::ALL.len()
+        } else {
+            role
+        };
+        (role, output, &self.path)
     }
 }
 

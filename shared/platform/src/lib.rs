@@ -15,5 +15,5 @@ pub mod telemetry;
 
 mod platform;
 
-pub use config::Config;
-pub use platform::{Platform, PlatformError};
+pub use config::{Config, ConfigError};
+pub use platform::{Platform, PlatformError, TRAINER_COMMAND};

@@ -1,8 +1,28 @@
-use std::sync::Arc;
+mod folder;
 
-use crate::{Config, db::Db, job::LoggedEvent, ids::JobId, keys::Keys, queue::Queue, sandbox::Sandbox, store::Store};
+use std::{fs::File, path::PathBuf, sync::Arc};
 
-/// The parts that a service works with, opened as the configuration says.
+use assay_attest::Digest;
+use tokio::{sync::broadcast, time::Duration};
+
+use crate::{
+    Config,
+    db::{Db, DbError, sqlite::Sqlite},
+    ids::JobId,
+    keys::{KeyError, Keys},
+    queue::{Queue, in_process::InProcess},
+    sandbox::{ProcessSandbox, Program, Sandbox, SandboxError, sweep_rooms},
+    store::{Holds, Store, StoreError, folder::Folder},
+    telemetry,
+};
+
+/// The hidden subcommand under which a program that contains the trainer runs it; `check …` or `train …` follow.
+pub const TRAINER_COMMAND: &str = "__trainer";
+
+/// How often the metrics' buffers are emptied.
+const UPKEEP: Duration = Duration::from_secs(10);
+
+/// The parts that a service works with, opened as the configuration says. Clones share them.
 #[derive(Debug, Clone)]
 pub struct Platform {
     /// What was configured.
@@ -17,23 +37,147 @@ pub struct Platform {
     pub sandbox: Arc<Sandbox>,
     /// Keys and layout.
     pub keys: Arc<Keys>,
+    /// Kept for its lock: while any clone lives, no other process opens the folder.
+    _lock: Arc<File>,
 }
 
-/// Why the platform cannot start.
+/// Why the platform cannot start, or could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum PlatformError {
     /// Another process works on the same folder.
     #[error("{0} is in use by another assay process")]
     Locked(String),
-    /// A part could not be opened.
+    /// The folder cannot be made or read.
+    #[error("{path}: {source}")]
+    Folder {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system answered.
+        source: std::io::Error,
+    },
+    /// The database.
     #[error(transparent)]
-    Other(#[from] Box<dyn std::error::Error + Send + Sync>),
+    Db(#[from] DbError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The keys.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// The sandbox.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
 }
 
-#[allow(unused_variables)]
 impl Platform {
-    /// Opens every part; takes the folder's lock; makes keys when there are none and the folder is new.
-    pub async fn open(config: Config) -> Result<Self, PlatformError> { todo!() }
-    /// Told of a job whenever one of its events was written by this process.
-    pub fn subscribe(&self) -> tokio::sync::broadcast::Receiver<JobId> { todo!() }
+    /// Opens every part; takes the folder's lock; makes keys when there are none and the folder is new; removes what a
+    /// process that was killed has left: uploads, rooms, objects that no artifact names.
+    ///
+    /// # Errors
+    /// [`PlatformError`].
+    pub async fn open(config: Config) -> Result<Self, PlatformError> {
+        telemetry::metrics::record();
+        let (lock, keys, link_key) = folder::prepare(&config.dir)?;
+        let rooms = config.dir.join("rooms");
+        let folder = Folder::open(&config.dir.join("store"), &rooms, link_key)?;
+        let store = Store::Folder(folder);
+        store.sweep(Duration::ZERO).await?;
+        sweep_rooms(&rooms)?;
+        let holds: Holds = store.holds().clone();
+        let db = Db::Sqlite(Sqlite::open(&config.dir.join("assay.db"), holds).await?);
+        sweep_objects(&db, &store).await?;
+        let platform = Self {
+            sandbox: Arc::new(sandbox(&config)),
+            config: Arc::new(config),
+            db,
+            store,
+            queue: Queue::InProcess(InProcess::default()),
+            keys: Arc::new(keys),
+            _lock: Arc::new(lock),
+        };
+        keep_metrics(&platform.config);
+        Ok(platform)
+    }
+
+    /// Told of a job whenever this process has written something about it. Slow receivers lose the oldest news.
+    pub fn subscribe(&self) -> broadcast::Receiver<JobId> {
+        self.db.subscribe()
+    }
+
+    /// Tells every subscriber of a job.
+    pub fn notify(&self, id: JobId) {
+        self.db.notify(id);
+    }
+
+    /// Where rooms are made.
+    pub fn rooms(&self) -> PathBuf {
+        self.store.scratch()
+    }
+
+    /// Gives back an object that was stored for something that did not come about: removes it, unless an artifact's row
+    /// names it or somebody else has just stored the same bytes. Call it once for each time it was stored.
+    ///
+    /// # Errors
+    /// [`PlatformError::Db`] or [`PlatformError::Store`]; the object stays then, and is swept at the next start.
+    pub async fn release(&self, digest: Digest) -> Result<(), PlatformError> {
+        self.store.release(digest, &self.db).await
+    }
+
+    /// Stops the queue and closes the database.
+    pub async fn close(&self) {
+        self.queue.close();
+        self.db.close().await;
+    }
 }
+
+fn sandbox(config: &Config) -> Sandbox {
+    let trainer = match config.trainer_program.split_first() {
+        None => Program::this([TRAINER_COMMAND]),
+        Some((path, args)) => Program {
+            path: path.into(),
+            args: args.to_vec(),
+        },
+    };
+    Sandbox::Process(ProcessSandbox {
+        launcher: Program::this(std::iter::empty::<String>()),
+        trainer,
+        allow_missing: config.sandbox.allow_missing.clone(),
+    })
+}
+
+/// Removes objects that no artifact names. Only at the start, under the lock, before anything can be stored.
+async fn sweep_objects(db: &Db, store: &Store) -> Result<(), PlatformError> {
+    let mut removed = 0_u64;
+    for first in 0..=u8::MAX {
+        let folder = hex::encode([first]);
+        let stored = store.objects_under(&folder).await?;
+        if stored.is_empty() {
+            continue;
+        }
+        let named = db.objects_under(&folder).await?;
+        for digest in stored {
+            if named.binary_search(&digest).is_err() {
+                store.remove(digest).await?;
+                removed += 1;
+            }
+        }
+    }
+    if removed > 0 {
+        tracing::info!(removed, "objects that no artifact names were removed");
+    }
+    Ok(())
+}
+
+/// Empties the metrics' buffers for as long as the configuration, and with it the platform, is in use.
+fn keep_metrics(config: &Arc<Config>) {
+    let alive = Arc::downgrade(config);
+    tokio::spawn(async move {
+        while alive.strong_count() > 0 {
+            tokio::time::sleep(UPKEEP).await;
+            telemetry::metrics::upkeep();
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,24 @@
 //! The store: bytes once, by digest. Paths of a job are an index over it, kept in the database.
 
-use std::{path::{Path, PathBuf}, time::Duration};
+pub mod folder;
+mod holds;
+mod links;
+
+use std::{
+    fs::File,
+    ops::Range,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use assay_attest::Digest;
 use bytes::Bytes;
+
+use crate::{PlatformError, db::Db};
+use holds::Release;
+
+pub use holds::Holds;
+pub use links::LinkKey;
 
 /// What can go wrong with the store.
 #[derive(Debug, thiserror::Error)]
@@ -13,13 +28,34 @@ pub enum StoreError {
     Io(#[from] std::io::Error),
     /// More bytes than the upload may have.
     #[error("more than {limit} bytes")]
-    TooLarge { limit: u64 },
+    TooLarge {
+        /// The bytes that it may have.
+        limit: u64,
+    },
     /// The object's bytes are not those of its digest.
     #[error("object {expected} holds other bytes (sha256 {found})")]
-    Corrupt { expected: Digest, found: Digest },
+    Corrupt {
+        /// The digest that names it.
+        expected: Digest,
+        /// The digest of what lies there.
+        found: Digest,
+    },
     /// There is no such object.
     #[error("no object {0}")]
     Missing(Digest),
+    /// The range ends before it starts, or lies outside the object.
+    #[error("bytes {start} to {end} of an object of {bytes}")]
+    Range {
+        /// The first byte asked for.
+        start: u64,
+        /// The byte after the last one asked for.
+        end: u64,
+        /// The object's size.
+        bytes: u64,
+    },
+    /// A task of the runtime ended early: the process is stopping.
+    #[error("store: the work was stopped")]
+    Stopped,
 }
 
 /// An object in the store.
@@ -38,53 +74,211 @@ pub enum Store {
     Folder(folder::Folder),
 }
 
-pub mod folder;
-
 /// An upload that is being written: hashed while it streams, invisible until [`Upload::finish`], gone when dropped.
 #[derive(Debug)]
-pub struct Upload {}
+pub struct Upload(Writing);
 
-#[allow(unused_variables)]
+#[derive(Debug)]
+enum Writing {
+    Folder(folder::Upload),
+}
+
 impl Upload {
-    /// Appends a chunk; [`StoreError::TooLarge`] past the limit.
-    pub async fn write(&mut self, chunk: Bytes) -> Result<(), StoreError> { todo!() }
-    /// Makes it durable (fsync, atomic rename) under its digest. An object that is there already is kept.
-    pub async fn finish(self) -> Result<Stored, StoreError> { todo!() }
+    /// Appends a chunk.
+    ///
+    /// # Errors
+    /// [`StoreError::TooLarge`] past the limit; the upload is of no use then.
+    pub async fn write(&mut self, chunk: Bytes) -> Result<(), StoreError> {
+        match &mut self.0 {
+            Writing::Folder(upload) => upload.write(&chunk).await,
+        }
+    }
+
+    /// Makes it durable (fsync, atomic rename) under its digest, and holds it until an artifact's row names it or
+    /// [`crate::Platform::release`] gives it back. An object that is there already is kept.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`]; nothing of the upload is left then.
+    pub async fn finish(self) -> Result<Stored, StoreError> {
+        match self.0 {
+            Writing::Folder(upload) => upload.finish().await,
+        }
+    }
 }
 
 /// Reads one object from a start to an end, in chunks.
 #[derive(Debug)]
-pub struct ObjectReader {}
+pub struct ObjectReader(Reading);
+
+#[derive(Debug)]
+enum Reading {
+    Folder(folder::Reader),
+}
 
 impl ObjectReader {
     /// The next chunk (≤ 256 KiB); `None` at the end.
-    pub async fn next(&mut self) -> Result<Option<Bytes>, StoreError> { todo!() }
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] in place of the last chunk of a whole object that is not what its digest says.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, StoreError> {
+        match &mut self.0 {
+            Reading::Folder(reader) => reader.next().await,
+        }
+    }
 }
 
-#[allow(unused_variables)]
+/// What stores an object holds it, too, as [`Upload::finish`] says. Every method fails with [`StoreError::Io`] when
+/// the disk does, and with [`StoreError::Missing`] when it is asked for an object that is not there.
 impl Store {
     /// Begins an upload of at most `limit` bytes.
-    pub async fn upload(&self, limit: u64) -> Result<Upload, StoreError> { todo!() }
+    pub async fn upload(&self, limit: u64) -> Result<Upload, StoreError> {
+        match self {
+            Self::Folder(store) => Ok(Upload(Writing::Folder(store.upload(limit)))),
+        }
+    }
+
     /// Stores bytes that are in memory.
-    pub async fn put_bytes(&self, data: &[u8]) -> Result<Stored, StoreError> { todo!() }
-    /// Stores a file, hashing it once on the way in (moved when on the same file system and `take`, else copied).
-    pub async fn put_file(&self, path: &Path, take: bool) -> Result<Stored, StoreError> { todo!() }
-    /// Places an object at `to` for the sandbox (hard link or copy, read-only) and checks its digest on the way: one read.
-    pub async fn fetch(&self, digest: Digest, to: &Path) -> Result<Stored, StoreError> { todo!() }
+    pub async fn put_bytes(&self, data: &[u8]) -> Result<Stored, StoreError> {
+        match self {
+            Self::Folder(store) => store.put_bytes(data.to_vec()).await,
+        }
+    }
+
+    /// Stores a file, hashing it once on the way in: moved when `take` and it is ours alone and on the same file
+    /// system, else copied. Symbolic links and what is no plain file are refused.
+    pub async fn put_file(&self, path: &Path, take: bool) -> Result<Stored, StoreError> {
+        match self {
+            Self::Folder(store) => store.put_file(path, take).await,
+        }
+    }
+
+    /// Stores what an open file holds from where it stands, hashing it once on the way in.
+    pub async fn put_open_file(&self, file: File) -> Result<Stored, StoreError> {
+        match self {
+            Self::Folder(store) => store.put_open_file(file).await,
+        }
+    }
+
+    /// Places an object at `to`, where nothing may be yet, for the sandbox (hard link or copy, read-only), and checks
+    /// its digest on the way: one read.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`]; nothing is left at `to` then.
+    pub async fn fetch(&self, digest: Digest, to: &Path) -> Result<Stored, StoreError> {
+        match self {
+            Self::Folder(store) => store.fetch(digest, to).await,
+        }
+    }
+
     /// Opens an object for reading `range` (all when `None`); gives its whole size too.
-    pub async fn open(&self, digest: Digest, range: Option<std::ops::Range<u64>>) -> Result<(ObjectReader, u64), StoreError> { todo!() }
-    /// All bytes of a small object, digest checked; [`StoreError::TooLarge`] past `limit`.
-    pub async fn read(&self, digest: Digest, limit: u64) -> Result<Vec<u8>, StoreError> { todo!() }
+    ///
+    /// # Errors
+    /// [`StoreError::Range`].
+    pub async fn open(
+        &self,
+        digest: Digest,
+        range: Option<Range<u64>>,
+    ) -> Result<(ObjectReader, u64), StoreError> {
+        match self {
+            Self::Folder(store) => {
+                let (reader, bytes) = store.reader(digest, range).await?;
+                Ok((ObjectReader(Reading::Folder(reader)), bytes))
+            }
+        }
+    }
+
+    /// All bytes of a small object, digest checked.
+    ///
+    /// # Errors
+    /// [`StoreError::TooLarge`] past `limit`; [`StoreError::Corrupt`].
+    pub async fn read(&self, digest: Digest, limit: u64) -> Result<Vec<u8>, StoreError> {
+        match self {
+            Self::Folder(store) => store.read(digest, limit).await,
+        }
+    }
+
     /// Hashes an object anew: is what lies there what its name says?
-    pub async fn verify(&self, digest: Digest) -> Result<Stored, StoreError> { todo!() }
-    /// Removes an object that no path names any more.
-    pub async fn remove(&self, digest: Digest) -> Result<(), StoreError> { todo!() }
-    /// A link that gives these bytes under this file name until `ttl` has passed: a path with query, signed, for the API to serve (`/download/{digest}?name=…&expires=…&signature=…`).
-    pub fn signed_url(&self, digest: Digest, name: &str, ttl: Duration) -> String { todo!() }
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`].
+    pub async fn verify(&self, digest: Digest) -> Result<Stored, StoreError> {
+        match self {
+            Self::Folder(store) => store.verify(digest).await,
+        }
+    }
+
+    /// Removes an object, whoever names or holds it; [`crate::Platform::release`] is the careful way. One that is not
+    /// there is no error.
+    pub async fn remove(&self, digest: Digest) -> Result<(), StoreError> {
+        match self {
+            Self::Folder(store) => store.remove(digest).await,
+        }
+    }
+
+    /// The careful way to remove: see [`crate::Platform::release`].
+    pub(crate) async fn release(&self, digest: Digest, db: &Db) -> Result<(), PlatformError> {
+        let holds = self.holds();
+        while let Release::Ask(asked) = holds.begin_release(digest) {
+            let unnamed = !db.object_is_referenced(digest).await?;
+            let Self::Folder(store) = self;
+            let remove = || store.remove_now(digest);
+            if let Some(removed) = holds.finish_release(digest, asked, unnamed, remove) {
+                removed.transpose().map_err(StoreError::from)?;
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// A link that gives these bytes under this file name until `ttl` has passed: a path with query, signed, for the
+    /// API to serve (`/download/{digest}?name=…&expires=…&signature=…`). `expires` is in seconds since 1970.
+    pub fn signed_url(&self, digest: Digest, name: &str, ttl: Duration) -> String {
+        match self {
+            Self::Folder(store) => store.links().sign(digest, name, ttl),
+        }
+    }
+
     /// Whether a signed link is ours and has not expired.
-    pub fn check_signed_url(&self, digest: Digest, name: &str, expires: i64, signature: &str) -> bool { todo!() }
+    pub fn check_signed_url(
+        &self,
+        digest: Digest,
+        name: &str,
+        expires: i64,
+        signature: &str,
+    ) -> bool {
+        match self {
+            Self::Folder(store) => store.links().check(digest, name, expires, signature),
+        }
+    }
+
     /// Removes uploads that never finished and are older than `age`; returns how many.
-    pub async fn sweep(&self, age: Duration) -> Result<u64, StoreError> { todo!() }
+    pub async fn sweep(&self, age: Duration) -> Result<u64, StoreError> {
+        match self {
+            Self::Folder(store) => store.sweep(age).await,
+        }
+    }
+
+    /// The digests of the objects whose text form begins with these two digits.
+    pub async fn objects_under(&self, two_digits: &str) -> Result<Vec<Digest>, StoreError> {
+        match self {
+            Self::Folder(store) => store.objects_under(two_digits).await,
+        }
+    }
+
+    /// The holds of what this process stored and no row names yet.
+    pub fn holds(&self) -> &Holds {
+        match self {
+            Self::Folder(store) => store.holds(),
+        }
+    }
+
     /// Where rooms and other working files may be made: on the same file system as the objects.
-    pub fn scratch(&self) -> PathBuf { todo!() }
+    pub fn scratch(&self) -> PathBuf {
+        match self {
+            Self::Folder(store) => store.scratch(),
+        }
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,99 @@
+use super::*;
+use crate::sandbox::Mechanism;
+
+fn load(
+    file: &str,
+    variables: &[(&str, &str)],
+    overrides: &[(&str, &str)],
+) -> Result<Config, ConfigError> {
+    let variables = variables
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    let overrides: Vec<_> = overrides
+        .iter()
+        .map(|(name, value)| (*name, (*value).to_owned()))
+        .collect();
+    Config::layered(Some(("f.toml".into(), file.into())), variables, &overrides)
+}
+
+fn refused(file: &str, variables: &[(&str, &str)], overrides: &[(&str, &str)]) -> String {
+    load(file, variables, overrides).unwrap_err().to_string()
+}
+
+#[test]
+fn the_default_file_says_what_the_code_does() {
+    let config = Config::in_dir("/x").unwrap();
+    assert_eq!(config.dir, PathBuf::from("/x"));
+    assert_eq!(config.data_limits, DataLimits::default());
+    assert_eq!(config.sandbox, SandboxConfig::default());
+    assert_eq!(config.lease, Duration::from_secs(30));
+    assert_eq!(config.download_ttl, Duration::from_secs(3600));
+    assert!(config.trainer_threads >= 1);
+}
+
+#[test]
+fn later_layers_win() {
+    let file = "worker_slots = 2\nmax_attempts = 5\nupload_limit_bytes = 10\n[sandbox.limits]\nthreads = 8\n";
+    let variables = [
+        ("ASSAY__MAX_ATTEMPTS", "6"),
+        ("ASSAY__UPLOAD_LIMIT_BYTES", "20"),
+        ("ASSAY__SANDBOX__LIMITS__MEMORY_BYTES", "1024"),
+        ("ASSAY__SANDBOX__ALLOW_MISSING", "[\"seccomp\"]"),
+        ("ASSAY__DIR", "/some where/else"),
+        ("PATH", "/bin"),
+    ];
+    let config = load(file, &variables, &[("upload_limit_bytes", "30")]).unwrap();
+    assert_eq!(config.worker_slots, 2);
+    assert_eq!(config.max_attempts, 6);
+    assert_eq!(config.upload_limit_bytes, 30);
+    assert_eq!(config.sandbox.limits.threads, 8);
+    assert_eq!(config.sandbox.limits.memory_bytes, 1024);
+    assert!(config.sandbox.allow_missing.contains(&Mechanism::Seccomp));
+    assert_eq!(config.sandbox.allow_missing.len(), 1);
+    assert_eq!(config.dir, PathBuf::from("/some where/else"));
+}
+
+#[test]
+fn unknown_names_are_refused_by_name() {
+    let text = refused("[sandbox.limits]\nmemory = 1\n", &[], &[]);
+    assert!(
+        text.contains("f.toml") && text.contains("sandbox.limits.memory"),
+        "{text}"
+    );
+    let text = refused("", &[("ASSAY__LISTENN", "x")], &[]);
+    assert!(
+        text.contains("ASSAY__LISTENN") && text.contains("listenn"),
+        "{text}"
+    );
+    for name in ["sandbox", "dir.x", "", "sandbox.limits.threads.x"] {
+        let text = refused("", &[], &[(name, "1")]);
+        assert!(text.contains("no setting"), "{text}");
+    }
+}
+
+#[test]
+fn wrong_values_are_refused() {
+    for (name, value) in [
+        ("listen", "0.0.0.0:8000"),
+        ("listen", "nonsense"),
+        ("worker_slots", "0"),
+        ("worker_slots", "\"two\""),
+        ("max_attempts", "-1"),
+        ("lease_seconds", "0"),
+        ("download_ttl_seconds", "0"),
+        ("upload_limit_bytes", "0"),
+        ("log.format", "xml"),
+        ("sandbox.allow_missing", "[\"everything\"]"),
+        ("max_attempts", "1\nlisten = 2"),
+        ("max_attempts", "not toml"),
+    ] {
+        if (name, value) == ("max_attempts", "1\nlisten = 2") {
+            // A line end smuggles in nothing: only `value` is read.
+            assert_eq!(load("", &[], &[(name, value)]).unwrap().max_attempts, 1);
+            continue;
+        }
+        assert!(load("", &[], &[(name, value)]).is_err(), "{name} = {value}");
+    }
+    assert!(refused("= 1", &[], &[]).contains("f.toml"));
+}

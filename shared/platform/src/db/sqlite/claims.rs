@@ -1,0 +1,95 @@
+//! How an attempt comes to hold a job, and goes on holding it.
+
+use std::time::Duration;
+
+use assay_protocol::EpochReport;
+
+use super::{Sqlite, Tx, after, events, now, outbox, rows};
+use crate::{
+    db::{DbError, Lease},
+    ids::JobId,
+    job::{Claim, JobEvent, Status},
+};
+
+impl Sqlite {
+    pub(in crate::db) async fn claim(
+        &self,
+        id: JobId,
+        worker: &str,
+        lease: Duration,
+    ) -> Result<Option<Claim>, DbError> {
+        let mut tx = self.write().await?;
+        let row = sqlx::query(concat!(
+            "UPDATE jobs SET status = 'running', attempt = attempt + 1, worker = $2, lease_until = $3, started_at = $4, progress = NULL ",
+            "WHERE id = $1 AND status = 'queued' RETURNING ",
+            rows::job_columns!()
+        ))
+        .bind(id.to_string())
+        .bind(worker)
+        .bind(after(lease))
+        .bind(now())
+        .fetch_optional(&mut *tx)
+        .await?;
+        let Some(row) = row else {
+            return Ok(None);
+        };
+        let job = rows::job(&row)?;
+        let attempt = job.attempt;
+        outbox::remove(&mut tx, id).await?;
+        let running = JobEvent::Status {
+            status: Status::Running,
+        };
+        events::add(&mut tx, id, attempt, &running).await?;
+        let artifacts = Self::artifacts_of(&mut *tx, id).await?;
+        tx.commit().await?;
+        self.notify(id);
+        Ok(Some(Claim {
+            job,
+            attempt,
+            artifacts,
+        }))
+    }
+
+    pub(in crate::db) async fn heartbeat(
+        &self,
+        id: JobId,
+        attempt: u32,
+        lease: Duration,
+        progress: Option<&EpochReport>,
+    ) -> Result<Lease, DbError> {
+        let told = progress.is_some();
+        let progress = progress.map(serde_json::to_string).transpose()?;
+        let cancel: Option<i64> = sqlx::query_scalar(
+            "UPDATE jobs SET lease_until = $3, progress = COALESCE($4, progress) WHERE id = $1 AND status = 'running' AND attempt = $2 RETURNING cancel_requested",
+        )
+        .bind(id.to_string())
+        .bind(i64::from(attempt))
+        .bind(after(lease))
+        .bind(progress)
+        .fetch_optional(&self.writer)
+        .await?;
+        if told && cancel.is_some() {
+            self.notify(id);
+        }
+        Ok(match cancel {
+            None => Lease::Lost,
+            Some(0) => Lease::Held,
+            Some(_) => Lease::CancelRequested,
+        })
+    }
+
+    /// Whether this attempt still has the job, within the caller's transaction.
+    ///
+    /// A lease is lost when somebody takes it away ([`Sqlite::expire_leases`]), not by the clock alone: an attempt
+    /// that slept past its end and finds nobody before it may go on.
+    pub(super) async fn holds_lease(tx: &mut Tx, id: JobId, attempt: u32) -> Result<bool, DbError> {
+        let found: Option<i64> = sqlx::query_scalar(
+            "SELECT 1 FROM jobs WHERE id = $1 AND status = 'running' AND attempt = $2",
+        )
+        .bind(id.to_string())
+        .bind(i64::from(attempt))
+        .fetch_optional(&mut **tx)
+        .await?;
+        Ok(found.is_some())
+    }
+}

@@ -1,0 +1,68 @@
+//! A job's log of events.
+
+use super::{Sqlite, Tx, now, rows};
+use crate::{
+    db::DbError,
+    ids::JobId,
+    job::{JobEvent, LoggedEvent},
+};
+
+/// Events of one answer at most, whatever is asked for.
+const MOST_EVENTS: u32 = 10_000;
+
+/// Writes one event in the caller's transaction.
+pub(super) async fn add(
+    tx: &mut Tx,
+    id: JobId,
+    attempt: u32,
+    event: &JobEvent,
+) -> Result<(), DbError> {
+    sqlx::query("INSERT INTO events (job_id, attempt, at, event) VALUES ($1, $2, $3, $4)")
+        .bind(id.to_string())
+        .bind(i64::from(attempt))
+        .bind(now())
+        .bind(serde_json::to_string(event)?)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+impl Sqlite {
+    pub(in crate::db) async fn log(
+        &self,
+        id: JobId,
+        attempt: u32,
+        events: &[JobEvent],
+    ) -> Result<(), DbError> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        let mut tx = self.write().await?;
+        if attempt != 0 && !Self::holds_lease(&mut tx, id, attempt).await? {
+            return Ok(());
+        }
+        for event in events {
+            add(&mut tx, id, attempt, event).await?;
+        }
+        tx.commit().await?;
+        self.notify(id);
+        Ok(())
+    }
+
+    pub(in crate::db) async fn events(
+        &self,
+        id: JobId,
+        after: i64,
+        limit: u32,
+    ) -> Result<Vec<LoggedEvent>, DbError> {
+        let found = sqlx::query(
+            "SELECT id, at, attempt, event FROM events WHERE job_id = $1 AND id > $2 ORDER BY id LIMIT $3",
+        )
+        .bind(id.to_string())
+        .bind(after)
+        .bind(i64::from(limit.min(MOST_EVENTS)))
+        .fetch_all(&self.readers)
+        .await?;
+        found.iter().map(|row| rows::event(id, row)).collect()
+    }
+}

@@ -1,0 +1,141 @@
+//! Writing a job, and reading jobs.
+
+use sqlx::QueryBuilder;
+
+use super::{Sqlite, events, millis, outbox, rows};
+use crate::{
+    db::{DbError, JobFilter, StatusRow},
+    ids::{JobId, UniqueDir},
+    job::{Job, JobEvent, NewJob, Status},
+};
+
+/// Rows of a page at most, whatever is asked for.
+const MOST_ROWS: u32 = 1000;
+
+impl Sqlite {
+    pub(in crate::db) async fn insert_job(&self, job: &NewJob) -> Result<(), DbError> {
+        let request = serde_json::to_string(&job.request)?;
+        let name = job.request.metadata.model_name.as_deref();
+        let mut tx = self.write().await?;
+        sqlx::query(
+            "INSERT INTO jobs (id, unique_dir, status, model_name, request, submitted_at) VALUES ($1, $2, $3, $4, $5, $6)",
+        )
+        .bind(job.id.to_string())
+        .bind(job.unique_dir.to_string())
+        .bind(Status::Queued.as_str())
+        .bind(name.unwrap_or_default().to_ascii_lowercase())
+        .bind(request)
+        .bind(millis(job.submitted_at))
+        .execute(&mut *tx)
+        .await?;
+        Self::add_artifacts(&mut tx, job.id, 0, &job.artifacts).await?;
+        outbox::add(&mut tx, job.id).await?;
+        let queued = JobEvent::Status {
+            status: Status::Queued,
+        };
+        events::add(&mut tx, job.id, 0, &queued).await?;
+        tx.commit().await?;
+        self.settle(&job.artifacts);
+        self.notify(job.id);
+        Ok(())
+    }
+
+    pub(in crate::db) async fn job(&self, id: JobId) -> Result<Option<Job>, DbError> {
+        let row = sqlx::query(concat!(
+            "SELECT ",
+            rows::job_columns!(),
+            " FROM jobs WHERE id = $1"
+        ))
+        .bind(id.to_string())
+        .fetch_optional(&self.readers)
+        .await?;
+        row.as_ref().map(rows::job).transpose()
+    }
+
+    pub(in crate::db) async fn job_of_dir(&self, dir: UniqueDir) -> Result<Option<Job>, DbError> {
+        let row = sqlx::query(concat!(
+            "SELECT ",
+            rows::job_columns!(),
+            " FROM jobs WHERE unique_dir = $1"
+        ))
+        .bind(dir.to_string())
+        .fetch_optional(&self.readers)
+        .await?;
+        row.as_ref().map(rows::job).transpose()
+    }
+
+    /// One row by its key. The names of the outputs stand in it, so that the hottest question needs no second table.
+    pub(in crate::db) async fn status(&self, id: JobId) -> Result<Option<StatusRow>, DbError> {
+        let row = sqlx::query(
+            "SELECT status, unique_dir, progress, failure, outputs FROM jobs WHERE id = $1",
+        )
+        .bind(id.to_string())
+        .fetch_optional(&self.readers)
+        .await?;
+        row.map(|row| rows::status_row(id, &row)).transpose()
+    }
+
+    pub(in crate::db) async fn jobs(&self, filter: &JobFilter) -> Result<Vec<Job>, DbError> {
+        let mut query = QueryBuilder::new(concat!(
+            "SELECT ",
+            rows::job_columns!(),
+            " FROM jobs WHERE 1 = 1"
+        ));
+        if let Some(before) = filter.before {
+            query.push(" AND id < ").push_bind(before.to_string());
+        }
+        if !filter.statuses.is_empty() {
+            let mut list = query.push(" AND status IN (").separated(", ");
+            for status in &filter.statuses {
+                list.push_bind(status.as_str());
+            }
+            query.push(")");
+        }
+        if let Some(part) = &filter.model_name {
+            query
+                .push(" AND model_name LIKE ")
+                .push_bind(containing(part))
+                .push(" ESCAPE '\\'");
+        }
+        query
+            .push(" ORDER BY id DESC LIMIT ")
+            .push_bind(i64::from(filter.limit.min(MOST_ROWS)));
+        let found = query.build().fetch_all(&self.readers).await?;
+        found.iter().map(rows::job).collect()
+    }
+
+    pub(in crate::db) async fn counts(&self) -> Result<Vec<(Status, u64)>, DbError> {
+        let found: Vec<(String, i64)> =
+            sqlx::query_as("SELECT status, count(*) FROM jobs GROUP BY status ORDER BY status")
+                .fetch_all(&self.readers)
+                .await?;
+        found
+            .into_iter()
+            .map(|(status, count)| {
+                let status = rows::status(&status).map_err(rows::corrupt_row("(counting)"))?;
+                Ok((status, count.unsigned_abs()))
+            })
+            .collect()
+    }
+
+    pub(in crate::db) async fn queued(&self) -> Result<Vec<JobId>, DbError> {
+        let found: Vec<String> =
+            sqlx::query_scalar("SELECT id FROM jobs WHERE status = 'queued' ORDER BY id")
+                .fetch_all(&self.readers)
+                .await?;
+        found.iter().map(|id| rows::id(id)).collect()
+    }
+}
+
+/// The pattern of `LIKE` for a text that contains this part, taken literally.
+fn containing(part: &str) -> String {
+    let mut pattern = String::from("%");
+    for letter in part.to_ascii_lowercase().chars() {
+        if matches!(letter, '%' | '_' | '\\') {
+            pattern.push('\\');
+        }
+        pattern.push(letter);
+    }
+    pattern.push('%');
+    pattern
+}

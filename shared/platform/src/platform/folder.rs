@@ -1,0 +1,80 @@
+//! The folder that one process owns at a time.
+
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io::{self, Read as _, Write as _},
+    os::unix::fs::OpenOptionsExt as _,
+    path::Path,
+};
+
+use super::PlatformError;
+use crate::{
+    keys::Keys,
+    store::{LinkKey, folder::private_folder},
+};
+
+/// Makes the folder if it is absent, takes its lock, reads its keys.
+pub(super) fn prepare(dir: &Path) -> Result<(File, Keys, LinkKey), PlatformError> {
+    let failed = |source| PlatformError::Folder {
+        path: dir.to_owned(),
+        source,
+    };
+    private_folder(dir).map_err(failed)?;
+    let lock = lock(dir)?;
+    let secrets = dir.join("secrets");
+    // Keys are made for a new folder only: beside a database they are missing, not absent.
+    let new = !Keys::exist(&secrets) && !dir.join("assay.db").exists();
+    let keys = if new {
+        Keys::init(&secrets)?
+    } else {
+        Keys::open(&secrets)?
+    };
+    let path = secrets.join("download.key");
+    let key = link_key(&path).map_err(|source| PlatformError::Folder { path, source })?;
+    Ok((lock, keys, key))
+}
+
+fn lock(dir: &Path) -> Result<File, PlatformError> {
+    let path = dir.join("lock");
+    let opened = OpenOptions::new()
+        .create(true)
+        .write(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(&path);
+    let file = match opened {
+        Ok(file) => file,
+        Err(source) => return Err(PlatformError::Folder { path, source }),
+    };
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(PlatformError::Locked(dir.display().to_string())),
+        Err(TryLockError::Error(source)) => Err(PlatformError::Folder { path, source }),
+    }
+}
+
+/// The key that download links are signed with; made when absent. It proves nothing to others, so it may be replaced
+/// at any time: only the links of the last hour go with it.
+fn link_key(path: &Path) -> io::Result<LinkKey> {
+    let mut bytes = [0; 32];
+    match File::open(path) {
+        Ok(mut file) => {
+            file.read_exact(&mut bytes)?;
+            return Ok(LinkKey::from_bytes(bytes));
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    let draft = path.with_extension("draft");
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&draft)?;
+    file.write_all(&bytes)?;
+    file.sync_all()?;
+    fs::rename(&draft, path)?;
+    Ok(LinkKey::from_bytes(bytes))
+}

@@ -1,0 +1,180 @@
+//! Writing objects: from memory, from a file, from a stream that has ended.
+
+use std::{
+    fs::{self, File, OpenOptions, Permissions},
+    io::{self, Read, Write as _},
+    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+use assay_attest::{Digest, Hasher};
+use nix::unistd::geteuid;
+use uuid::Uuid;
+
+use super::{CHUNK, Folder, blocking};
+use crate::store::{StoreError, Stored};
+
+/// A file in `uploads/` and the digest of what was written to it. Removed when dropped.
+#[derive(Debug)]
+pub(super) struct Draft {
+    path: PathBuf,
+    file: File,
+    hasher: Hasher,
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        // Gone already when it became an object; what cannot be removed is swept at the next start.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+impl Draft {
+    /// Makes an empty one.
+    pub(super) fn create(store: &Folder) -> io::Result<Self> {
+        let path = store.0.uploads.join(Uuid::new_v4().simple().to_string());
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)?;
+        Ok(Self {
+            path,
+            file,
+            hasher: Hasher::new(),
+        })
+    }
+
+    /// Appends.
+    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.hasher.update(bytes);
+        self.file.write_all(bytes)
+    }
+
+    /// Appends all that a reader gives.
+    fn copy(&mut self, mut from: impl Read) -> io::Result<()> {
+        let mut buffer = vec![0; CHUNK];
+        loop {
+            match from.read(&mut buffer) {
+                Ok(0) => return Ok(()),
+                Ok(count) => self.write(buffer.get(..count).unwrap_or_default())?,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Makes it an object, durable when this returns.
+    pub(super) fn commit(self, store: &Folder) -> Result<Stored, StoreError> {
+        let (digest, bytes) = self.hasher.clone().finish();
+        place(store, &self.path, &self.file, Stored { digest, bytes })
+    }
+}
+
+/// Gives a written file its object's name, unless there is such an object.
+fn place(store: &Folder, from: &Path, file: &File, stored: Stored) -> Result<Stored, StoreError> {
+    // Held before it is looked for: a release in between would take away what was found.
+    store.0.holds.take(stored.digest);
+    let place = || -> io::Result<()> {
+        let to = store.path(stored.digest);
+        // An object of another size is damaged, and these are its right bytes.
+        if fs::symlink_metadata(&to).is_ok_and(|meta| meta.is_file() && meta.len() == stored.bytes)
+        {
+            return fs::remove_file(from);
+        }
+        file.set_permissions(Permissions::from_mode(0o444))?;
+        file.sync_all()?;
+        fs::rename(from, &to)?;
+        if let Some(folder) = to.parent() {
+            File::open(folder)?.sync_all()?;
+        }
+        Ok(())
+    };
+    if let Err(error) = place() {
+        store.0.holds.settle(stored.digest);
+        return Err(error.into());
+    }
+    Ok(stored)
+}
+
+impl Folder {
+    pub(in crate::store) async fn put_bytes(&self, data: Vec<u8>) -> Result<Stored, StoreError> {
+        let store = self.clone();
+        blocking(move || {
+            let stored = Stored {
+                digest: Digest::of(&data),
+                bytes: data.len() as u64,
+            };
+            if store.keep(stored) {
+                return Ok(stored);
+            }
+            let mut draft = Draft::create(&store)?;
+            draft.write(&data)?;
+            draft.commit(&store)
+        })
+        .await
+    }
+
+    /// Holds an object that is there already; `false` when it is not.
+    fn keep(&self, stored: Stored) -> bool {
+        self.0.holds.take(stored.digest);
+        let there = fs::symlink_metadata(self.path(stored.digest))
+            .is_ok_and(|meta| meta.is_file() && meta.len() == stored.bytes);
+        if !there {
+            self.0.holds.settle(stored.digest);
+        }
+        there
+    }
+
+    pub(in crate::store) async fn put_file(
+        &self,
+        path: &Path,
+        take: bool,
+    ) -> Result<Stored, StoreError> {
+        let (store, path) = (self.clone(), path.to_owned());
+        blocking(move || {
+            let file = OpenOptions::new()
+                .read(true)
+                .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
+                .open(&path)?;
+            if take && store.can_take(&file)? {
+                let (digest, bytes) = assay_attest::hash_reader(&file)?;
+                return place(&store, &path, &file, Stored { digest, bytes });
+            }
+            let stored = store.copy_in(file)?;
+            if take {
+                fs::remove_file(&path)?;
+            }
+            Ok(stored)
+        })
+        .await
+    }
+
+    pub(in crate::store) async fn put_open_file(&self, file: File) -> Result<Stored, StoreError> {
+        let store = self.clone();
+        blocking(move || store.copy_in(file)).await
+    }
+
+    fn copy_in(&self, file: File) -> Result<Stored, StoreError> {
+        if !file.metadata()?.is_file() {
+            return Err(not_plain().into());
+        }
+        let mut draft = Draft::create(self)?;
+        draft.copy(file)?;
+        draft.commit(self)
+    }
+
+    /// Whether a file may become an object by a mere rename: nobody else may be able to change it afterwards.
+    fn can_take(&self, file: &File) -> io::Result<bool> {
+        let meta = file.metadata()?;
+        if !meta.is_file() {
+            return Err(not_plain());
+        }
+        let here = fs::metadata(&self.0.uploads)?;
+        Ok(meta.uid() == geteuid().as_raw() && meta.nlink() == 1 && meta.dev() == here.dev())
+    }
+}
+
+fn not_plain() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "not a plain file")
+}

@@ -1,0 +1,143 @@
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use assay_attest::Digest;
+
+/// What keeps an object between the moment it is stored and the moment an artifact's row names it.
+///
+/// Two uploads of the same bytes share one object. When the one is refused, its object may go only if no row names
+/// it *and* the other is not about to write such a row. So everything that stores takes a hold first; the hold ends
+/// when a row names the object ([`Holds::settle`]) or when the object is given back ([`crate::Platform::release`]).
+/// Holds live in the memory of the one process that owns the folder; what a killed process leaves is swept at start.
+#[derive(Debug, Clone, Default)]
+pub struct Holds(Arc<Mutex<HashMap<Digest, Hold>>>);
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Hold {
+    count: u64,
+    /// Holds ever taken on this entry: tells whether somebody came while the database was asked.
+    taken: u64,
+}
+
+/// What a release has to do next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Release {
+    /// Somebody else holds the object and will answer for it.
+    Done,
+    /// Ask the database, then call [`Holds::finish_release`] with this.
+    Ask(Asked),
+}
+
+/// The state of a hold when the database was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Asked(u64);
+
+impl Holds {
+    /// Takes a hold, before the object is looked for or written.
+    pub(crate) fn take(&self, digest: Digest) {
+        let mut holds = self.lock();
+        let hold = holds.entry(digest).or_default();
+        hold.count += 1;
+        hold.taken += 1;
+    }
+
+    /// Ends a hold: a row names the object now, or it was not stored at all.
+    pub(crate) fn settle(&self, digest: Digest) {
+        let mut holds = self.lock();
+        if let Some(hold) = holds.get_mut(&digest) {
+            hold.count -= 1;
+            if hold.count == 0 {
+                holds.remove(&digest);
+            }
+        }
+    }
+
+    /// Begins to give an object back. The caller's hold stays until [`Holds::finish_release`].
+    pub(crate) fn begin_release(&self, digest: Digest) -> Release {
+        let mut holds = self.lock();
+        let hold = holds.entry(digest).or_insert(Hold { count: 1, taken: 1 });
+        if hold.count > 1 {
+            hold.count -= 1;
+            return Release::Done;
+        }
+        Release::Ask(Asked(hold.taken))
+    }
+
+    /// Ends the caller's hold. `remove` runs, under the lock, when the object is `unnamed` by the database and nobody
+    /// took a hold since. `None`: somebody did, so begin again.
+    pub(crate) fn finish_release<T>(
+        &self,
+        digest: Digest,
+        asked: Asked,
+        unnamed: bool,
+        remove: impl FnOnce() -> T,
+    ) -> Option<Option<T>> {
+        let mut holds = self.lock();
+        let unchanged = holds.get(&digest).is_some_and(|hold| hold.taken == asked.0);
+        if !unchanged {
+            return None;
+        }
+        holds.remove(&digest);
+        Some(unnamed.then(remove))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Digest, Hold>> {
+        // The map is whole between any two statements, so a panic elsewhere does not spoil it.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(holds: &Holds, digest: Digest) -> Asked {
+        match holds.begin_release(digest) {
+            Release::Ask(asked) => asked,
+            Release::Done => panic!("somebody else holds it"),
+        }
+    }
+
+    #[test]
+    fn the_last_of_two_uploads_removes() {
+        let (holds, digest) = (Holds::default(), Digest::of(b"same"));
+        holds.take(digest);
+        holds.take(digest);
+        assert_eq!(holds.begin_release(digest), Release::Done);
+        let last = asked(&holds, digest);
+        assert_eq!(
+            holds.finish_release(digest, last, true, || 7),
+            Some(Some(7))
+        );
+        assert!(holds.lock().is_empty());
+    }
+
+    #[test]
+    fn an_upload_that_comes_while_the_database_is_asked_keeps_the_object() {
+        let (holds, digest) = (Holds::default(), Digest::of(b"same"));
+        holds.take(digest);
+        let first = asked(&holds, digest);
+        holds.take(digest);
+        holds.settle(digest);
+        // Its row was written after the question, so the answer is stale.
+        assert_eq!(holds.finish_release(digest, first, true, || ()), None);
+        let again = asked(&holds, digest);
+        assert_eq!(
+            holds.finish_release(digest, again, false, || ()),
+            Some(None)
+        );
+    }
+
+    #[test]
+    fn what_was_never_held_can_be_released() {
+        let (holds, digest) = (Holds::default(), Digest::of(b"old"));
+        let asked = asked(&holds, digest);
+        assert_eq!(
+            holds.finish_release(digest, asked, true, || ()),
+            Some(Some(()))
+        );
+        holds.settle(digest);
+    }
+}
