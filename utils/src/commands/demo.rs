@@ -68,9 +68,10 @@ fn new_folder(dir: PathBuf) -> anyhow::Result<PathBuf> {
 }
 
 async fn start(output: Output, dir: &Path) -> anyhow::Result<Server> {
-    let mut config = Config::load(None)?;
-    config.dir = dir.join("server");
-    config.listen = ([127, 0, 0, 1], 0).into();
+    let config = Config {
+        listen: ([127, 0, 0, 1], 0).into(),
+        ..Config::in_dir(dir.join("server"))?
+    };
     let server = Server::start(config).await?;
     output.say(format!(
         "Assay is running at {}: API, worker, store and database in this process, with new keys.",
