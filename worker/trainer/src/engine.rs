@@ -32,3 +32,6 @@ pub use history::History;
 pub use model::Engine;
 pub use random::{Split, split};
 pub use rows::{Labels, Rows};
+
+#[cfg(test)]
+mod tests;

@@ -56,7 +56,7 @@ mod tests {
     #[test]
     fn denormals_are_zero_on_a_thread_that_asked_for_it() {
         let smallest = std::hint::black_box(f32::MIN_POSITIVE);
-        let half = || std::hint::black_box(smallest) * std::hint::black_box(0.5);
+        let half = move || std::hint::black_box(smallest) * std::hint::black_box(0.5);
         assert!(half() > 0.0);
         let flushed = std::thread::spawn(move || {
             super::flush_to_zero();

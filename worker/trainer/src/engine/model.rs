@@ -185,6 +185,23 @@ impl Engine {
         pool.install(|| self.step(input, labels))
     }
 
+    /// Loss of one batch in training mode, and the gradient of each trainable weight: layer, weight, numbers.
+    #[cfg(test)]
+    pub(crate) fn probe(
+        &mut self,
+        x: Vec<f32>,
+        labels: &Labels,
+    ) -> (f64, Vec<(usize, usize, Vec<f32>)>) {
+        let input = self.input(x).unwrap();
+        let (batch, gradients) = self.gradients(input, labels).unwrap();
+        let gradients = gradients.unwrap();
+        let numbers = |(layer, weight): (usize, usize)| {
+            let gradient = gradients[layer][weight].as_ref().unwrap();
+            (layer, weight, view(gradient).unwrap().to_vec())
+        };
+        (batch.loss, trainable(&self.spec).map(numbers).collect())
+    }
+
     /// Loss and output of one batch, in inference mode.
     pub(crate) fn test_batch(&self, x: Vec<f32>, labels: &Labels) -> Result<Batch, Fault> {
         let input = self.input(x)?;
@@ -197,19 +214,31 @@ impl Engine {
     }
 
     fn step(&mut self, input: Tensor, labels: &Labels) -> Result<Batch, Fault> {
+        let (batch, gradients) = self.gradients(input, labels)?;
+        if let Some(gradients) = gradients {
+            self.descend(gradients)?;
+        }
+        Ok(batch)
+    }
+
+    /// Loss and gradients of one batch in training mode; no gradients if the loss is not a number.
+    fn gradients(
+        &mut self,
+        input: Tensor,
+        labels: &Labels,
+    ) -> Result<(Batch, Option<GraphGradients>), Fault> {
         let trace = self
             .graph
             .forward(&self.weights, input, Some(&mut self.streams))?;
         let (before, after) = self.graph.outputs(&trace).map_err(at_output)?;
         let (batch, gradient) = self.measure(&before, &after, labels)?;
         if !batch.loss.is_finite() {
-            // The caller knows the epoch and the batch; nothing is stepped on.
-            return Ok(batch);
+            // The caller knows the epoch and the batch.
+            return Ok((batch, None));
         }
         let gradient = tensor(gradient, before.shape().clone()).map_err(|e| at_output(e.into()))?;
         let gradients = self.graph.backward(&self.weights, trace, gradient)?;
-        self.descend(gradients)?;
-        Ok(batch)
+        Ok((batch, Some(gradients)))
     }
 
     /// Loss, output and the gradient of the loss by the output (before the split-off activation).
