@@ -26,6 +26,7 @@ pub mod random;
 mod rows;
 mod targets;
 mod tensor;
+mod weights;
 
 pub use arithmetic::arithmetic;
 pub use fit::train;

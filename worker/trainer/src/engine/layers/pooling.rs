@@ -57,7 +57,7 @@ pub(crate) fn max_forward(input: &Tensor, window: &Window) -> Result<(Tensor, Ve
                 {
                     // A NaN wins, so that it is not lost on its way to the loss. Selecting by bits keeps
                     // the loop free of branches.
-                    let wins = u32::from(!(x <= *y)).wrapping_neg();
+                    let wins = u32::from((x > *y) | x.is_nan()).wrapping_neg();
                     *y = f32::from_bits((x.to_bits() & wins) | (y.to_bits() & !wins));
                     *winner = (tap as u32 & wins) | (*winner & !wins);
                 }

@@ -191,40 +191,6 @@ fn kind(layer: &Layer) -> LayerKind {
             use_bias: flag(c, "use_bias"),
             activation: act,
         },
-        "Conv2D" => LayerKind::Conv2d {
-            filters: c["filters"].as_u64().unwrap() as usize,
-            kernel: pair(c, "kernel_size"),
-            strides: pair(c, "strides"),
-            padding: padding(c),
-            dilation: pair(c, "dilation_rate"),
-            use_bias: flag(c, "use_bias"),
-            activation: act,
-        },
-        "DepthwiseConv2D" => LayerKind::DepthwiseConv2d {
-            kernel: pair(c, "kernel_size"),
-            strides: pair(c, "strides"),
-            padding: padding(c),
-            dilation: pair(c, "dilation_rate"),
-            multiplier: c["depth_multiplier"].as_u64().unwrap() as usize,
-            use_bias: flag(c, "use_bias"),
-            activation: act,
-        },
-        "MaxPooling2D" => LayerKind::MaxPooling2d {
-            pool: pair(c, "pool_size"),
-            strides: pair(c, "strides"),
-            padding: padding(c),
-        },
-        "AveragePooling2D" => LayerKind::AveragePooling2d {
-            pool: pair(c, "pool_size"),
-            strides: pair(c, "strides"),
-            padding: padding(c),
-        },
-        "GlobalAveragePooling2D" => LayerKind::GlobalAveragePooling2d {
-            keepdims: flag(c, "keepdims"),
-        },
-        "GlobalMaxPooling2D" => LayerKind::GlobalMaxPooling2d {
-            keepdims: flag(c, "keepdims"),
-        },
         "Flatten" => LayerKind::Flatten,
         "Reshape" => LayerKind::Reshape,
         "Dropout" => LayerKind::Dropout {
@@ -264,6 +230,47 @@ fn kind(layer: &Layer) -> LayerKind {
             scale: float(c, "scale"),
             offset: float(c, "offset"),
         },
+        _ => image_kind(layer, act),
+    }
+}
+
+fn image_kind(layer: &Layer, act: Activation) -> LayerKind {
+    let c = &layer.config;
+    match layer.class.as_str() {
+        "Conv2D" => LayerKind::Conv2d {
+            filters: c["filters"].as_u64().unwrap() as usize,
+            kernel: pair(c, "kernel_size"),
+            strides: pair(c, "strides"),
+            padding: padding(c),
+            dilation: pair(c, "dilation_rate"),
+            use_bias: flag(c, "use_bias"),
+            activation: act,
+        },
+        "DepthwiseConv2D" => LayerKind::DepthwiseConv2d {
+            kernel: pair(c, "kernel_size"),
+            strides: pair(c, "strides"),
+            padding: padding(c),
+            dilation: pair(c, "dilation_rate"),
+            multiplier: c["depth_multiplier"].as_u64().unwrap() as usize,
+            use_bias: flag(c, "use_bias"),
+            activation: act,
+        },
+        "MaxPooling2D" => LayerKind::MaxPooling2d {
+            pool: pair(c, "pool_size"),
+            strides: pair(c, "strides"),
+            padding: padding(c),
+        },
+        "AveragePooling2D" => LayerKind::AveragePooling2d {
+            pool: pair(c, "pool_size"),
+            strides: pair(c, "strides"),
+            padding: padding(c),
+        },
+        "GlobalAveragePooling2D" => LayerKind::GlobalAveragePooling2d {
+            keepdims: flag(c, "keepdims"),
+        },
+        "GlobalMaxPooling2D" => LayerKind::GlobalMaxPooling2d {
+            keepdims: flag(c, "keepdims"),
+        },
         "ZeroPadding2D" => {
             let all: Vec<usize> = numbers(&c["padding"]).iter().map(|&n| n as usize).collect();
             LayerKind::ZeroPadding2d {
@@ -296,8 +303,8 @@ fn optimizer(value: &Value) -> Optimizer {
     };
     let limit = |key: &str| c[key].as_f64().map(|limit| limit as f32);
     let clip = (limit("clipnorm").map(Clip::Norm))
-        .or(limit("global_clipnorm").map(Clip::GlobalNorm))
-        .or(limit("clipvalue").map(Clip::Value));
+        .or_else(|| limit("global_clipnorm").map(Clip::GlobalNorm))
+        .or_else(|| limit("clipvalue").map(Clip::Value));
     Optimizer {
         rule,
         learning_rate: float(c, "learning_rate"),
@@ -309,7 +316,7 @@ fn optimizer(value: &Value) -> Optimizer {
 fn loss(value: &Value) -> Loss {
     let c = &value["config"];
     // A loss that was given by name is a function.
-    let name = c.as_str().or(value["class_name"].as_str()).unwrap();
+    let name = c.as_str().or_else(|| value["class_name"].as_str()).unwrap();
     let (from_logits, label_smoothing) = (flag(c, "from_logits"), float(c, "label_smoothing"));
     match name {
         "MeanSquaredError" | "mean_squared_error" => Loss::MeanSquaredError,

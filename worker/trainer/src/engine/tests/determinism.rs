@@ -51,7 +51,7 @@ fn dense(units: usize, activation: Activation) -> LayerKind {
     }
 }
 
-fn model() -> ModelSpec {
+fn layers() -> Vec<LayerSpec> {
     let batch_norm = LayerKind::BatchNormalization {
         axis: 2,
         momentum: 0.9,
@@ -109,31 +109,40 @@ fn model() -> ModelSpec {
     for (index, layer) in layers.iter_mut().enumerate().skip(1) {
         layer.inputs = vec![index - 1];
     }
+    layers
+}
+
+fn model() -> ModelSpec {
+    let layers = layers();
+    ModelSpec {
+        name: "large".to_owned(),
+        class: ModelClass::Sequential,
+        output: layers.len() - 1,
+        layers,
+        compile: compile(),
+        keras_version: None,
+    }
+}
+
+fn compile() -> CompileSpec {
     let rule = OptimizerRule::Adam {
         beta_1: 0.9,
         beta_2: 0.999,
         epsilon: 1e-7,
         amsgrad: false,
     };
-    ModelSpec {
-        name: "large".to_owned(),
-        class: ModelClass::Sequential,
-        output: layers.len() - 1,
-        layers,
-        compile: CompileSpec {
-            optimizer: Optimizer {
-                rule,
-                learning_rate: 1e-3,
-                weight_decay: None,
-                clip: Some(Clip::GlobalNorm(1.0)),
-            },
-            loss: Loss::SparseCategoricalCrossentropy { from_logits: false },
-            metrics: vec![Metric {
-                name: "accuracy".to_owned(),
-                kind: MetricKind::SparseCategoricalAccuracy,
-            }],
+    CompileSpec {
+        optimizer: Optimizer {
+            rule,
+            learning_rate: 1e-3,
+            weight_decay: None,
+            clip: Some(Clip::GlobalNorm(1.0)),
         },
-        keras_version: None,
+        loss: Loss::SparseCategoricalCrossentropy { from_logits: false },
+        metrics: vec![Metric {
+            name: "accuracy".to_owned(),
+            kind: MetricKind::SparseCategoricalAccuracy,
+        }],
     }
 }
 

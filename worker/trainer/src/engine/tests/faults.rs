@@ -145,5 +145,5 @@ fn rows_of_the_wrong_length_are_refused() {
         width: 2,
         data: vec![0.0; 2],
     };
-    assert!(engine.test_batch(case.x.clone(), &short).is_err());
+    assert!(engine.test_batch(case.x, &short).is_err());
 }
