@@ -1,7 +1,7 @@
 //! Computes and trains a [`crate::spec::ModelSpec`] on the CPU.
 //!
 //! candle is the tensor library: values, weights and gradients are its tensors, and products run on its
-//! matrix kernels. Around it stand layers with gradients of their own ([`layers`]), Keras' losses, metrics and
+//! matrix kernels. Around it stand layers with gradients of their own (`layers`), Keras' losses, metrics and
 //! optimizers, and [`train`], which does what Keras' `fit` does. Every sum is taken in an order that depends on
 //! shapes alone and every random choice comes from one seed ([`random`]), so two runs of one program on one
 //! class of machine ([`arithmetic()`]) give the same bits, whatever the number of threads.

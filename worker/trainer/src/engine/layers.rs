@@ -161,3 +161,12 @@ fn weight(weights: &[Tensor], index: usize) -> Result<&Tensor> {
 fn unfit(message: &str) -> super::error::Error {
     candle_core::Error::Msg(message.to_owned()).into()
 }
+
+/// Refuses a weight that does not hold one number for each of `width` columns.
+fn one_a_column(weights: &[Option<&Tensor>], width: usize) -> Result<()> {
+    let fits = |weight: &&Tensor| weight.elem_count() == width;
+    if weights.iter().flatten().all(fits) {
+        return Ok(());
+    }
+    Err(unfit("a weight does not hold one number for each column"))
+}

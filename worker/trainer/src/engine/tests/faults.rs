@@ -147,3 +147,21 @@ fn rows_of_the_wrong_length_are_refused() {
     };
     assert!(engine.test_batch(case.x, &short).is_err());
 }
+
+#[test]
+fn a_normalization_whose_weights_are_too_short_is_refused() {
+    for name in ["batch norm", "layer norm"] {
+        let case = case(name);
+        let (mut spec, mut weights) = (case.spec(), case.weights());
+        for (layer, arrays) in spec.layers.iter_mut().zip(&mut weights.layers) {
+            if layer.class.ends_with("Normalization") {
+                layer.weights[0].shape = vec![1];
+                arrays[0].shape = vec![1];
+                arrays[0].data.truncate(1);
+            }
+        }
+        let engine = Engine::new(&spec, weights, None, 0).unwrap();
+        let fault = engine.predict(&case.x, case.rows).unwrap_err();
+        assert_eq!(fault.code, "trainer.arithmetic", "{name}");
+    }
+}
