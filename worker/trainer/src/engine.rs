@@ -1,7 +1,7 @@
 //! Computes and trains a [`crate::spec::ModelSpec`] on the CPU.
 //!
-//! candle is the tensor library: values, weights and gradients are its tensors, and products are its matrix
-//! product. Around it stand layers with gradients of their own ([`layers`]), Keras' losses, metrics and
+//! candle is the tensor library: values, weights and gradients are its tensors, and products run on its
+//! matrix kernels. Around it stand layers with gradients of their own (`layers`), Keras' losses, metrics and
 //! optimizers, and [`train`], which does what Keras' `fit` does. Every sum is taken in an order that depends on
 //! shapes alone and every random choice comes from one seed ([`random`]), so two runs of one program on one
 //! class of machine ([`arithmetic()`]) give the same bits, whatever the number of threads.
@@ -21,10 +21,12 @@ mod math;
 mod metrics;
 mod model;
 mod optimizer;
+mod product;
 pub mod random;
 mod rows;
 mod targets;
 mod tensor;
+mod weights;
 
 pub use arithmetic::arithmetic;
 pub use fit::train;
@@ -32,3 +34,6 @@ pub use history::History;
 pub use model::Engine;
 pub use random::{Split, split};
 pub use rows::{Labels, Rows};
+
+#[cfg(test)]
+mod tests;

@@ -15,14 +15,14 @@ pub(crate) fn clip(clip: Clip, gradients: &[Tensor]) -> Result<()> {
         }
         Clip::Norm(limit) if limit > 0.0 => {
             for gradient in gradients {
-                let norm = sum_of_squares(&*view(gradient)?).sqrt() as f32;
+                let norm = sum_of_squares(&view(gradient)?).sqrt() as f32;
                 each(gradient, |x| x * limit / norm.max(limit))?;
             }
         }
         Clip::GlobalNorm(limit) if limit > 0.0 => {
             let mut sum = 0.0;
             for gradient in gradients {
-                sum += sum_of_squares(&*view(gradient)?);
+                sum += sum_of_squares(&view(gradient)?);
             }
             let scale = limit * (1.0 / sum.sqrt() as f32).min(1.0 / limit);
             for gradient in gradients {

@@ -8,8 +8,10 @@ use super::math::sigmoid;
 use super::targets::Targets;
 use crate::spec::{Activation, Loss};
 
-/// Keras' `epsilon`.
-const EPSILON: f64 = 1e-7;
+/// Keras' `epsilon` in 32 bits, in which TensorFlow clips.
+const LEAST: f64 = 1e-7_f32 as f64;
+/// `1 - epsilon` in 32 bits.
+const MOST: f64 = (1.0_f32 - 1e-7_f32) as f64;
 
 /// The loss of a batch and its gradient.
 #[derive(Debug)]
@@ -21,14 +23,16 @@ pub(crate) struct Value {
 }
 
 /// Whether `loss` wants the numbers from before `activation` instead of those after it.
+///
+/// Keras on TensorFlow goes back behind a softmax and a sigmoid alike, for every cross-entropy.
 pub(crate) fn takes_logits(loss: Loss, activation: Activation) -> bool {
-    match loss {
-        Loss::BinaryCrossentropy { .. } => activation == Activation::Sigmoid,
-        Loss::CategoricalCrossentropy { .. } | Loss::SparseCategoricalCrossentropy { .. } => {
-            activation == Activation::Softmax
-        }
-        _ => false,
-    }
+    let cross_entropy = matches!(
+        loss,
+        Loss::BinaryCrossentropy { .. }
+            | Loss::CategoricalCrossentropy { .. }
+            | Loss::SparseCategoricalCrossentropy { .. }
+    );
+    cross_entropy && matches!(activation, Activation::Sigmoid | Activation::Softmax)
 }
 
 /// The loss of `output`, rows of `targets.width` numbers; `logits` if they come from before the activation.
@@ -118,9 +122,9 @@ fn binary(logits: bool, y: f64, t: f64) -> (f64, f64) {
 
 /// The clipped probability, and 1 where the clipping left it alone (elsewhere the gradient is 0).
 fn clip(y: f64) -> (f64, f64) {
-    let inside = (EPSILON..=1.0 - EPSILON).contains(&y);
+    let inside = (LEAST..=MOST).contains(&y);
     // A NaN stays a NaN.
-    (y.clamp(EPSILON, 1.0 - EPSILON), f64::from(u8::from(inside)))
+    (y.clamp(LEAST, MOST), f64::from(u8::from(inside)))
 }
 
 /// What a categorical loss is computed from.

@@ -14,6 +14,7 @@ use super::random::stream;
 use super::rows::Labels;
 use super::targets::Targets;
 use super::tensor::{tensor, view};
+use super::weights::{no_gradient, shape_of, tensors, trainable};
 use crate::spec::{Array, LayerKind, ModelSpec, OptimizerState, Weights};
 
 /// Rows that are predicted at a time.
@@ -185,6 +186,23 @@ impl Engine {
         pool.install(|| self.step(input, labels))
     }
 
+    /// Loss of one batch in training mode, and the gradient of each trainable weight: layer, weight, numbers.
+    #[cfg(test)]
+    pub(crate) fn probe(
+        &mut self,
+        x: Vec<f32>,
+        labels: &Labels,
+    ) -> (f64, Vec<(usize, usize, Vec<f32>)>) {
+        let input = self.input(x).unwrap();
+        let (batch, gradients) = self.gradients(input, labels).unwrap();
+        let gradients = gradients.unwrap();
+        let numbers = |(layer, weight): (usize, usize)| {
+            let gradient = gradients[layer][weight].as_ref().unwrap();
+            (layer, weight, view(gradient).unwrap().to_vec())
+        };
+        (batch.loss, trainable(&self.spec).map(numbers).collect())
+    }
+
     /// Loss and output of one batch, in inference mode.
     pub(crate) fn test_batch(&self, x: Vec<f32>, labels: &Labels) -> Result<Batch, Fault> {
         let input = self.input(x)?;
@@ -197,19 +215,31 @@ impl Engine {
     }
 
     fn step(&mut self, input: Tensor, labels: &Labels) -> Result<Batch, Fault> {
+        let (batch, gradients) = self.gradients(input, labels)?;
+        if let Some(gradients) = gradients {
+            self.descend(gradients)?;
+        }
+        Ok(batch)
+    }
+
+    /// Loss and gradients of one batch in training mode; no gradients if the loss is not a number.
+    fn gradients(
+        &mut self,
+        input: Tensor,
+        labels: &Labels,
+    ) -> Result<(Batch, Option<GraphGradients>), Fault> {
         let trace = self
             .graph
             .forward(&self.weights, input, Some(&mut self.streams))?;
         let (before, after) = self.graph.outputs(&trace).map_err(at_output)?;
         let (batch, gradient) = self.measure(&before, &after, labels)?;
         if !batch.loss.is_finite() {
-            // The caller knows the epoch and the batch; nothing is stepped on.
-            return Ok(batch);
+            // The caller knows the epoch and the batch.
+            return Ok((batch, None));
         }
         let gradient = tensor(gradient, before.shape().clone()).map_err(|e| at_output(e.into()))?;
         let gradients = self.graph.backward(&self.weights, trace, gradient)?;
-        self.descend(gradients)?;
-        Ok(batch)
+        Ok((batch, Some(gradients)))
     }
 
     /// Loss, output and the gradient of the loss by the output (before the split-off activation).
@@ -266,71 +296,4 @@ impl Engine {
 
 fn at_output(error: Error) -> Fault {
     error.at("the output")
-}
-
-/// Layer and place of every weight that training changes, in the order of Keras' `trainable_variables`.
-fn trainable(spec: &ModelSpec) -> impl Iterator<Item = (usize, usize)> + '_ {
-    spec.layers.iter().enumerate().flat_map(|(layer, spec)| {
-        let weights = spec.weights.iter().enumerate();
-        weights
-            .filter(|(_, weight)| weight.trainable)
-            .map(move |(weight, _)| (layer, weight))
-    })
-}
-
-fn shape_of(spec: &ModelSpec, layer: usize, weight: usize) -> Vec<usize> {
-    let weight = spec
-        .layers
-        .get(layer)
-        .and_then(|layer| layer.weights.get(weight));
-    weight
-        .map(|weight| weight.shape.clone())
-        .unwrap_or_default()
-}
-
-/// A weight that would silently never train.
-fn no_gradient(spec: &ModelSpec, layer: usize, weight: usize) -> Fault {
-    let layer = spec.layers.get(layer);
-    let name = layer.map(|layer| layer.name.as_str()).unwrap_or_default();
-    let weight = layer.and_then(|layer| layer.weights.get(weight));
-    let weight = weight.map(|weight| weight.name).unwrap_or_default();
-    Fault::trainer(
-        "trainer.no_gradient",
-        format!("weight {weight} of layer {name} gets no gradient, so it would never be trained"),
-    )
-}
-
-/// The weights as tensors, every shape checked.
-fn tensors(spec: &ModelSpec, weights: Weights) -> Result<Vec<Vec<Tensor>>, Fault> {
-    if weights.layers.len() != spec.layers.len() {
-        let (given, due) = (weights.layers.len(), spec.layers.len());
-        let message = format!("there are weights for {given} layers, but the model has {due}");
-        return Err(Fault::model("model.weights", message));
-    }
-    let mut all = Vec::with_capacity(weights.layers.len());
-    for (layer, arrays) in spec.layers.iter().zip(weights.layers) {
-        let due: Vec<&[usize]> = layer
-            .weights
-            .iter()
-            .map(|weight| weight.shape.as_slice())
-            .collect();
-        let given: Vec<&[usize]> = arrays.iter().map(|array| array.shape.as_slice()).collect();
-        let empty = layer.output_shape.contains(&0) || due.iter().any(|shape| shape.contains(&0));
-        if due != given || empty {
-            let name = &layer.name;
-            return Err(Fault::model(
-                "model.weights",
-                format!(
-                    "layer {name} should have weights of shapes {due:?} (no length 0), not {given:?}"
-                ),
-            ));
-        }
-        let made = arrays
-            .into_iter()
-            .map(|array| tensor(array.data, array.shape))
-            .collect();
-        let made: candle_core::Result<Vec<Tensor>> = made;
-        all.push(made.map_err(|error| Error::from(error).at(&layer.name))?);
-    }
-    Ok(all)
 }

@@ -1,6 +1,6 @@
 //! Every random choice of a training, from one seed.
 //!
-//! Each purpose has a stream of its own: ChaCha with 8 rounds (D. J. Bernstein's original layout: 64-bit
+//! Each purpose has a stream of its own: `ChaCha` with 8 rounds (D. J. Bernstein's original layout: 64-bit
 //! block counter from 0, 64-bit nonce 0) under the key
 //! `SHA-256("assay/" + purpose + "/" + seed)` or `SHA-256("assay/" + purpose + "/" + seed + "/" + epoch)`,
 //! numbers in decimal, epochs counted from 0. The stream is read as little-endian 32-bit words.

@@ -3,7 +3,7 @@
 use candle_core::Tensor;
 
 use super::moments::{gradient_sums, moments};
-use super::{Saved, WeightGradients};
+use super::{Saved, WeightGradients, one_a_column};
 use crate::engine::error::Result;
 use crate::engine::math::{decimal, for_blocks};
 use crate::engine::tensor::{modify, tensor, view};
@@ -34,7 +34,9 @@ impl BatchNorm<'_> {
     /// running ones.
     pub(crate) fn forward(&self, input: &Tensor, from_batch: bool) -> Result<(Tensor, Saved)> {
         let input = self.turned(input)?;
-        let width = self.mean.elem_count();
+        let width = input.dims().last().copied().unwrap_or(1);
+        let statistics = [Some(self.mean), Some(self.variance)];
+        one_a_column(&[&statistics[..], &[self.gamma, self.beta]].concat(), width)?;
         let (mean, variance): (Vec<f32>, Vec<f32>) = if from_batch {
             let (mean, variance) = moments(&view(&input)?, width);
             let mean: Vec<f32> = mean.into_iter().map(|x| x as f32).collect();

@@ -11,6 +11,7 @@ use super::window::Window;
 use super::{Saved, WeightGradients, activation, dense};
 use crate::engine::error::Result;
 use crate::engine::math::{column_sums, in_order};
+use crate::engine::product::{Matrix, Workers, multiply};
 use crate::engine::tensor::{tensor, view};
 use crate::spec::Activation;
 
@@ -66,36 +67,41 @@ fn fill(
     } else {
         activation
     };
-    let bias = bias
-        .map(|bias| view(bias).map(|b| b.to_vec()))
-        .transpose()?;
-    let input = view(input)?;
+    let bias = bias.map(view).transpose()?;
+    let bias = bias.as_deref();
+    let (input, kernel) = (view(input)?, view(kernel)?);
     let input: &[f32] = &input;
+    let kernel = Matrix::new(&kernel, window.patch(), filters)?;
     let rows = group(window);
     output
         .par_chunks_mut(rows * window.places() * filters)
         .zip(input.par_chunks(rows * window.input_size()))
-        .try_for_each(|(output, input)| -> Result<()> {
-            let product = patches(input, window)?.matmul(kernel)?;
-            output.copy_from_slice(&*view(&product)?);
-            activation::finish(at_once, bias.as_deref(), filters, output);
+        .try_for_each_init(Vec::new, |patches, (output, input)| -> Result<()> {
+            let patches = fill_patches(patches, input, window)?;
+            multiply(patches, kernel, output, Workers::One)?;
+            activation::finish(at_once, bias, filters, output);
             Ok(())
         })?;
     Ok(output)
 }
 
-/// The patches of some rows as a matrix; padding is zero.
-fn patches(input: &[f32], window: &Window) -> Result<Tensor> {
+/// The patches of some rows as a matrix; padding is zero. `memory` is used again from group to group.
+fn fill_patches<'a>(
+    memory: &'a mut Vec<f32>,
+    input: &[f32],
+    window: &Window,
+) -> Result<Matrix<'a>> {
     let rows = input.len() / window.input_size().max(1);
     let size = window.places() * window.patch();
-    let mut matrix = vec![0.0; rows * size];
-    for (matrix, input) in matrix
+    // The padding lies in the same places for every row, so zeros that are there may stay.
+    memory.resize(rows * size, 0.0);
+    for (matrix, input) in memory
         .chunks_exact_mut(size)
         .zip(input.chunks_exact(window.input_size()))
     {
         window.for_stretches(|from, to| matrix[to].copy_from_slice(&input[from]));
     }
-    Ok(tensor(matrix, (rows * window.places(), window.patch()))?)
+    Ok(Matrix::new(memory, rows * window.places(), window.patch())?)
 }
 
 /// The gradients of kernel, bias and input from `grad`, the gradient before the activation.
@@ -144,16 +150,16 @@ fn weight_gradients(
     let parts = input
         .par_chunks(rows * window.input_size())
         .zip(grad.par_chunks(rows * window.places() * filters))
-        .map(|(input, grad)| {
+        .map_init(Vec::new, |patches, (input, grad)| {
+            let patches = fill_patches(patches, input, window)?;
+            let mut kernel = vec![0.0; window.patch() * filters];
+            let matrix = Matrix::new(grad, grad.len() / filters.max(1), filters)?;
+            multiply(patches.transposed(), matrix, &mut kernel, Workers::One)?;
             let bias = if has_bias {
                 column_sums(grad, filters)
             } else {
                 Vec::new()
             };
-            let height = grad.len() / filters.max(1);
-            let grad = tensor(grad.to_vec(), (height, filters))?;
-            let kernel = patches(input, window)?.t()?.matmul(&grad)?;
-            let kernel = view(&kernel)?.to_vec();
             Ok((kernel, bias))
         })
         .collect::<Result<Vec<_>>>()?;
@@ -173,7 +179,8 @@ fn input_gradient(
     grad: &Tensor,
 ) -> Result<Tensor> {
     let filters = kernel.dim(1)?;
-    let transposed = kernel.t()?;
+    let kernel = view(kernel)?;
+    let kernel = Matrix::new(&kernel, window.patch(), filters)?.transposed();
     let mut output = vec![0.0; input.elem_count()];
     let grad = view(grad)?;
     let grad: &[f32] = &grad;
@@ -182,10 +189,15 @@ fn input_gradient(
     output
         .par_chunks_mut(rows * window.input_size())
         .zip(grad.par_chunks(rows * window.places() * filters))
-        .try_for_each(|(output, grad)| -> Result<()> {
+        .try_for_each_init(Vec::new, |product, (output, grad)| -> Result<()> {
             let height = grad.len() / filters.max(1);
-            let product = tensor(grad.to_vec(), (height, filters))?.matmul(&transposed)?;
-            let product = view(&product)?;
+            product.resize(height * window.patch(), 0.0);
+            multiply(
+                Matrix::new(grad, height, filters)?,
+                kernel,
+                product,
+                Workers::One,
+            )?;
             for (output, product) in output
                 .chunks_exact_mut(window.input_size())
                 .zip(product.chunks_exact(size))

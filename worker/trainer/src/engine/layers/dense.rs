@@ -5,6 +5,7 @@ use candle_core::Tensor;
 use super::{Saved, WeightGradients, activation};
 use crate::engine::error::Result;
 use crate::engine::math::{column_sums, for_blocks};
+use crate::engine::product::{Matrix, Workers, multiply};
 use crate::engine::tensor::{modify, tensor, view};
 use crate::spec::Activation;
 
@@ -20,7 +21,19 @@ pub(crate) fn forward(
     if let Some(last) = shape.last_mut() {
         *last = units;
     }
-    let output = input.reshape(((), width))?.matmul(kernel)?;
+    let rows = input.elem_count() / width.max(1);
+    let mut output = vec![0.0; rows * units];
+    {
+        let (input, kernel) = (view(input)?, view(kernel)?);
+        let input = Matrix::new(&input, rows, width)?;
+        multiply(
+            input,
+            Matrix::new(&kernel, width, units)?,
+            &mut output,
+            Workers::All,
+        )?;
+    }
+    let output = tensor(output, (rows, units))?;
     add_bias(&output, bias, units, activation)?;
     let saved = finish(&output, activation)?;
     Ok((output.reshape(shape)?, saved))
@@ -67,19 +80,26 @@ pub(crate) fn backward(
     wants_weights: bool,
 ) -> Result<(Option<Tensor>, WeightGradients)> {
     let (width, units) = kernel.dims2()?;
-    let grad = grad.reshape(((), units))?;
+    let rows = grad.elem_count() / units.max(1);
+    let numbers = view(grad)?;
+    let grad = Matrix::new(&numbers, rows, units)?;
     let mut weights = Vec::new();
     if wants_weights {
-        let rows = input.reshape(((), width))?;
-        weights.push(Some(rows.t()?.matmul(&grad)?));
+        let input = view(input)?;
+        let mut product = vec![0.0; width * units];
+        let input = Matrix::new(&input, rows, width)?.transposed();
+        multiply(input, grad, &mut product, Workers::All)?;
+        weights.push(Some(tensor(product, (width, units))?));
         if has_bias {
-            weights.push(Some(tensor(column_sums(&*view(&grad)?, units), units)?));
+            weights.push(Some(tensor(column_sums(&numbers, units), units)?));
         }
     }
-    let input = if wants_input {
-        Some(grad.matmul(&kernel.t()?)?.reshape(input.dims())?)
-    } else {
-        None
-    };
-    Ok((input, weights))
+    if !wants_input {
+        return Ok((None, weights));
+    }
+    let kernel = view(kernel)?;
+    let mut product = vec![0.0; rows * width];
+    let kernel = Matrix::new(&kernel, width, units)?.transposed();
+    multiply(grad, kernel, &mut product, Workers::All)?;
+    Ok((Some(tensor(product, input.shape().clone())?), weights))
 }

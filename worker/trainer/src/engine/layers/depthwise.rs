@@ -107,7 +107,7 @@ pub(crate) fn backward(
             input, window, kernel, grad, multiplier,
         )?));
         if has_bias {
-            weights.push(Some(tensor(column_sums(&*view(grad)?, filters), filters)?));
+            weights.push(Some(tensor(column_sums(&view(grad)?, filters), filters)?));
         }
     }
     let input = if wants_input {

@@ -20,7 +20,10 @@ pub(crate) fn forward(input: &Tensor, table: &Tensor) -> Result<Tensor> {
     Ok(tensor(output, shape)?)
 }
 
-/// The table's gradient: each row gets the gradients of the places that showed it, in their order.
+/// The table's gradient: each row gets the sum of the gradients of the places that showed it, in their order.
+///
+/// Keras on TensorFlow hands these parts to the optimizer unsummed, so that its Adam squares them one by one; on
+/// its other backends it is the sum, as here.
 pub(crate) fn backward(input: &Tensor, table: &Tensor, grad: &Tensor) -> Result<Tensor> {
     let (rows, width) = table.dims2()?;
     let mut sums = vec![0.0; rows * width];

@@ -3,7 +3,7 @@
 use candle_core::Tensor;
 
 use super::moments::gradient_sums;
-use super::{Saved, WeightGradients};
+use super::{Saved, WeightGradients, one_a_column};
 use crate::engine::error::Result;
 use crate::engine::math::for_blocks;
 use crate::engine::tensor::{modify, tensor, view};
@@ -16,6 +16,7 @@ pub(crate) fn forward(
     beta: Option<&Tensor>,
 ) -> Result<(Tensor, Saved)> {
     let width = width(input);
+    one_a_column(&[gamma, beta], width)?;
     let output = input.copy()?;
     let mut mean = Vec::new();
     let mut inverse = Vec::new();

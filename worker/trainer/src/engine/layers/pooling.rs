@@ -55,10 +55,11 @@ pub(crate) fn max_forward(input: &Tensor, window: &Window) -> Result<(Tensor, Ve
                 let winners = &mut winners[o..o + channels];
                 for ((y, winner), &x) in output.iter_mut().zip(winners).zip(&input[i..i + channels])
                 {
-                    // A NaN wins, so that it is not lost on its way to the loss.
-                    let wins = !(x <= *y);
-                    *y = if wins { x } else { *y };
-                    *winner = if wins { tap as u32 } else { *winner };
+                    // A NaN wins, so that it is not lost on its way to the loss. Selecting by bits keeps
+                    // the loop free of branches.
+                    let wins = u32::from((x > *y) | x.is_nan()).wrapping_neg();
+                    *y = f32::from_bits((x.to_bits() & wins) | (y.to_bits() & !wins));
+                    *winner = (tap as u32 & wins) | (*winner & !wins);
                 }
             });
         });
