@@ -4,6 +4,7 @@ use assay_platform::{
     Platform,
     db::DbError,
     job::{Artifact, Claim, Completion, Failure},
+    telemetry::metrics::ATTEMPTS,
 };
 use assay_protocol::Fault;
 
@@ -84,7 +85,7 @@ pub(crate) async fn complete(
         }
     };
     discard(platform, &unnamed).await;
-    metrics::counter!("assay_attempts_total", "end" => word).increment(1);
+    metrics::counter!(ATTEMPTS, "end" => word).increment(1);
     Ok(word)
 }
 

@@ -201,10 +201,7 @@ pub(crate) async fn open(config: Config) -> Platform {
 }
 
 pub(crate) fn config(dir: PathBuf) -> Config {
-    Config {
-        dir,
-        ..Config::default()
-    }
+    Config::in_dir(dir).unwrap()
 }
 
 fn request() -> JobRequest {
