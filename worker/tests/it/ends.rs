@@ -80,6 +80,7 @@ async fn nothing_but_an_honest_end_completes() {
         ("symlink", "trainer.outputs"),
     ] {
         assert_eq!(failure(&bench, part).await, expected, "{part}");
+        assert_eq!(bench.unnamed_objects().await, 0, "{part} left objects");
     }
 }
 
