@@ -320,3 +320,6 @@ impl Db {
         }
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;
