@@ -1,6 +1,9 @@
 use std::{sync::Arc, time::Instant};
 
-use assay_platform::job::{Artifact, Claim, Timings};
+use assay_platform::{
+    job::{Artifact, Claim, Timings},
+    telemetry::metrics::PROOF_SECONDS,
+};
 use tokio::sync::watch;
 
 use crate::{
@@ -94,7 +97,7 @@ async fn train_and_prove(
     };
     attest(platform, evidence, stored).await?;
     record.timings.proof_ms = ms(begun);
-    metrics::histogram!("assay_proof_seconds").record(begun.elapsed().as_secs_f64());
+    metrics::histogram!(PROOF_SECONDS).record(begun.elapsed().as_secs_f64());
     lease.check()
 }
 

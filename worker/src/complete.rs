@@ -4,6 +4,7 @@ use assay_platform::{
     Platform,
     db::DbError,
     job::{Artifact, Claim, Completion, Failure},
+    telemetry::metrics::ATTEMPTS,
 };
 use assay_protocol::Fault;
 
@@ -84,7 +85,7 @@ pub(crate) async fn complete(
         }
     };
     discard(platform, &unnamed).await;
-    metrics::counter!("assay_attempts_total", "end" => word).increment(1);
+    metrics::counter!(ATTEMPTS, "end" => word).increment(1);
     Ok(word)
 }
 
@@ -122,43 +123,4 @@ async fn discard(platform: &Platform, artifacts: &[Artifact]) {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::cell::Cell;
-
-    use super::*;
-
-    fn broken() -> DbError {
-        DbError::Corrupt {
-            id: "x".to_owned(),
-            reason: "test".to_owned(),
-        }
-    }
-
-    #[tokio::test]
-    async fn writes_again_until_the_database_answers() {
-        let calls = Cell::new(0);
-        let written = retry(|| {
-            calls.set(calls.get() + 1);
-            let answer = if calls.get() == 1 {
-                Err(broken())
-            } else {
-                Ok(true)
-            };
-            async move { answer }
-        });
-        assert!(written.await.unwrap());
-        assert_eq!(calls.get(), 2);
-    }
-
-    #[tokio::test]
-    async fn gives_up_after_a_few_times() {
-        let calls = Cell::new(0);
-        let written: Result<bool, _> = retry(|| {
-            calls.set(calls.get() + 1);
-            async { Err(broken()) }
-        })
-        .await;
-        assert!(written.is_err());
-        assert_eq!(calls.get(), AGAIN_AFTER.len() + 1);
-    }
-}
+mod tests;

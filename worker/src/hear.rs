@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use assay_platform::telemetry::metrics::EPOCH_SECONDS;
 use assay_protocol::{
     DataSummary, EpochReport, Event, Fault, LogLevel, ModelSummary, OutputFile, Parameters,
     TrainerInfo,
@@ -138,7 +139,7 @@ impl Heard {
         if !plausible(&report.metrics) {
             return self.refuse("metrics too many or with too long names");
         }
-        metrics::histogram!("assay_epoch_seconds").record(report.seconds);
+        metrics::histogram!(EPOCH_SECONDS).record(report.seconds);
         self.last_epoch = Some(report.clone());
         Some(Event::Epoch(report))
     }

@@ -1,7 +1,6 @@
 use std::time::Duration;
 
 use assay_platform::{Platform, db::Lease, ids::JobId, job::Status};
-use assay_protocol::EpochReport;
 use tokio::{
     sync::{broadcast, watch},
     task::JoinHandle,
@@ -28,7 +27,6 @@ enum Hold {
 #[derive(Debug)]
 pub(crate) struct LeaseKeeper {
     hold: watch::Receiver<Hold>,
-    progress: watch::Sender<Option<EpochReport>>,
     task: JoinHandle<()>,
 }
 
@@ -41,29 +39,18 @@ impl LeaseKeeper {
         shutdown: watch::Receiver<bool>,
     ) -> Self {
         let (hold_tx, hold) = watch::channel(Hold::Held);
-        let (progress, progress_rx) = watch::channel(None);
         let keeper = Keeper {
             news: platform.subscribe(),
             platform,
             id,
             attempt,
             shutdown,
-            progress: progress_rx,
         };
         let task = tokio::spawn(async move {
             let end = keeper.keep().await;
             hold_tx.send_replace(end);
         });
-        Self {
-            hold,
-            progress,
-            task,
-        }
-    }
-
-    /// Where the last epoch that ended is put for the next heartbeat.
-    pub(crate) fn progress(&self) -> &watch::Sender<Option<EpochReport>> {
-        &self.progress
+        Self { hold, task }
     }
 
     /// Whether the attempt may go on.
@@ -97,7 +84,6 @@ struct Keeper {
     id: JobId,
     attempt: u32,
     shutdown: watch::Receiver<bool>,
-    progress: watch::Receiver<Option<EpochReport>>,
     news: broadcast::Receiver<JobId>,
 }
 
@@ -133,13 +119,12 @@ impl Keeper {
         }
     }
 
-    /// Renews the lease; `None` when the database gave no answer.
+    /// Renews the lease; `None` when the database gave no answer. Progress is written with the event log.
     async fn beat(&mut self, lease: Duration) -> Option<Hold> {
-        let progress = self.progress.borrow_and_update().clone();
         let renewed = self
             .platform
             .db
-            .heartbeat(self.id, self.attempt, lease, progress.as_ref())
+            .heartbeat(self.id, self.attempt, lease, None)
             .await;
         match renewed {
             Ok(Lease::Held) => Some(Hold::Held),

@@ -1,9 +1,9 @@
 use std::time::Duration;
 
 use assay_platform::{Platform, ids::JobId, job::JobEvent};
-use assay_protocol::{EpochReport, Event, Parameters};
+use assay_protocol::{Event, Parameters};
 use tokio::{
-    sync::{mpsc, watch},
+    sync::mpsc,
     time::{Instant, sleep_until},
 };
 
@@ -23,7 +23,6 @@ pub(crate) async fn listen(
     attempt: u32,
     parameters: &Parameters,
     mut events: mpsc::Receiver<Event>,
-    progress: &watch::Sender<Option<EpochReport>>,
 ) -> Heard {
     let mut heard = Heard::default();
     let mut batch = Vec::with_capacity(BATCH_EVENTS);
@@ -40,9 +39,6 @@ pub(crate) async fn listen(
         let Some(event) = heard.take(event, parameters) else {
             continue;
         };
-        if let Event::Epoch(report) = &event {
-            progress.send_replace(Some(report.clone()));
-        }
         if batch.is_empty() {
             flush_at = Instant::now() + BATCH_WAIT;
         }

@@ -13,7 +13,8 @@ use crate::stop::wanted;
 const BELLS: u32 = 256;
 /// How long a doorbell may wait when nobody rang it on submission.
 const RELAY_EVERY: Duration = Duration::from_millis(500);
-/// News comes in bursts; the outbox is read once for each.
+/// News comes in bursts; the outbox is read once for each. Whoever submits a job rings for it, too, and by then it is
+/// mostly claimed, so the relay has nothing to write.
 const RELAY_GAP: Duration = Duration::from_millis(20);
 
 /// Rings the doorbells that jobs left in the outbox when they were written, until `shutdown`.

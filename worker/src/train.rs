@@ -42,7 +42,6 @@ pub(crate) async fn train(
         claim.attempt,
         &staged.request.parameters,
         received,
-        lease.progress(),
     );
     let started_at = OffsetDateTime::now_utc();
     let (finished, heard) = tokio::join!(run, listen);

@@ -46,6 +46,7 @@ async fn a_good_run_completes_with_outputs_progress_and_timings() {
         })
         .count();
     assert_eq!(epochs, 2);
+    assert_eq!(job.progress.map(|last| (last.epoch, last.of)), Some((2, 2)));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -79,6 +80,7 @@ async fn nothing_but_an_honest_end_completes() {
         ("symlink", "trainer.outputs"),
     ] {
         assert_eq!(failure(&bench, part).await, expected, "{part}");
+        assert_eq!(bench.unnamed_objects().await, 0, "{part} left objects");
     }
 }
 

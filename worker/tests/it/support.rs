@@ -177,6 +177,18 @@ impl Bench {
             .count()
     }
 
+    /// Objects in the store that no artifact names.
+    pub(crate) async fn unnamed_objects(&self) -> usize {
+        let Platform { db, store, .. } = &self.platform;
+        let mut unnamed = 0;
+        for first in 0..=u8::MAX {
+            for digest in store.objects_under(&format!("{first:02x}")).await.unwrap() {
+                unnamed += usize::from(!db.object_is_referenced(digest).await.unwrap());
+            }
+        }
+        unnamed
+    }
+
     pub(crate) async fn outputs(&self, id: JobId) -> Vec<Artifact> {
         let mut artifacts = self.platform.db.artifacts(id).await.unwrap();
         artifacts.retain(|artifact| artifact.role == Role::Output);
@@ -201,10 +213,7 @@ pub(crate) async fn open(config: Config) -> Platform {
 }
 
 pub(crate) fn config(dir: PathBuf) -> Config {
-    Config {
-        dir,
-        ..Config::default()
-    }
+    Config::in_dir(dir).unwrap()
 }
 
 fn request() -> JobRequest {
