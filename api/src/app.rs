@@ -1,0 +1,66 @@
+use actix_web::{
+    Error, HttpRequest,
+    body::MessageBody,
+    dev::{ServiceRequest, ServiceResponse},
+    http::{StatusCode, header},
+    middleware::DefaultHeaders,
+    web,
+};
+
+use crate::{problem::Problem, routes, service::Service};
+
+/// The routes over a service, with problems for everything that no route answers.
+pub(crate) fn configure(
+    service: web::Data<Service>,
+) -> impl FnOnce(&mut web::ServiceConfig) + Clone {
+    move |config| {
+        config
+            .app_data(service)
+            .configure(routes::configure)
+            .default_service(web::to(no_such_route));
+    }
+}
+
+/// What every answer carries.
+pub(crate) fn headers() -> DefaultHeaders {
+    DefaultHeaders::new().add((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+}
+
+/// Counts answers by the class of their status.
+pub(crate) fn count<S, B>(
+    request: ServiceRequest,
+    next: &S,
+) -> impl Future<Output = Result<ServiceResponse<B>, Error>> + use<S, B>
+where
+    S: actix_web::dev::Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+    B: MessageBody,
+{
+    let answer = next.call(request);
+    async move {
+        let answer = answer.await;
+        let status = match &answer {
+            Ok(answer) => answer.status(),
+            Err(error) => error.as_response_error().status_code(),
+        };
+        metrics::counter!("assay_http_requests_total", "status" => class(status)).increment(1);
+        answer
+    }
+}
+
+fn class(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        100..=199 => "1xx",
+        200..=299 => "2xx",
+        300..=399 => "3xx",
+        400..=499 => "4xx",
+        _ => "5xx",
+    }
+}
+
+async fn no_such_route(request: HttpRequest) -> Problem {
+    let path: String = request.path().chars().take(200).collect();
+    Problem::not_found(
+        "route.not_found",
+        format!("there is nothing at {path:?}; /docs lists what there is"),
+    )
+}

@@ -1,0 +1,161 @@
+use assay_attest::{
+    ArtifactPath, INGEST, ingest_command,
+    intoto::{Link, link_file_name, sign},
+    json::jcs,
+};
+use assay_platform::{
+    Platform,
+    ids::{JobId, UniqueDir},
+    job::{Artifact, NewJob, Role},
+    sandbox::Isolation,
+    store::Stored,
+};
+use assay_protocol::JobRequest;
+use serde_json::{Map, Value, json};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+use crate::{problem::Problem, staged::Staged, submission::Submission};
+
+/// Stores the request beside the files and names all four inputs by their paths in the job's folder.
+pub(crate) async fn inputs(
+    submission: &Submission,
+    unique_dir: UniqueDir,
+    staged: &mut Staged,
+) -> Result<Vec<Artifact>, Problem> {
+    let request = serde_json::to_value(&submission.request)
+        .map_err(|error| Problem::internal("service.parameters", error))?;
+    let parameters = staged.put(jcs(&request)).await?;
+    let dir = unique_dir.to_string();
+    let files = submission
+        .files
+        .iter()
+        .map(|file| (file.role, file.name.as_str(), file.stored));
+    files
+        .chain([(Role::Parameters, "parameters.json", parameters)])
+        .map(|(role, name, stored)| input(&dir, role, name, stored))
+        .collect()
+}
+
+fn input(dir: &str, role: Role, name: &str, stored: Stored) -> Result<Artifact, Problem> {
+    let place = match role {
+        Role::Model => assay_attest::Role::Model,
+        Role::Dataset => assay_attest::Role::Dataset,
+        Role::DatasetDefinition => assay_attest::Role::DatasetDefinition,
+        _ => assay_attest::Role::Parameters,
+    };
+    let path = place
+        .path(dir, name)
+        .map_err(|error| Problem::unprocessable("upload.file_name", error.to_string()))?;
+    // A name that could be taken for another place would be found out by every verifier; better now.
+    ArtifactPath::parse(&path)
+        .map_err(|error| Problem::unprocessable("upload.file_name", error.to_string()))?;
+    Ok(Artifact {
+        path,
+        role,
+        digest: stored.digest,
+        bytes: stored.bytes,
+    })
+}
+
+/// Signs and stores the `ingest` link, and stores the layout in force; gives both as artifacts.
+pub(crate) async fn proof(
+    platform: &Platform,
+    id: JobId,
+    unique_dir: UniqueDir,
+    inputs: &[Artifact],
+    isolation: &Isolation,
+    staged: &mut Staged,
+) -> Result<Vec<Artifact>, Problem> {
+    let key = platform.keys.api();
+    let link = sign(&ingest_link(id, inputs, isolation), key)
+        .map_err(|error| Problem::internal("service.ingest_link", error))?;
+    let name = link_file_name(INGEST, &key.keyid());
+    let mut artifacts = Vec::with_capacity(2);
+    for (role, name, bytes) in [
+        (Role::IngestLink, name, link),
+        (Role::Layout, "layout.json".to_owned(), platform.keys.layout().to_vec()),
+    ] {
+        let stored = staged.put(bytes).await?;
+        artifacts.push(Artifact {
+            path: format!("{unique_dir}/{name}"),
+            role,
+            digest: stored.digest,
+            bytes: stored.bytes,
+        });
+    }
+    Ok(artifacts)
+}
+
+fn ingest_link(id: JobId, inputs: &[Artifact], isolation: &Isolation) -> Link {
+    let mut link = Link::new(INGEST, ingest_command());
+    link.products = inputs
+        .iter()
+        .map(|input| (input.path.clone(), input.digest))
+        .collect();
+    let bytes: Map<_, _> = inputs
+        .iter()
+        .map(|input| (input.path.clone(), json!(input.bytes)))
+        .collect();
+    link.byproducts = object(json!({ "return-value": 0, "check": "passed", "bytes": bytes }));
+    let held: Map<_, _> = isolation
+        .held
+        .iter()
+        .map(|one| (one.mechanism.to_string(), json!(one.detail)))
+        .collect();
+    let missing: Map<_, _> = isolation
+        .missing
+        .iter()
+        .map(|one| (one.mechanism.to_string(), json!(one.reason)))
+        .collect();
+    link.environment = object(json!({
+        "job": { "id": id.to_string(), "received-at": now_text() },
+        "service": { "name": env!("CARGO_PKG_NAME"), "version": env!("CARGO_PKG_VERSION") },
+        "check-isolation": { "sandbox": isolation.sandbox, "held": held, "missing": missing },
+    }));
+    link
+}
+
+fn now_text() -> Value {
+    match OffsetDateTime::now_utc().format(&Rfc3339) {
+        Ok(text) => json!(text),
+        Err(error) => json!({ "unknown": error.to_string() }),
+    }
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+/// Writes the job with all that names its objects, then rings its doorbell.
+///
+/// This runs to its end even when the client is gone: a job is there with everything, or not at all.
+pub(crate) async fn commit(
+    platform: Platform,
+    id: JobId,
+    unique_dir: UniqueDir,
+    request: JobRequest,
+    artifacts: Vec<Artifact>,
+    staged: Staged,
+) -> Result<(), Problem> {
+    let job = NewJob {
+        id,
+        unique_dir,
+        request,
+        submitted_at: OffsetDateTime::now_utc(),
+        artifacts,
+    };
+    if let Err(error) = platform.db.insert_job(&job).await {
+        staged.release().await;
+        return Err(error.into());
+    }
+    staged.keep();
+    metrics::counter!("assay_jobs_submitted_total").increment(1);
+    // The doorbell is written down beside the job: one that does not ring now is rung again.
+    if let Err(error) = platform.queue.ring(id).await {
+        tracing::warn!(job.id = %id, %error, "the doorbell of job {id} did not ring");
+    }
+    Ok(())
+}

@@ -1,0 +1,86 @@
+use actix_web::{HttpResponse, http::StatusCode, web::Data};
+use assay_platform::sandbox::Isolation;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::fresh;
+use crate::service::Service;
+
+/// Whether the service can do its work.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Health {
+    /// `ok`, or `failing` when a part does not work.
+    status: &'static str,
+    /// The service's version.
+    version: &'static str,
+    /// Each part.
+    parts: Parts,
+}
+
+/// The state of each part: `ok`, or what is wrong.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Parts {
+    /// Answers questions.
+    database: String,
+    /// Its folder can be reached.
+    store: String,
+    /// Jobs that wait for a worker.
+    queue_depth: usize,
+    /// Can seal a room.
+    sandbox: String,
+    /// What keeps the trainer in its room on this machine; absent when the sandbox fails.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    isolation: Option<Isolation>,
+}
+
+/// Whether the service lives, and the state of each part.
+#[utoipa::path(
+    get, path = "/health", tag = "service",
+    responses(
+        (status = 200, description = "Every part works", body = Health),
+        (status = 503, description = "A part does not", body = Health),
+    )
+)]
+pub(crate) async fn health(service: Data<Service>) -> HttpResponse {
+    let platform = &service.platform;
+    let word = |result: Result<(), String>| result.err().unwrap_or_else(|| "ok".to_owned());
+    let database = platform.db.counts().await;
+    let scratch = platform.store.scratch();
+    let store = tokio::fs::metadata(&scratch).await;
+    let isolation = isolation(&service).await;
+    let parts = Parts {
+        database: word(database.map(drop).map_err(|error| error.to_string())),
+        store: word(store.map(drop).map_err(|error| format!("its folder: {error}"))),
+        queue_depth: platform.queue.depth(),
+        sandbox: word(isolation.as_ref().map(drop).map_err(Clone::clone)),
+        isolation: isolation.ok(),
+    };
+    let works = [&parts.database, &parts.store, &parts.sandbox]
+        .iter()
+        .all(|part| *part == "ok");
+    let (code, status) = if works {
+        (StatusCode::OK, "ok")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "failing")
+    };
+    HttpResponse::build(code).insert_header(fresh()).json(Health {
+        status,
+        version: env!("CARGO_PKG_VERSION"),
+        parts,
+    })
+}
+
+async fn isolation(service: &Service) -> Result<Isolation, String> {
+    let platform = &service.platform;
+    let probe = || async {
+        let limits = &platform.config.sandbox.check_limits;
+        platform.sandbox.probe(&platform.rooms(), limits).await
+    };
+    service
+        .isolation
+        .get_or_try_init(probe)
+        .await
+        .cloned()
+        .map_err(|error| error.to_string())
+}

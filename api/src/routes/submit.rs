@@ -1,0 +1,200 @@
+use actix_multipart::Multipart;
+use actix_web::{HttpRequest, HttpResponse, http::header, web::Data};
+use assay_platform::ids::{JobId, UniqueDir};
+use serde::Serialize;
+use tracing::Instrument as _;
+use utoipa::ToSchema;
+
+use super::fresh;
+use crate::{
+    form::Form,
+    ingest,
+    problem::Problem,
+    service::Service,
+    staged::Staged,
+    submission::{Submission, read_submission},
+};
+
+/// What a form may have beside its two large files: boundaries, heads, texts, the definition.
+const BESIDE_FILES: u64 = 8 << 20;
+
+/// A job was accepted.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Accepted {
+    /// The job's id.
+    #[schema(value_type = uuid::Uuid)]
+    job_id: JobId,
+    /// `Training started`: the job is queued.
+    #[schema(example = "Training started")]
+    status: &'static str,
+    /// The folder of the job's artifacts.
+    #[schema(value_type = uuid::Uuid)]
+    unique_dir: UniqueDir,
+}
+
+/// The form, for the documentation; [`read_submission`] is what reads it.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes a form that is read part by part")]
+pub(crate) struct SubmitForm {
+    /// A compiled Keras 3 model (`.keras`).
+    #[schema(value_type = String, format = Binary)]
+    model: (),
+    /// CSV, zip of class folders with images, or TFRecord.
+    #[schema(value_type = String, format = Binary)]
+    dataset: (),
+    /// What the data set holds (YAML).
+    #[schema(value_type = String, format = Binary)]
+    dataset_definition: (),
+    /// `TensorFlow 2.16.1` or `candle`.
+    framework: String,
+    /// Name of the model.
+    model_name: Option<String>,
+    /// Version of the model.
+    model_version: Option<String>,
+    /// Description of the model.
+    model_description: Option<String>,
+    /// Author of the model.
+    author: Option<String>,
+    /// Type of the model, as `Image Classification`.
+    model_type: Option<String>,
+    /// The model it is derived from.
+    base_model: Option<String>,
+    /// Where that model is from.
+    base_model_source: Option<String>,
+    /// What it is for.
+    intended_use: Option<String>,
+    /// What it is not for.
+    out_of_scope: Option<String>,
+    /// How it could be misused.
+    misuse_or_malicious: Option<String>,
+    /// Its licence, best as an SPDX identifier.
+    license_name: Option<String>,
+    /// The epoch to stop before.
+    #[schema(default = 50, minimum = 1, maximum = 100_000)]
+    epochs: Option<u32>,
+    /// Fraction of the rows held out for validation.
+    #[schema(default = 0.2, minimum = 0.0, exclusive_maximum = 1.0)]
+    validation_split: Option<f64>,
+    /// The epoch to start at.
+    #[schema(default = 0)]
+    initial_epoch: Option<u32>,
+    /// Rows in a batch.
+    #[schema(default = 32, minimum = 1)]
+    batch_size: Option<u32>,
+    /// Batches in an epoch; all when absent.
+    #[schema(minimum = 1)]
+    steps_per_epoch: Option<u32>,
+    /// Batches of a validation; all when absent.
+    #[schema(minimum = 1)]
+    validation_steps: Option<u32>,
+    /// Validate every so many epochs.
+    #[schema(default = 1, minimum = 1)]
+    validation_freq: Option<u32>,
+    /// Seed of every random choice.
+    #[schema(default = 0, maximum = 9_007_199_254_740_991_u64)]
+    seed: Option<u64>,
+}
+
+/// Hand in a job: model, data set, definition, and how to train.
+///
+/// The parts of the form may come in any order. Before the job is queued the three files are checked against each
+/// other in the sandbox; a refused request leaves nothing behind.
+#[utoipa::path(
+    post, path = "/submit_job_by_model_and_data", tag = "jobs",
+    request_body(content = SubmitForm, content_type = "multipart/form-data"),
+    responses(
+        (status = 200, description = "Accepted and queued", body = Accepted),
+        (status = 400, description = "The body is not well-formed multipart/form-data"),
+        (status = 408, description = "The body came in too slowly"),
+        (status = 413, description = "A field is over its limit"),
+        (status = 415, description = "The body is not multipart/form-data"),
+        (status = 422, description = "A field is missing, repeated, unknown or out of range, or the files do not fit together"),
+        (status = 503, description = "Too many are handing in jobs, or the sandbox is not available"),
+        (status = 507, description = "The store is full"),
+    )
+)]
+pub(crate) async fn submit(
+    request: HttpRequest,
+    service: Data<Service>,
+    multipart: Multipart,
+) -> Result<HttpResponse, Problem> {
+    let id = JobId::new();
+    let span = tracing::info_span!("submit", job.id = %id);
+    Box::pin(accept(&request, &service, multipart, id).instrument(span)).await
+}
+
+async fn accept(
+    request: &HttpRequest,
+    service: &Service,
+    multipart: Multipart,
+    id: JobId,
+) -> Result<HttpResponse, Problem> {
+    let platform = &service.platform;
+    let mut form = Form::new(multipart);
+    let mut staged = Staged::new(platform.clone());
+    let submission = match check_length(request, platform.config.upload_limit_bytes) {
+        Ok(()) => read_submission(&mut form, platform, &mut staged).await,
+        Err(problem) => Err(problem),
+    };
+    let submission = match submission {
+        Ok(submission) => submission,
+        Err(problem) => {
+            staged.release().await;
+            form.drain().await;
+            return Err(problem);
+        }
+    };
+    let unique_dir = UniqueDir::new();
+    let artifacts = match artifacts(service, &submission, id, unique_dir, &mut staged).await {
+        Ok(artifacts) => artifacts,
+        Err(problem) => {
+            staged.release().await;
+            return Err(problem);
+        }
+    };
+    let commit = ingest::commit(
+        platform.clone(),
+        id,
+        unique_dir,
+        submission.request,
+        artifacts,
+        staged,
+    );
+    tokio::spawn(commit.in_current_span())
+        .await
+        .map_err(|error| Problem::internal("service.task", error))??;
+    tracing::info!("job {id} is queued");
+    Ok(HttpResponse::Ok().insert_header(fresh()).json(Accepted {
+        job_id: id,
+        status: "Training started",
+        unique_dir,
+    }))
+}
+
+/// Checks the inputs; gives them with link and layout.
+async fn artifacts(
+    service: &Service,
+    submission: &Submission,
+    id: JobId,
+    unique_dir: UniqueDir,
+    staged: &mut Staged,
+) -> Result<Vec<assay_platform::job::Artifact>, Problem> {
+    let platform = &service.platform;
+    let mut artifacts = ingest::inputs(submission, unique_dir, staged).await?;
+    let isolation = service.checks.check(platform, &artifacts).await?;
+    let proof = ingest::proof(platform, id, unique_dir, &artifacts, &isolation, staged).await?;
+    artifacts.extend(proof);
+    Ok(artifacts)
+}
+
+/// Refuses at once what says itself that it is too large.
+fn check_length(request: &HttpRequest, file_limit: u64) -> Result<(), Problem> {
+    let length = request.headers().get(header::CONTENT_LENGTH);
+    let length = length.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    let limit = file_limit.saturating_mul(2).saturating_add(BESIDE_FILES);
+    if length.is_some_and(|length| length > limit) {
+        let detail = format!("the request has more than {limit} bytes, which is the limit");
+        return Err(Problem::too_large("upload.too_large", detail));
+    }
+    Ok(())
+}

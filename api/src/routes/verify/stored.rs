@@ -1,0 +1,96 @@
+use assay_attest::verify::{LinkFile, ProofFiles};
+use assay_platform::{
+    ids::{JobId, UniqueDir},
+    job::{Artifact, Role},
+};
+
+use crate::{problem::Problem, service::Service};
+
+/// Bytes of a stored proof file at most; the service and its workers write far smaller ones.
+const PROOF_BYTES: u64 = 4 << 20;
+
+/// What the service keeps of a job's proof, to be verified like everything else.
+#[derive(Debug, Default)]
+pub(super) struct StoredProof {
+    /// Every artifact of the job; none when there is no such job.
+    pub(super) artifacts: Vec<Artifact>,
+    /// The layout that was in force when the job was taken in; the one in force now when there is no such job.
+    pub(super) layout: Vec<u8>,
+    /// The links, by file name.
+    pub(super) links: Vec<(String, Vec<u8>)>,
+    pub(super) aibom_signature: Option<Vec<u8>>,
+    pub(super) parameters: Option<Vec<u8>>,
+}
+
+impl StoredProof {
+    /// The proof of the job that has this folder.
+    pub(super) async fn of_dir(
+        service: &Service,
+        dir: Option<UniqueDir>,
+    ) -> Result<Self, Problem> {
+        let db = &service.platform.db;
+        let job = match dir {
+            Some(dir) => db.job_of_dir(dir).await?,
+            None => None,
+        };
+        Self::of_job(service, job.map(|job| job.id)).await
+    }
+
+    /// The proof of a job.
+    pub(super) async fn of_job(service: &Service, id: Option<JobId>) -> Result<Self, Problem> {
+        let mut proof = Self::default();
+        if let Some(id) = id {
+            proof.artifacts = service.platform.db.artifacts(id).await?;
+        }
+        let (layout, ingest, training, aibom_signature, parameters) = tokio::try_join!(
+            proof.read(service, Role::Layout),
+            proof.read(service, Role::IngestLink),
+            proof.read(service, Role::TrainingLink),
+            proof.read(service, Role::AibomSignature),
+            proof.read(service, Role::Parameters),
+        )?;
+        proof.layout = match layout {
+            Some((_, layout)) => layout,
+            None => service.platform.keys.layout().to_vec(),
+        };
+        proof.links = [ingest, training].into_iter().flatten().collect();
+        proof.aibom_signature = aibom_signature.map(|(_, bytes)| bytes);
+        proof.parameters = parameters.map(|(_, bytes)| bytes);
+        Ok(proof)
+    }
+
+    async fn read(
+        &self,
+        service: &Service,
+        role: Role,
+    ) -> Result<Option<(String, Vec<u8>)>, Problem> {
+        let Some(artifact) = self.artifacts.iter().find(|one| one.role == role) else {
+            return Ok(None);
+        };
+        let store = &service.platform.store;
+        let bytes = store.read(artifact.digest, PROOF_BYTES).await?;
+        Ok(Some((artifact.name().to_owned(), bytes)))
+    }
+
+    /// The stored layout and links, with one link in the place of the stored one of its name.
+    pub(super) fn files_with<'a>(&'a self, name: &'a str, bytes: &'a [u8]) -> ProofFiles<'a> {
+        let mut files = self.files();
+        files.links.retain(|link| link.name != name);
+        files.links.push(LinkFile { name, bytes });
+        files
+    }
+
+    /// The stored layout, links, signature and parameters.
+    pub(super) fn files(&self) -> ProofFiles<'_> {
+        let links = self.links.iter();
+        ProofFiles {
+            layout: Some(&self.layout),
+            links: links
+                .map(|(name, bytes)| LinkFile { name, bytes })
+                .collect(),
+            aibom: None,
+            aibom_signature: self.aibom_signature.as_deref(),
+            parameters: self.parameters.as_deref(),
+        }
+    }
+}

@@ -1,0 +1,46 @@
+use std::sync::Arc;
+
+use assay_attest::Trust;
+use assay_platform::{Platform, sandbox::Isolation};
+use bytes::Bytes;
+use tokio::sync::{OnceCell, Semaphore, watch};
+
+use crate::{ApiError, check::Checks};
+
+/// Streams of events that are served at a time.
+const STREAMS: usize = 512;
+
+/// What the handlers share.
+#[derive(Debug)]
+pub(crate) struct Service {
+    pub(crate) platform: Platform,
+    pub(crate) checks: Checks,
+    /// Open streams of events.
+    pub(crate) streams: Arc<Semaphore>,
+    /// What verifications pin.
+    pub(crate) trust: Arc<Trust>,
+    /// `trust.json`, which does not change while the service runs.
+    pub(crate) trust_json: Bytes,
+    /// What this machine's sandbox gives; probed once, when it is first asked for.
+    pub(crate) isolation: OnceCell<Isolation>,
+    /// Turns true when the service is to stop.
+    pub(crate) stopping: watch::Receiver<bool>,
+}
+
+impl Service {
+    pub(crate) fn new(
+        platform: Platform,
+        stopping: watch::Receiver<bool>,
+    ) -> Result<Self, ApiError> {
+        let trust = Arc::new(platform.keys.trust().clone());
+        Ok(Self {
+            checks: Checks::new(),
+            streams: Arc::new(Semaphore::new(STREAMS)),
+            trust_json: trust.to_json()?.into(),
+            trust,
+            isolation: OnceCell::new(),
+            stopping,
+            platform,
+        })
+    }
+}

@@ -1,0 +1,131 @@
+use std::collections::BTreeSet;
+
+use assay_platform::{
+    Platform,
+    job::Role,
+    store::{StoreError, Stored},
+};
+use assay_protocol::{Framework, JobRequest, Metadata, Parameters};
+
+use crate::{
+    file_name::check_file_name,
+    form::{Form, Part, missing, over_limit},
+    problem::Problem,
+    staged::Staged,
+};
+
+/// The fields that a job must have.
+const REQUIRED: [&str; 4] = ["model", "dataset", "dataset_definition", "framework"];
+/// Bytes of a text field at most.
+const TEXT_BYTES: usize = 64 << 10;
+/// Bytes of the data set definition at most.
+const DEFINITION_BYTES: u64 = 1 << 20;
+
+/// A job's form as it was handed in, its files stored.
+#[derive(Debug)]
+pub(crate) struct Submission {
+    /// Model, data set and definition.
+    pub(crate) files: Vec<InputFile>,
+    /// Everything else.
+    pub(crate) request: JobRequest,
+}
+
+/// A file that was handed in.
+#[derive(Debug)]
+pub(crate) struct InputFile {
+    pub(crate) role: Role,
+    /// Checked by [`check_file_name`].
+    pub(crate) name: String,
+    pub(crate) stored: Stored,
+}
+
+/// Reads the form of a job, its parts in any order, each file streamed into the store. What was stored is in `staged`,
+/// also when the form is refused.
+pub(crate) async fn read_submission(
+    form: &mut Form,
+    platform: &Platform,
+    staged: &mut Staged,
+) -> Result<Submission, Problem> {
+    let mut seen = BTreeSet::new();
+    let mut files = Vec::with_capacity(3);
+    let mut framework = None;
+    let mut metadata = Metadata::default();
+    let mut parameters = Parameters::default();
+    while let Some(part) = form.next().await? {
+        if !is_known(&part.name) {
+            return Err(part.unknown(&expected()));
+        }
+        if !seen.insert(part.name.clone()) {
+            return Err(part.repeated());
+        }
+        if let Some(role) = file_role(&part.name) {
+            files.push(store_file(part, role, platform, staged).await?);
+            continue;
+        }
+        let name = part.name.clone();
+        let value = part.text(TEXT_BYTES).await?;
+        if name == "framework" {
+            framework = Some(Framework::parse(&value)?);
+        } else if !metadata.set(&name, &value)? {
+            parameters.set(&name, &value)?;
+        }
+    }
+    let absent: Vec<_> = REQUIRED
+        .into_iter()
+        .filter(|name| !seen.contains(*name))
+        .collect();
+    let Some(framework) = framework.filter(|_| absent.is_empty()) else {
+        return Err(missing(&absent));
+    };
+    parameters.validate()?;
+    let request = JobRequest {
+        framework,
+        metadata,
+        parameters,
+    };
+    Ok(Submission { files, request })
+}
+
+fn file_role(field: &str) -> Option<Role> {
+    match field {
+        "model" => Some(Role::Model),
+        "dataset" => Some(Role::Dataset),
+        "dataset_definition" => Some(Role::DatasetDefinition),
+        _ => None,
+    }
+}
+
+fn is_known(field: &str) -> bool {
+    REQUIRED.contains(&field)
+        || Metadata::FIELDS.contains(&field)
+        || Parameters::FIELDS.contains(&field)
+}
+
+fn expected() -> String {
+    let all: Vec<&str> = [&REQUIRED[..], &Metadata::FIELDS, &Parameters::FIELDS].concat();
+    all.join(", ")
+}
+
+async fn store_file(
+    mut part: Part<'_>,
+    role: Role,
+    platform: &Platform,
+    staged: &mut Staged,
+) -> Result<InputFile, Problem> {
+    let name = check_file_name(&part.name, part.file_name.as_deref())?;
+    let most = platform.config.upload_limit_bytes;
+    let limit = if role == Role::DatasetDefinition {
+        most.min(DEFINITION_BYTES)
+    } else {
+        most
+    };
+    let mut upload = platform.store.upload(limit).await?;
+    while let Some(chunk) = part.chunk().await? {
+        upload.write(chunk).await.map_err(|error| match error {
+            StoreError::TooLarge { limit } => over_limit(&part.name, limit),
+            other => other.into(),
+        })?;
+    }
+    let stored = staged.finish(upload).await?;
+    Ok(InputFile { role, name, stored })
+}
