@@ -200,9 +200,17 @@ mod tests {
     #[tokio::test]
     async fn waiting_is_bounded() {
         let checks = Checks::new();
-        let held = (checks.permit().await.unwrap(), checks.permit().await.unwrap());
+        let held = (
+            checks.permit().await.unwrap(),
+            checks.permit().await.unwrap(),
+        );
         let waiting: Vec<_> = (0..WAITING)
-            .map(|_| Waiting({ checks.waiting.fetch_add(1, Ordering::Relaxed); &checks.waiting }))
+            .map(|_| {
+                Waiting({
+                    checks.waiting.fetch_add(1, Ordering::Relaxed);
+                    &checks.waiting
+                })
+            })
             .collect();
         let refused = checks.permit().await.map(drop).unwrap_err();
         assert_eq!(refused.status_code(), 503);

@@ -41,13 +41,35 @@ mod tests {
 
     #[test]
     fn plain_names_pass_and_others_are_refused() {
-        for good in ["model.keras", "My data (2) v1.0_a-b+c.csv", "a", "x=1,y@2~#.yaml"] {
+        for good in [
+            "model.keras",
+            "My data (2) v1.0_a-b+c.csv",
+            "a",
+            "x=1,y@2~#.yaml",
+        ] {
             assert_eq!(check_file_name("model", Some(good)).unwrap(), good);
         }
         let long = "x".repeat(256);
         for bad in [
-            "", ".", "..", "../x", "/etc/passwd", "a/b", "a\\b", "C:\\x", "a\0b", "a\nb", ".hidden", "a..b",
-            "modèle", "a\u{202e}b", "a*b", "a\"b", " a", "a ", &long,
+            "",
+            ".",
+            "..",
+            "../x",
+            "/etc/passwd",
+            "a/b",
+            "a\\b",
+            "C:\\x",
+            "a\0b",
+            "a\nb",
+            ".hidden",
+            "a..b",
+            "modèle",
+            "a\u{202e}b",
+            "a*b",
+            "a\"b",
+            " a",
+            "a ",
+            &long,
         ] {
             assert!(check_file_name("model", Some(bad)).is_err(), "{bad:?}");
         }

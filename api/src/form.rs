@@ -55,7 +55,9 @@ impl Form {
         };
         let field = field.map_err(malformed)?;
         let disposition = field.content_disposition();
-        let name = disposition.and_then(|one| one.get_name()).unwrap_or_default();
+        let name = disposition
+            .and_then(|one| one.get_name())
+            .unwrap_or_default();
         Ok(Some(Part {
             name: name.to_owned(),
             file_name: disposition

@@ -73,7 +73,11 @@ pub(crate) async fn proof(
     let mut artifacts = Vec::with_capacity(2);
     for (role, name, bytes) in [
         (Role::IngestLink, name, link),
-        (Role::Layout, "layout.json".to_owned(), platform.keys.layout().to_vec()),
+        (
+            Role::Layout,
+            "layout.json".to_owned(),
+            platform.keys.layout().to_vec(),
+        ),
     ] {
         let stored = staged.put(bytes).await?;
         artifacts.push(Artifact {

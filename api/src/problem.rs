@@ -240,7 +240,11 @@ mod tests {
         assert_eq!(header("retry-after"), "7");
         let body = to_bytes(response.into_body()).await.unwrap();
         let mut document: serde_json::Value = serde_json::from_slice(&body).unwrap();
-        let instance = document.as_object_mut().unwrap().remove("instance").unwrap();
+        let instance = document
+            .as_object_mut()
+            .unwrap()
+            .remove("instance")
+            .unwrap();
         assert!(instance.as_str().unwrap().starts_with("urn:uuid:"));
         assert_eq!(
             document,

@@ -13,8 +13,7 @@ mod trust;
 mod verify;
 
 use actix_web::{
-    HttpRequest, Resource, Route,
-    guard,
+    HttpRequest, Resource, Route, guard,
     http::{StatusCode, header},
     web,
 };
@@ -26,7 +25,9 @@ use crate::problem::Problem;
 pub(crate) fn configure(config: &mut web::ServiceConfig) {
     let post = |path: &str, route: Route| {
         let otherwise = || method_not_allowed("POST");
-        web::resource(path).route(route).default_service(web::to(move || async move { otherwise() }))
+        web::resource(path)
+            .route(route)
+            .default_service(web::to(move || async move { otherwise() }))
     };
     config
         .service(read("/job_status/{job_id}", get().to(status::job_status)))
@@ -38,7 +39,9 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
             web::resource("/jobs/{job_id}")
                 .route(get().to(jobs::job))
                 .route(web::delete().to(jobs::cancel))
-                .default_service(web::to(|| async { method_not_allowed("GET, HEAD, DELETE") })),
+                .default_service(web::to(|| async {
+                    method_not_allowed("GET, HEAD, DELETE")
+                })),
         )
         .service(read("/jobs/{job_id}/events", get().to(events::events)))
         .service(read("/job_artifacts/{job_id}", get().to(artifacts::list)))
@@ -47,10 +50,16 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
             get().to(artifacts::link),
         ))
         .service(read("/download/{digest}", get().to(download::download)))
-        .service(post("/submit_job_by_model_and_data", web::post().to(submit::submit)))
+        .service(post(
+            "/submit_job_by_model_and_data",
+            web::post().to(submit::submit),
+        ))
         .service(post("/verify_in-toto_link", web::post().to(verify::link)))
         .service(post("/verify_file_hash", web::post().to(verify::file_hash)))
-        .service(post("/verify_minio_artifacts", web::post().to(verify::artifacts)))
+        .service(post(
+            "/verify_minio_artifacts",
+            web::post().to(verify::artifacts),
+        ))
         .service(post("/verify_bom_and_link", web::post().to(verify::bom)))
         .service(read("/openapi.json", get().to(docs::openapi)))
         .service(read("/docs", get().to(docs::redirect)))
@@ -96,7 +105,10 @@ fn query(
     for (index, (key, _)) in pairs.iter().enumerate() {
         if !expected.contains(&key.as_str()) {
             let key: String = key.chars().take(80).collect();
-            let detail = format!("there is no query key {key:?}; expected {}", expected.join(", "));
+            let detail = format!(
+                "there is no query key {key:?}; expected {}",
+                expected.join(", ")
+            );
             return Err(Problem::bad_request("query.unknown_key", detail).field(key));
         }
         let before = pairs.iter().take(index).any(|(other, _)| other == key);

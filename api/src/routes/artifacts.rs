@@ -47,10 +47,12 @@ pub(crate) async fn list(
 ) -> Result<HttpResponse, Problem> {
     let id = job_id(&path)?;
     let artifacts = of_job(&service, id, &path).await?;
-    Ok(HttpResponse::Ok().insert_header(fresh()).json(JobArtifacts {
-        job_id: id,
-        artifacts: artifacts.into_iter().map(|one| one.path).collect(),
-    }))
+    Ok(HttpResponse::Ok()
+        .insert_header(fresh())
+        .json(JobArtifacts {
+            job_id: id,
+            artifacts: artifacts.into_iter().map(|one| one.path).collect(),
+        }))
 }
 
 /// A link to one artifact, by its name or by its path within the job's folder.
@@ -90,10 +92,12 @@ pub(crate) async fn link(
     }
     let connection = request.connection_info();
     let url = format!("{}://{}{url}", connection.scheme(), connection.host());
-    Ok(HttpResponse::Ok().insert_header(fresh()).json(ArtifactLink {
-        artifact_name: artifact.name().to_owned(),
-        url,
-    }))
+    Ok(HttpResponse::Ok()
+        .insert_header(fresh())
+        .json(ArtifactLink {
+            artifact_name: artifact.name().to_owned(),
+            url,
+        }))
 }
 
 async fn of_job(service: &Service, id: JobId, text: &str) -> Result<Vec<Artifact>, Problem> {
@@ -141,11 +145,7 @@ fn find<'a>(artifacts: &'a [Artifact], wanted: &str) -> Result<&'a Artifact, Pro
         .iter()
         .filter(|one| one.name() == wanted)
         .collect();
-    let written: Vec<&Artifact> = named
-        .iter()
-        .copied()
-        .filter(|one| !is_input(one))
-        .collect();
+    let written: Vec<&Artifact> = named.iter().copied().filter(|one| !is_input(one)).collect();
     match (written.as_slice(), named.as_slice()) {
         ([one], _) | ([], [one]) => Ok(one),
         (_, []) => {
@@ -155,7 +155,10 @@ fn find<'a>(artifacts: &'a [Artifact], wanted: &str) -> Result<&'a Artifact, Pro
         }
         _ => {
             let paths: Vec<&str> = named.iter().map(|one| one.path.as_str()).collect();
-            let detail = format!("several artifacts have this name; ask for one of {}", paths.join(", "));
+            let detail = format!(
+                "several artifacts have this name; ask for one of {}",
+                paths.join(", ")
+            );
             Err(Problem::new(
                 actix_web::http::StatusCode::CONFLICT,
                 "artifact.ambiguous",
@@ -184,7 +187,10 @@ mod tests {
         let artifacts = [
             artifact("d/inputs/model/same", Role::Model),
             artifact("d/inputs/dataset/same", Role::Dataset),
-            artifact("d/inputs/dataset_definition/metrics.json", Role::DatasetDefinition),
+            artifact(
+                "d/inputs/dataset_definition/metrics.json",
+                Role::DatasetDefinition,
+            ),
             artifact("d/outputs/metrics.json", Role::Output),
             artifact("d/aibom.json", Role::Aibom),
         ];
@@ -192,10 +198,22 @@ mod tests {
         assert_eq!(path("metrics.json").unwrap(), "d/outputs/metrics.json");
         assert_eq!(path("aibom.json").unwrap(), "d/aibom.json");
         assert_eq!(path("inputs/model/same").unwrap(), "d/inputs/model/same");
-        assert_eq!(path("d/inputs/dataset/same").unwrap(), "d/inputs/dataset/same");
-        for (wanted, status) in [("same", 409), ("other", 404), ("../aibom.json", 404), ("", 404)] {
+        assert_eq!(
+            path("d/inputs/dataset/same").unwrap(),
+            "d/inputs/dataset/same"
+        );
+        for (wanted, status) in [
+            ("same", 409),
+            ("other", 404),
+            ("../aibom.json", 404),
+            ("", 404),
+        ] {
             let problem = find(&artifacts, wanted).unwrap_err();
-            assert_eq!(actix_web::ResponseError::status_code(&problem), status, "{wanted}");
+            assert_eq!(
+                actix_web::ResponseError::status_code(&problem),
+                status,
+                "{wanted}"
+            );
         }
     }
 }

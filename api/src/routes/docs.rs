@@ -95,7 +95,9 @@ impl Modify for Problems {
 
 /// The description, written out once.
 static DESCRIPTION: LazyLock<Result<Bytes, String>> = LazyLock::new(|| {
-    let text = Api::openapi().to_json().map_err(|error| error.to_string())?;
+    let text = Api::openapi()
+        .to_json()
+        .map_err(|error| error.to_string())?;
     Ok(text.into())
 });
 
@@ -196,12 +198,17 @@ mod tests {
         for name in ["swagger-ui.js.map", "oauth2-redirect.html", "../lib.rs"] {
             assert!(page(name.to_owned().into()).await.is_err(), "{name}");
         }
-        let page = utoipa_swagger_ui::serve("index.html", Arc::clone(&CONFIG)).unwrap().unwrap();
+        let page = utoipa_swagger_ui::serve("index.html", Arc::clone(&CONFIG))
+            .unwrap()
+            .unwrap();
         let page = String::from_utf8(page.bytes.into_owned()).unwrap();
         assert!(!page.contains("//") && !page.contains("<style"), "{page}");
         let start = utoipa_swagger_ui::serve("swagger-initializer.js", Arc::clone(&CONFIG));
         let start = String::from_utf8(start.unwrap().unwrap().bytes.into_owned()).unwrap();
         assert!(start.contains("\"/openapi.json\""), "{start}");
-        assert!(start.contains("\"validatorUrl\": \"none\"") && !start.contains("http"), "{start}");
+        assert!(
+            start.contains("\"validatorUrl\": \"none\"") && !start.contains("http"),
+            "{start}"
+        );
     }
 }

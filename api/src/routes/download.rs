@@ -65,7 +65,9 @@ pub(crate) async fn download(
         .insert_header((header::CACHE_CONTROL, "private, max-age=3600, immutable"))
         .insert_header((header::CONTENT_TYPE, "application/octet-stream"))
         .insert_header((header::CONTENT_DISPOSITION, attachment(&name)));
-    let length = wanted.as_ref().map_or(total, |range| range.end - range.start);
+    let length = wanted
+        .as_ref()
+        .map_or(total, |range| range.end - range.start);
     let (reader, _) = open(&service, digest, wanted).await?;
     Ok(response.body(SizedStream::new(length, chunks(reader, digest))))
 }
@@ -144,7 +146,11 @@ fn parse_range(text: &str, total: u64) -> Result<Option<Range<u64>>, Unsatisfiab
         return Ok(None);
     };
     let (first, last) = (first.trim(), last.trim());
-    let number = |text: &str| text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok());
+    let number = |text: &str| {
+        text.bytes()
+            .all(|b| b.is_ascii_digit())
+            .then(|| text.parse().ok())
+    };
     match (first, last) {
         ("", suffix) => match number(suffix).flatten() {
             Some(0) => Err(Unsatisfiable),
@@ -172,7 +178,13 @@ fn parse_range(text: &str, total: u64) -> Result<Option<Range<u64>>, Unsatisfiab
 fn attachment(name: &str) -> String {
     let name: String = name
         .chars()
-        .map(|c| if c.is_ascii_graphic() && !matches!(c, '"' | '\\') || c == ' ' { c } else { '_' })
+        .map(|c| {
+            if c.is_ascii_graphic() && !matches!(c, '"' | '\\') || c == ' ' {
+                c
+            } else {
+                '_'
+            }
+        })
         .collect();
     format!("attachment; filename=\"{name}\"")
 }
@@ -224,7 +236,13 @@ mod tests {
 
     #[test]
     fn a_file_name_cannot_break_out_of_its_header() {
-        assert_eq!(attachment("a b.keras"), "attachment; filename=\"a b.keras\"");
-        assert_eq!(attachment("a\"; x=\\\r\né"), "attachment; filename=\"a_; x=____\"");
+        assert_eq!(
+            attachment("a b.keras"),
+            "attachment; filename=\"a b.keras\""
+        );
+        assert_eq!(
+            attachment("a\"; x=\\\r\né"),
+            "attachment; filename=\"a_; x=____\""
+        );
     }
 }

@@ -80,7 +80,10 @@ fn last_event_id(request: &HttpRequest) -> Result<i64, Problem> {
     let Some(value) = request.headers().get("Last-Event-ID") else {
         return Ok(0);
     };
-    let id = value.to_str().ok().and_then(|text| text.trim().parse().ok());
+    let id = value
+        .to_str()
+        .ok()
+        .and_then(|text| text.trim().parse().ok());
     id.filter(|id| *id >= 0).ok_or_else(|| {
         let detail = "Last-Event-ID must be the id of an event, a whole number";
         Problem::bad_request("events.last_event_id", detail).field("Last-Event-ID")
@@ -151,7 +154,9 @@ impl EventStream {
             self.after = event.id;
             match encode(event) {
                 Ok(chunk) => self.ready.push_back(chunk),
-                Err(error) => tracing::error!(job.id = %self.id, %error, "an event cannot be written"),
+                Err(error) => {
+                    tracing::error!(job.id = %self.id, %error, "an event cannot be written")
+                }
             }
         }
     }

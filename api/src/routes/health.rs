@@ -51,7 +51,11 @@ pub(crate) async fn health(service: Data<Service>) -> HttpResponse {
     let isolation = isolation(&service).await;
     let parts = Parts {
         database: word(database.map(drop).map_err(|error| error.to_string())),
-        store: word(store.map(drop).map_err(|error| format!("its folder: {error}"))),
+        store: word(
+            store
+                .map(drop)
+                .map_err(|error| format!("its folder: {error}")),
+        ),
         queue_depth: platform.queue.depth(),
         sandbox: word(isolation.as_ref().map(drop).map_err(Clone::clone)),
         isolation: isolation.ok(),
@@ -64,11 +68,13 @@ pub(crate) async fn health(service: Data<Service>) -> HttpResponse {
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "failing")
     };
-    HttpResponse::build(code).insert_header(fresh()).json(Health {
-        status,
-        version: env!("CARGO_PKG_VERSION"),
-        parts,
-    })
+    HttpResponse::build(code)
+        .insert_header(fresh())
+        .json(Health {
+            status,
+            version: env!("CARGO_PKG_VERSION"),
+            parts,
+        })
 }
 
 async fn isolation(service: &Service) -> Result<Isolation, String> {

@@ -214,7 +214,11 @@ fn filter(request: &HttpRequest) -> Result<JobFilter, Problem> {
     let wrong = |field: &'static str, rule: &str| {
         Problem::bad_request("query.value", format!("{field} must be {rule}")).field(field)
     };
-    for (key, value) in query(request, &["status", "model_name", "before", "limit"], &["status"])? {
+    for (key, value) in query(
+        request,
+        &["status", "model_name", "before", "limit"],
+        &["status"],
+    )? {
         match key.as_str() {
             "status" => {
                 for word in value.split(',') {
@@ -225,7 +229,9 @@ fn filter(request: &HttpRequest) -> Result<JobFilter, Problem> {
             }
             "model_name" => filter.model_name = Some(value),
             "before" => {
-                let id = value.parse().map_err(|_| wrong("before", "the id of a job"))?;
+                let id = value
+                    .parse()
+                    .map_err(|_| wrong("before", "the id of a job"))?;
                 filter.before = Some(id);
             }
             _ => {

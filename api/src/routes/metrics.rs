@@ -11,6 +11,9 @@ use super::fresh;
 pub(crate) async fn metrics() -> HttpResponse {
     HttpResponse::Ok()
         .insert_header(fresh())
-        .insert_header((header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8"))
+        .insert_header((
+            header::CONTENT_TYPE,
+            "text/plain; version=0.0.4; charset=utf-8",
+        ))
         .body(telemetry::render())
 }

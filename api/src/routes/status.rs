@@ -133,9 +133,15 @@ mod tests {
     fn a_completed_job_is_told_as_ever() {
         let id = JobId::new();
         let mut row = row(Status::Completed);
-        row.outputs = ["trained_model.keras", "metrics.json", "logs.txt", "aibom.json", "aibom.sig"]
-            .map(str::to_owned)
-            .into();
+        row.outputs = [
+            "trained_model.keras",
+            "metrics.json",
+            "logs.txt",
+            "aibom.json",
+            "aibom.sig",
+        ]
+        .map(str::to_owned)
+        .into();
         assert_eq!(
             serde_json::to_value(answer(id, &row)).unwrap(),
             json!({

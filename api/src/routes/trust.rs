@@ -1,8 +1,4 @@
-use actix_web::{
-    HttpResponse,
-    http::header,
-    web::Data,
-};
+use actix_web::{HttpResponse, http::header, web::Data};
 
 use crate::service::Service;
 

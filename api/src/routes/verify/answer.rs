@@ -29,11 +29,9 @@ pub(super) fn words(report: &Report, name: &str, good: &str) -> String {
 /// The message of a verification: `good` when everything passed, otherwise the check that decided it.
 pub(super) fn message(report: &Report, good: &str) -> String {
     let severity = [Outcome::Failed, Outcome::Absent, Outcome::Skipped];
-    let decided = severity.into_iter().find_map(|outcome| {
-        report
-            .not_passed()
-            .find(|check| check.outcome == outcome)
-    });
+    let decided = severity
+        .into_iter()
+        .find_map(|outcome| report.not_passed().find(|check| check.outcome == outcome));
     match decided {
         None => good.to_owned(),
         Some(check) => {

@@ -85,8 +85,7 @@ pub(crate) async fn artifacts(
         .map(|one| (one.path.clone(), one.digest))
         .collect();
     let trust = service.trust.clone();
-    let (mut report, link) =
-        blocking(move || verify_signature(&given, &stored, &trust)).await?;
+    let (mut report, link) = blocking(move || verify_signature(&given, &stored, &trust)).await?;
     let mut answer = match link {
         Some(link) => compare(&service, &link, &index).await?,
         None => empty(),
@@ -98,7 +97,9 @@ pub(crate) async fn artifacts(
             count => Err(format!("{count} artifacts are not as the link has them")),
         };
         let compared = "the stored artifacts with the link";
-        report.checks.push(check("stored-artifacts", compared, result));
+        report
+            .checks
+            .push(check("stored-artifacts", compared, result));
     }
     answer.message = message(&report, "Every stored artifact is as the link has it.");
     answer.checks = report.checks;

@@ -134,10 +134,12 @@ fn verify(bytes: &[u8], stored: &StoredProof, trust: &Trust) -> BomAnswer {
 
 /// Everything but the AIBoM's own signature, in one word or the reason against it.
 fn links_in_words(report: &Report) -> String {
-    let others = report
-        .checks
-        .iter()
-        .filter(|check| !matches!(check.name.as_str(), "aibom-signature" | "aibom-detached-signature"));
+    let others = report.checks.iter().filter(|check| {
+        !matches!(
+            check.name.as_str(),
+            "aibom-signature" | "aibom-detached-signature"
+        )
+    });
     let others = Report {
         checks: others.cloned().collect(),
     };

@@ -148,12 +148,7 @@ async fn hash(mut part: Part<'_>, limit: u64) -> Result<Hashed, Problem> {
     Ok(Hashed { name, digest })
 }
 
-fn verify(
-    given: &GivenLink,
-    stored: &StoredProof,
-    trust: &Trust,
-    file: Hashed,
-) -> FileHashAnswer {
+fn verify(given: &GivenLink, stored: &StoredProof, trust: &Trust, file: Hashed) -> FileHashAnswer {
     let (mut report, link) = verify_signature(given, stored, trust);
     let Some(link) = link else {
         return FileHashAnswer {
@@ -207,7 +202,12 @@ pub(super) fn verify_signature(
     };
     let proof = verify_proof(&files, trust, OffsetDateTime::now_utc());
     let mut report = proof.report;
-    let wanted = ["layout-signature", "layout-expiry", "link-signature", "link-command"];
+    let wanted = [
+        "layout-signature",
+        "layout-expiry",
+        "link-signature",
+        "link-command",
+    ];
     report
         .checks
         .retain(|check| wanted.contains(&check.name.as_str()));
@@ -231,7 +231,10 @@ fn find(link: &Link, file: &Hashed) -> Found {
     let all = || link.products.iter().chain(&link.materials);
     let same = || all().filter(|(_, digest)| **digest == file.digest);
     // The same bytes may lie under several paths; the one of this name says most.
-    if let Some((path, _)) = same().find(|(path, _)| of_name(path)).or_else(|| same().next()) {
+    if let Some((path, _)) = same()
+        .find(|(path, _)| of_name(path))
+        .or_else(|| same().next())
+    {
         return Found::Same(path.clone());
     }
     match all().find(|(path, _)| of_name(path)) {

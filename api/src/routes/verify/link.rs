@@ -84,7 +84,9 @@ fn verify(given: &GivenLink, stored: &StoredProof, trust: &Trust) -> LinkAnswer 
     let files = stored.files_with(&given.name, &given.bytes);
     let proof = verify_proof(&files, trust, OffsetDateTime::now_utc());
     let mut report = proof.report;
-    report.checks.retain(|check| !check.name.starts_with("aibom-"));
+    report
+        .checks
+        .retain(|check| !check.name.starts_with("aibom-"));
     let absent = [(INGEST, &proof.ingest), (RUN_TRAINING, &proof.training)]
         .into_iter()
         .filter(|(_, link)| link.is_none())
@@ -122,5 +124,9 @@ fn is_stored(given: &GivenLink, stored: &StoredProof) -> Check {
     } else {
         Err("the job that it speaks of has another link".to_owned())
     };
-    check("link-stored", "the link with those that the service stored for the job", result)
+    check(
+        "link-stored",
+        "the link with those that the service stored for the job",
+        result,
+    )
 }

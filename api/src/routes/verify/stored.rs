@@ -24,10 +24,7 @@ pub(super) struct StoredProof {
 
 impl StoredProof {
     /// The proof of the job that has this folder.
-    pub(super) async fn of_dir(
-        service: &Service,
-        dir: Option<UniqueDir>,
-    ) -> Result<Self, Problem> {
+    pub(super) async fn of_dir(service: &Service, dir: Option<UniqueDir>) -> Result<Self, Problem> {
         let db = &service.platform.db;
         let job = match dir {
             Some(dir) => db.job_of_dir(dir).await?,
