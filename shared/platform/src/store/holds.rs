@@ -1,9 +1,15 @@
 use std::{
     collections::HashMap,
+    io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use assay_attest::Digest;
+use futures_util::{
+    FutureExt as _,
+    future::{BoxFuture, Shared},
+};
+use tokio::task::JoinHandle;
 
 /// What keeps an object between the moment it is stored and the moment an artifact's row names it.
 ///
@@ -11,14 +17,22 @@ use assay_attest::Digest;
 /// it *and* the other is not about to write such a row. So everything that stores takes a hold first; the hold ends
 /// when a row names the object ([`Holds::settle`]) or when the object is given back ([`crate::Platform::release`]).
 /// Holds live in the memory of the one process that owns the folder; what a killed process leaves is swept at start.
+///
+/// A hold also knows whether the object has reached the disk. Objects go there side by side and in the background; the
+/// database waits for those that a row will name before it commits the row ([`Holds::durable`]).
 #[derive(Debug, Clone, Default)]
 pub struct Holds(Arc<Mutex<HashMap<Digest, Hold>>>);
 
-#[derive(Debug, Clone, Copy, Default)]
+/// The end of an object's way to the disk.
+type Arrival = Shared<BoxFuture<'static, Result<(), Arc<io::Error>>>>;
+
+#[derive(Debug, Clone, Default)]
 struct Hold {
     count: u64,
     /// Holds ever taken on this entry: tells whether somebody came while the database was asked.
     taken: u64,
+    /// `None` for an object that was there, named by a row, before.
+    arrival: Option<Arrival>,
 }
 
 /// What a release has to do next.
@@ -43,6 +57,29 @@ impl Holds {
         hold.taken += 1;
     }
 
+    /// Notes that an object which the caller holds is on its way to the disk.
+    pub(crate) fn arriving(&self, digest: Digest, task: JoinHandle<io::Result<()>>) {
+        let arrival = task.map(|ended| match ended {
+            Ok(synced) => synced.map_err(Arc::new),
+            Err(stopped) => Err(Arc::new(io::Error::other(stopped))),
+        });
+        if let Some(hold) = self.lock().get_mut(&digest) {
+            hold.arrival = Some(arrival.boxed().shared());
+        }
+    }
+
+    /// Waits until an object that the caller holds has reached the disk.
+    pub(crate) async fn durable(&self, digest: Digest) -> Result<(), Arc<io::Error>> {
+        let arrival = self
+            .lock()
+            .get(&digest)
+            .and_then(|hold| hold.arrival.clone());
+        match arrival {
+            Some(arrival) => arrival.await,
+            None => Ok(()),
+        }
+    }
+
     /// Ends a hold: a row names the object now, or it was not stored at all.
     pub(crate) fn settle(&self, digest: Digest) {
         let mut holds = self.lock();
@@ -57,7 +94,11 @@ impl Holds {
     /// Begins to give an object back. The caller's hold stays until [`Holds::finish_release`].
     pub(crate) fn begin_release(&self, digest: Digest) -> Release {
         let mut holds = self.lock();
-        let hold = holds.entry(digest).or_insert(Hold { count: 1, taken: 1 });
+        let hold = holds.entry(digest).or_insert(Hold {
+            count: 1,
+            taken: 1,
+            arrival: None,
+        });
         if hold.count > 1 {
             hold.count -= 1;
             return Release::Done;
@@ -139,5 +180,19 @@ mod tests {
             Some(Some(()))
         );
         holds.settle(digest);
+    }
+
+    #[tokio::test]
+    async fn an_object_that_does_not_reach_the_disk_is_told_to_all_who_hold_it() {
+        let (holds, digest) = (Holds::default(), Digest::of(b"lost"));
+        assert!(holds.durable(digest).await.is_ok());
+        holds.take(digest);
+        let task = tokio::task::spawn_blocking(|| Err(io::Error::other("no space")));
+        holds.arriving(digest, task);
+        holds.take(digest);
+        for _ in 0..2 {
+            let error = holds.durable(digest).await.unwrap_err();
+            assert_eq!(error.to_string(), "no space");
+        }
     }
 }
