@@ -49,7 +49,7 @@ pub(crate) enum Release {
 pub(crate) struct Asked(u64);
 
 impl Holds {
-    /// Takes a hold, before the object is looked for or written.
+    /// Takes a hold, before the object is looked for.
     pub(crate) fn take(&self, digest: Digest) {
         let mut holds = self.lock();
         let hold = holds.entry(digest).or_default();
@@ -57,15 +57,26 @@ impl Holds {
         hold.taken += 1;
     }
 
-    /// Notes that an object which the caller holds is on its way to the disk.
-    pub(crate) fn arriving(&self, digest: Digest, task: JoinHandle<io::Result<()>>) {
-        let arrival = task.map(|ended| match ended {
-            Ok(synced) => synced.map_err(Arc::new),
-            Err(stopped) => Err(Arc::new(io::Error::other(stopped))),
-        });
-        if let Some(hold) = self.lock().get_mut(&digest) {
+    /// Takes a hold and, under the lock, gives an object its name; `place` gives the task that brings it to the disk, or
+    /// `None` when the object was there. So whoever finds the object finds its way to the disk, too.
+    pub(crate) fn place(
+        &self,
+        digest: Digest,
+        place: impl FnOnce() -> io::Result<Option<JoinHandle<io::Result<()>>>>,
+    ) -> io::Result<()> {
+        let mut holds = self.lock();
+        let task = place()?;
+        let hold = holds.entry(digest).or_default();
+        hold.count += 1;
+        hold.taken += 1;
+        if let Some(task) = task {
+            let arrival = task.map(|ended| match ended {
+                Ok(synced) => synced.map_err(Arc::new),
+                Err(stopped) => Err(Arc::new(io::Error::other(stopped))),
+            });
             hold.arrival = Some(arrival.boxed().shared());
         }
+        Ok(())
     }
 
     /// Waits until an object that the caller holds has reached the disk.
@@ -182,14 +193,21 @@ mod tests {
         holds.settle(digest);
     }
 
+    #[test]
+    fn what_could_not_be_placed_is_not_held() {
+        let (holds, digest) = (Holds::default(), Digest::of(b"x"));
+        let refused = holds.place(digest, || Err(io::Error::other("read-only")));
+        assert!(refused.is_err() && holds.lock().is_empty());
+    }
+
     #[tokio::test]
     async fn an_object_that_does_not_reach_the_disk_is_told_to_all_who_hold_it() {
         let (holds, digest) = (Holds::default(), Digest::of(b"lost"));
         assert!(holds.durable(digest).await.is_ok());
-        holds.take(digest);
-        let task = tokio::task::spawn_blocking(|| Err(io::Error::other("no space")));
-        holds.arriving(digest, task);
-        holds.take(digest);
+        let full = || Err(io::Error::other("no space"));
+        let task = || Ok(Some(tokio::task::spawn_blocking(full)));
+        holds.place(digest, task).unwrap();
+        holds.place(digest, || Ok(None)).unwrap();
         for _ in 0..2 {
             let error = holds.durable(digest).await.unwrap_err();
             assert_eq!(error.to_string(), "no space");

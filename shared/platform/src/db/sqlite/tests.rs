@@ -108,9 +108,9 @@ async fn a_job_is_not_written_before_its_objects_are_on_the_disk() {
         .unwrap();
     let job = contract::new_job("lost");
     let digest = job.artifacts[0].digest;
-    holds.take(digest);
-    let task = tokio::task::spawn_blocking(|| Err(std::io::Error::other("no space")));
-    holds.arriving(digest, task);
+    let full = || Err(std::io::Error::other("no space"));
+    let task = || Ok(Some(tokio::task::spawn_blocking(full)));
+    holds.place(digest, task).unwrap();
     let refused = db.insert_job(&job).await.unwrap_err();
     assert!(refused.to_string().contains("no space"), "{refused}");
     assert_eq!(db.job(job.id).await.unwrap(), None);

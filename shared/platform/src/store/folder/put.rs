@@ -81,36 +81,22 @@ impl Draft {
 /// The name may come before the bytes have reached the disk, because no row does ([`crate::store::Holds::durable`]):
 /// what the power takes away in between is an object that no row names, and the next start removes it.
 fn place(store: &Folder, from: &Path, file: File, stored: Stored) -> Result<Stored, StoreError> {
-    let holds = &store.0.holds;
-    // Held before it is looked for: a release in between would take away what was found.
-    holds.take(stored.digest);
     let to = store.path(stored.digest);
-    let place = || -> io::Result<bool> {
+    file.set_permissions(Permissions::from_mode(0o444))?;
+    store.0.holds.place(stored.digest, || {
         // An object of another size is damaged, and these are its right bytes.
         if is_object(&to, stored.bytes) {
             fs::remove_file(from)?;
-            return Ok(false);
+            return Ok(None);
         }
-        file.set_permissions(Permissions::from_mode(0o444))?;
         fs::rename(from, &to)?;
-        Ok(true)
-    };
-    match place() {
-        Ok(false) => Ok(stored),
-        Ok(true) => {
-            let sync = tokio::task::spawn_blocking(move || {
-                file.sync_all()?;
-                to.parent()
-                    .map_or(Ok(()), |folder| File::open(folder)?.sync_all())
-            });
-            holds.arriving(stored.digest, sync);
-            Ok(stored)
-        }
-        Err(error) => {
-            holds.settle(stored.digest);
-            Err(error.into())
-        }
-    }
+        Ok(Some(tokio::task::spawn_blocking(move || {
+            file.sync_all()?;
+            to.parent()
+                .map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+        })))
+    })?;
+    Ok(stored)
 }
 
 /// Whether an object of this size lies there.
