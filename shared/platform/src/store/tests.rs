@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
-use proptest::prelude::*;
+use proptest::{prelude::*, test_runner::TestRunner};
 use tempfile::TempDir;
 
 use super::*;
@@ -258,14 +258,14 @@ async fn sweeping_removes_old_uploads_only() {
     assert!(!left.exists());
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
-
-    #[test]
-    fn however_it_is_cut_the_bytes_are_the_same(cuts in prop::collection::vec(0_usize..1_500_000, 0..6)) {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+#[test]
+fn however_it_is_cut_the_bytes_are_the_same() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let on = Fixture::new();
+    let cuts = prop::collection::vec(0_usize..1_500_000, 0..6);
+    let mut runner = TestRunner::new(ProptestConfig::with_cases(16));
+    let run = runner.run(&cuts, |cuts| {
         runtime.block_on(async {
-            let on = Fixture::new();
             let mut upload = on.store.upload(u64::MAX).await.unwrap();
             let mut whole = Vec::new();
             for bytes in cuts {
@@ -278,5 +278,7 @@ proptest! {
             assert_eq!(stored.bytes, whole.len() as u64);
             on.store.verify(stored.digest).await.unwrap();
         });
-    }
+        Ok(())
+    });
+    run.unwrap();
 }

@@ -48,7 +48,7 @@ impl Sqlite {
         if events.is_empty() {
             return Ok(());
         }
-        let mut tx = self.write().await?;
+        let mut tx = self.write_relaxed().await?;
         if attempt != 0 && !Self::holds_lease(&mut tx, id, attempt).await? {
             return Ok(());
         }

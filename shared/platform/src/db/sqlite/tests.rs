@@ -98,3 +98,20 @@ async fn a_row_that_cannot_be_read_is_an_error_that_names_the_job() {
         assert!(error.to_string().contains(&job.id.to_string()), "{error}");
     }
 }
+
+#[tokio::test]
+async fn a_job_is_not_written_before_its_objects_are_on_the_disk() {
+    let base = tempfile::tempdir().unwrap();
+    let holds = Holds::default();
+    let db = Sqlite::open(&base.path().join("assay.db"), holds.clone())
+        .await
+        .unwrap();
+    let job = contract::new_job("lost");
+    let digest = job.artifacts[0].digest;
+    let full = || Err(std::io::Error::other("no space"));
+    let task = || Ok(Some(tokio::task::spawn_blocking(full)));
+    holds.place(digest, task).unwrap();
+    let refused = db.insert_job(&job).await.unwrap_err();
+    assert!(refused.to_string().contains("no space"), "{refused}");
+    assert_eq!(db.job(job.id).await.unwrap(), None);
+}
