@@ -7,6 +7,8 @@ use actix_web::{
     web,
 };
 
+use assay_platform::telemetry::metrics::HTTP_REQUESTS;
+
 use crate::{problem::Problem, routes, service::Service};
 
 /// The routes over a service, with problems for everything that no route answers.
@@ -42,7 +44,7 @@ where
             Ok(answer) => answer.status(),
             Err(error) => error.as_response_error().status_code(),
         };
-        metrics::counter!("assay_http_requests_total", "status" => class(status)).increment(1);
+        metrics::counter!(HTTP_REQUESTS, "status" => class(status)).increment(1);
         answer
     }
 }

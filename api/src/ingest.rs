@@ -9,6 +9,7 @@ use assay_platform::{
     job::{Artifact, NewJob, Role},
     sandbox::Isolation,
     store::Stored,
+    telemetry::metrics::JOBS_SUBMITTED,
 };
 use assay_protocol::JobRequest;
 use serde_json::{Map, Value, json};
@@ -156,7 +157,7 @@ pub(crate) async fn commit(
         return Err(error.into());
     }
     staged.keep();
-    metrics::counter!("assay_jobs_submitted_total").increment(1);
+    metrics::counter!(JOBS_SUBMITTED).increment(1);
     // The doorbell is written down beside the job: one that does not ring now is rung again.
     if let Err(error) = platform.queue.ring(id).await {
         tracing::warn!(job.id = %id, %error, "the doorbell of job {id} did not ring");

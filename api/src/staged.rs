@@ -60,7 +60,13 @@ impl Staged {
 
     /// Releases the objects now, so that nothing is left when the client reads the refusal.
     pub(crate) async fn release(mut self) {
-        release(&self.platform, std::mem::take(&mut self.digests)).await;
+        let digests = std::mem::take(&mut self.digests);
+        let platform = self.platform.clone();
+        // In a task of its own: a client that leaves now must not end it half way.
+        let released = tokio::spawn(async move { release(&platform, digests).await });
+        if let Err(error) = released.await {
+            tracing::error!(%error, "the objects of a refused request could not be released");
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use assay_platform::{
     Platform,
     job::Role,
     store::{StoreError, Stored},
+    telemetry::metrics::UPLOAD_BYTES,
 };
 use assay_protocol::{Framework, JobRequest, Metadata, Parameters};
 
@@ -127,5 +128,6 @@ async fn store_file(
         })?;
     }
     let stored = staged.finish(upload).await?;
+    metrics::counter!(UPLOAD_BYTES).increment(stored.bytes);
     Ok(InputFile { role, name, stored })
 }

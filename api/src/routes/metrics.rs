@@ -1,19 +1,28 @@
-use actix_web::{HttpResponse, http::header};
-use assay_platform::telemetry;
+use actix_web::{HttpResponse, http::header, web::Data};
+use assay_platform::telemetry::{
+    metrics::{JOBS, QUEUE_DEPTH},
+    render,
+};
 
 use super::fresh;
+use crate::{problem::Problem, service::Service};
 
 /// Figures of the service, for Prometheus.
 #[utoipa::path(
     get, path = "/metrics", tag = "service",
     responses((status = 200, description = "Prometheus text format", content_type = "text/plain", body = String))
 )]
-pub(crate) async fn metrics() -> HttpResponse {
-    HttpResponse::Ok()
+pub(crate) async fn metrics(service: Data<Service>) -> Result<HttpResponse, Problem> {
+    for (status, count) in service.platform.db.counts().await? {
+        // Exact up to 2^53 jobs.
+        ::metrics::gauge!(JOBS, "status" => status.as_str()).set(count as f64);
+    }
+    ::metrics::gauge!(QUEUE_DEPTH).set(service.platform.queue.depth() as f64);
+    Ok(HttpResponse::Ok()
         .insert_header(fresh())
         .insert_header((
             header::CONTENT_TYPE,
             "text/plain; version=0.0.4; charset=utf-8",
         ))
-        .body(telemetry::render())
+        .body(render()))
 }

@@ -1,0 +1,162 @@
+//! Ends a job as a worker does, with outputs that nobody trained and a proof that holds.
+
+use assay_attest::{
+    OUTPUT_NAMES, RUN_TRAINING, Role as Kind, aibom,
+    aibom::Facts,
+    intoto::{Link, link_file_name, sign},
+    training_command,
+};
+use assay_platform::{
+    ids::JobId,
+    job::{Artifact, Completion, Failure, Role, Timings},
+};
+use assay_protocol::Fault;
+use serde_json::{Value, json};
+
+use super::{Bench, LONG};
+
+impl Bench {
+    /// Claims a job and completes it.
+    pub(crate) async fn complete(&self, id: JobId) {
+        let platform = &self.platform;
+        let claim = platform
+            .db
+            .claim(id, "tester", LONG)
+            .await
+            .unwrap()
+            .unwrap();
+        let dir = claim.job.unique_dir;
+        let mut outputs = Vec::new();
+        for name in OUTPUT_NAMES {
+            let path = format!("{dir}/outputs/{name}");
+            let bytes = format!("{name} of {id}");
+            outputs.push(self.put(&path, Role::Output, bytes.as_bytes()).await);
+        }
+        let inputs: Vec<&Artifact> = claim
+            .artifacts
+            .iter()
+            .filter(|one| one.path.contains("/inputs/"))
+            .collect();
+        let mut link = Link::new(RUN_TRAINING, training_command());
+        link.materials = inputs
+            .iter()
+            .map(|one| (one.path.clone(), one.digest))
+            .collect();
+        link.products = outputs
+            .iter()
+            .map(|one| (one.path.clone(), one.digest))
+            .collect();
+        let key = platform.keys.worker();
+        let link = sign(&link, key).unwrap();
+        let name = link_file_name(RUN_TRAINING, &key.keyid());
+        let link = self
+            .put(&format!("{dir}/{name}"), Role::TrainingLink, &link)
+            .await;
+        let ingest = claim
+            .artifacts
+            .iter()
+            .find(|one| one.role == Role::IngestLink)
+            .unwrap();
+        let request = serde_json::to_value(&claim.job.request).unwrap();
+        let all: Vec<&Artifact> = inputs.into_iter().chain(&outputs).collect();
+        let facts = facts(id, &dir.to_string(), request, &all, ingest, &link);
+        let bom = aibom::sign(&facts, platform.keys.platform()).unwrap();
+        let signature = platform.keys.platform().sign_der(&bom);
+        let bom = self
+            .put(&format!("{dir}/aibom.json"), Role::Aibom, &bom)
+            .await;
+        let signature = self
+            .put(
+                &format!("{dir}/aibom.sig"),
+                Role::AibomSignature,
+                &signature,
+            )
+            .await;
+        outputs.extend([link, bom, signature]);
+        let completion = Completion {
+            artifacts: outputs,
+            timings: Timings::default(),
+        };
+        assert!(
+            platform
+                .db
+                .complete(id, claim.attempt, &completion)
+                .await
+                .unwrap()
+        );
+    }
+
+    /// Claims a job and fails it.
+    pub(crate) async fn fail(&self, id: JobId) {
+        let db = &self.platform.db;
+        let claim = db.claim(id, "tester", LONG).await.unwrap().unwrap();
+        let failure = Failure {
+            fault: Fault::dataset("dataset.diverged", "the loss is not a number"),
+            detail: None,
+        };
+        let timings = Timings::default();
+        assert!(
+            db.fail(id, claim.attempt, &failure, &[], &timings)
+                .await
+                .unwrap()
+        );
+    }
+
+    async fn put(&self, path: &str, role: Role, bytes: &[u8]) -> Artifact {
+        let stored = self.platform.store.put_bytes(bytes).await.unwrap();
+        Artifact {
+            path: path.to_owned(),
+            role,
+            digest: stored.digest,
+            bytes: stored.bytes,
+        }
+    }
+}
+
+fn facts(
+    id: JobId,
+    dir: &str,
+    request: Value,
+    artifacts: &[&Artifact],
+    ingest: &Artifact,
+    training: &Artifact,
+) -> Facts {
+    let kind = |role| match role {
+        Role::Model => Kind::Model,
+        Role::Dataset => Kind::Dataset,
+        Role::DatasetDefinition => Kind::DatasetDefinition,
+        Role::Parameters => Kind::Parameters,
+        _ => Kind::Output,
+    };
+    let artifacts: Vec<Value> = artifacts
+        .iter()
+        .map(|one| {
+            json!({"role": kind(one.role), "path": one.path, "sha256": one.digest, "bytes": one.bytes})
+        })
+        .collect();
+    let link = |one: &Artifact| json!({"file_name": one.name(), "sha256": one.digest});
+    let when = "2026-01-02T03:04:05Z";
+    let facts = json!({
+        "job_id": id, "unique_dir": dir, "serial_number": id,
+        "producer": {"name": "tester", "version": "1"},
+        "times": {"queued": when, "started": when, "finished": when, "documented": when},
+        "request": request, "artifacts": artifacts,
+        "model": {
+            "name": "small", "class": "Sequential", "keras_version": null, "input_shape": [2], "output_shape": [1],
+            "layers": [], "trainable_parameters": 3, "non_trainable_parameters": 0, "optimizer": null,
+            "loss": "mse", "metrics": [], "task": "regression"
+        },
+        "data": {
+            "type": "csv", "rows": 1, "training_rows": 1, "validation_rows": 0, "input_shape": [2], "features": [],
+            "label": null, "classes": [], "preprocessing": null
+        },
+        "metrics": {"loss": 0.5},
+        "trainer": {
+            "name": "tester", "version": "1", "candle": "0", "arithmetic": "none", "threads": 1,
+            "sha256": {"unknown": {"reason": "nothing was run"}}
+        },
+        "environment": [], "isolation": [],
+        "ingest_link": link(ingest), "training_link": link(training)
+    });
+    serde_json::from_value(facts).unwrap()
+}
