@@ -35,7 +35,11 @@ pub(crate) fn table() -> anyhow::Result<Inputs> {
     Ok(Inputs {
         model: model(
             &[13],
-            vec![dense(64, "relu", 0), dense(32, "relu", 1), dense(1, "sigmoid", 2)],
+            vec![
+                dense(64, "relu", 0),
+                dense(32, "relu", 1),
+                dense(1, "sigmoid", 2),
+            ],
             "binary_crossentropy",
         )?,
         dataset: ("table.csv", csv.into_bytes()),
@@ -49,8 +53,8 @@ pub(crate) fn table() -> anyhow::Result<Inputs> {
 /// 5,000 PNG images of 28 × 28, ten classes; Conv 32, pool, Dense 128, 10.
 pub(crate) fn images() -> anyhow::Result<Inputs> {
     let mut random = ChaCha8Rng::seed_from_u64(2);
-    let options = zip::write::SimpleFileOptions::default()
-        .compression_method(zip::CompressionMethod::Stored);
+    let options =
+        zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
     let mut archive = zip::ZipWriter::new(Cursor::new(Vec::new()));
     for index in 0..5000_usize {
         let class = index % 10;
@@ -75,13 +79,20 @@ pub(crate) fn images() -> anyhow::Result<Inputs> {
     Ok(Inputs {
         model: model(
             &[28, 28, 3],
-            vec![conv, pool, flatten, dense(128, "relu", 0), dense(10, "softmax", 1)],
+            vec![
+                conv,
+                pool,
+                flatten,
+                dense(128, "relu", 0),
+                dense(10, "softmax", 1),
+            ],
             "sparse_categorical_crossentropy",
         )?,
         dataset: ("images.zip", archive.finish()?.into_inner()),
-        definition: "type: image\nimage_size: [28, 28]\ninput_shape: [28, 28, 3]\noutput_shape: [10]\n\
+        definition:
+            "type: image\nimage_size: [28, 28]\ninput_shape: [28, 28, 3]\noutput_shape: [10]\n\
                      preprocessing:\n  normalize: true\n"
-            .into(),
+                .into(),
     })
 }
 
@@ -98,8 +109,10 @@ fn dense(units: u32, activation: &str, number: u32) -> Value {
 fn model(input: &[usize], layers: Vec<Value>, loss: &str) -> anyhow::Result<Vec<u8>> {
     let mut batch_shape = vec![Value::Null];
     batch_shape.extend(input.iter().map(|n| json!(n)));
-    let mut all = vec![json!({"module": "keras.layers", "class_name": "InputLayer", "registered_name": null,
-        "config": {"batch_shape": batch_shape, "dtype": "float32", "sparse": false, "name": "input"}})];
+    let mut all = vec![
+        json!({"module": "keras.layers", "class_name": "InputLayer", "registered_name": null,
+        "config": {"batch_shape": batch_shape, "dtype": "float32", "sparse": false, "name": "input"}}),
+    ];
     all.extend(layers);
     let config = json!({
         "module": "keras", "class_name": "Sequential", "registered_name": null,

@@ -8,7 +8,9 @@ use crate::print;
 
 pub(crate) fn run(mib: u64) -> anyhow::Result<()> {
     let mut file = tempfile::NamedTempFile::new()?;
-    let block: Vec<u8> = (0..1_u32 << 18).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
+    let block: Vec<u8> = (0..1_u32 << 18)
+        .flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes())
+        .collect();
     for _ in 0..mib {
         file.write_all(&block)?;
     }
@@ -37,6 +39,7 @@ pub(crate) fn run(mib: u64) -> anyhow::Result<()> {
 /// Processor time used so far, user and system, in seconds.
 fn used(who: UsageWho) -> anyhow::Result<f64> {
     let usage = getrusage(who)?;
-    let seconds = |time: nix::sys::time::TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
+    let seconds =
+        |time: nix::sys::time::TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;
     Ok(seconds(usage.user_time()) + seconds(usage.system_time()))
 }

@@ -78,7 +78,10 @@ fn main() -> anyhow::Result<()> {
 }
 
 /// Prints one line of a result.
-#[expect(clippy::print_stdout, reason = "a benchmark's result is what it prints")]
+#[expect(
+    clippy::print_stdout,
+    reason = "a benchmark's result is what it prints"
+)]
 fn print(line: impl AsRef<str>) {
     println!("{}", line.as_ref());
 }
@@ -88,7 +91,9 @@ fn summary(times: &mut [std::time::Duration]) -> (f64, f64) {
     times.sort_unstable();
     let at = |share: f64| {
         let index = ((times.len().saturating_sub(1)) as f64 * share).round() as usize;
-        times.get(index).map_or(0.0, |time| time.as_secs_f64() * 1e3)
+        times
+            .get(index)
+            .map_or(0.0, |time| time.as_secs_f64() * 1e3)
     };
     (at(0.5), at(0.99))
 }

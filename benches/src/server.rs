@@ -16,7 +16,7 @@ use crate::data::Inputs;
 /// A running server over a folder of its own; ended when dropped.
 pub(crate) struct Server {
     child: Child,
-    folder: TempDir,
+    _folder: TempDir,
     /// Its address, as `http://127.0.0.1:1234`.
     pub(crate) url: String,
 }
@@ -35,12 +35,11 @@ impl Server {
         BufReader::new(stdout).read_line(&mut line)?;
         let started: Value = serde_json::from_str(&line).context("the server did not start")?;
         let url = started["url"].as_str().context("no url")?.to_owned();
-        Ok(Self { child, folder, url })
-    }
-
-    /// Its folder's database file.
-    pub(crate) fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
+        Ok(Self {
+            child,
+            _folder: folder,
+            url,
+        })
     }
 
     /// Resident memory in kB: now, and the most so far (Linux, `/proc/PID/status`).
@@ -92,7 +91,10 @@ pub(crate) async fn submit(
     let (name, bytes) = &inputs.dataset;
     let mut form = Form::new()
         .text("framework", "candle")
-        .part("model", Part::bytes(inputs.model.clone()).file_name("model.keras"))
+        .part(
+            "model",
+            Part::bytes(inputs.model.clone()).file_name("model.keras"),
+        )
         .part("dataset", Part::bytes(bytes.clone()).file_name(*name))
         .part(
             "dataset_definition",

@@ -31,12 +31,17 @@ pub(crate) fn run(jobs: u32) -> anyhow::Result<()> {
         }
         for (name, times) in [
             ("submit → signed", &mut whole),
-            ("  submit (upload, check in the sandbox, sign ingest)", &mut accepted),
+            (
+                "  submit (upload, check in the sandbox, sign ingest)",
+                &mut accepted,
+            ),
             ("  training in the sandbox", &mut trained),
             ("  proof phase", &mut proved),
         ] {
             let (median, slowest) = summary(times);
-            print(format!("{name}: median {median:.1} ms, p99 {slowest:.1} ms ({jobs} jobs)"));
+            print(format!(
+                "{name}: median {median:.1} ms, p99 {slowest:.1} ms ({jobs} jobs)"
+            ));
         }
         Ok(())
     })

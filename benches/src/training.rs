@@ -28,7 +28,9 @@ pub(crate) fn run(keras: Option<PathBuf>) -> anyhow::Result<()> {
             ours = ours.min(train(&room, &dir.path().join(format!("out{turn}")))?);
         }
         match &keras {
-            None => print(format!("{name}: ours {ours:.2} s, reading the data and starting the process included")),
+            None => print(format!(
+                "{name}: ours {ours:.2} s, reading the data and starting the process included"
+            )),
             Some(python) => {
                 let fit = fit(python, dir.path())?;
                 print(format!(
@@ -66,5 +68,10 @@ fn fit(python: &Path, dir: &Path) -> anyhow::Result<f64> {
         .lines()
         .last()
         .and_then(|line| line.parse().ok())
-        .with_context(|| format!("Keras did not train: {}", String::from_utf8_lossy(&output.stderr)))
+        .with_context(|| {
+            format!(
+                "Keras did not train: {}",
+                String::from_utf8_lossy(&output.stderr)
+            )
+        })
 }

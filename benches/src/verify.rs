@@ -24,9 +24,14 @@ pub(crate) fn run(requests: u32) -> anyhow::Result<()> {
         let bom = http.get(link).send().await?.bytes().await?.to_vec();
         let mut times = Vec::new();
         for _ in 0..requests {
-            let form = Form::new().part("bom_file", Part::bytes(bom.clone()).file_name("aibom.json"));
+            let form =
+                Form::new().part("bom_file", Part::bytes(bom.clone()).file_name("aibom.json"));
             let begun = Instant::now();
-            let answer = json(http.post(format!("{url}/verify_bom_and_link")).multipart(form)).await?;
+            let answer = json(
+                http.post(format!("{url}/verify_bom_and_link"))
+                    .multipart(form),
+            )
+            .await?;
             times.push(begun.elapsed());
             if answer["status"] != "success" {
                 bail!("refused: {answer}");

@@ -141,7 +141,10 @@ fn spoilt_tables_are_refused_and_leave_nothing() {
         ("NaN", text.replacen("14.23", "NaN", 1)),
         ("infinite", text.replacen("14.23", "inf", 1)),
         ("an empty cell", text.replacen("14.23", "", 1)),
-        ("a fraction among integers", text.replacen(",0\n", ",0.5\n", 1)),
+        (
+            "a fraction among integers",
+            text.replacen(",0\n", ",0.5\n", 1),
+        ),
         (
             "one class",
             text.lines()
@@ -150,7 +153,10 @@ fn spoilt_tables_are_refused_and_leave_nothing() {
                 .collect(),
         ),
         ("no label column", text.replacen("cultivar", "variety", 1)),
-        ("a line of 10 MB", format!("{header}\n{}\n", "1".repeat(10 << 20))),
+        (
+            "a line of 10 MB",
+            format!("{header}\n{}\n", "1".repeat(10 << 20)),
+        ),
     ];
     all_refused(
         &server,
@@ -192,8 +198,7 @@ fn spoilt_images_are_refused_and_leave_nothing() {
     let http = server.http();
     let before = kept(&server);
     let good = Good::new("digits");
-    let mut archive =
-        zip::ZipArchive::new(std::io::Cursor::new(good.dataset.clone())).unwrap();
+    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(good.dataset.clone())).unwrap();
     let mut png = Vec::new();
     std::io::copy(&mut archive.by_index(0).unwrap(), &mut png).unwrap();
     drop(archive);
@@ -207,7 +212,10 @@ fn spoilt_images_are_refused_and_leave_nothing() {
         ("slip", zip(&[("../a/1.png", &png), ("b/2.png", &png)])),
         ("absolute", zip(&[("/a/1.png", &png), ("b/2.png", &png)])),
         ("nested", zip(&[("a/1.zip", &nested), ("b/2.png", &png)])),
-        ("broken image", zip(&[("a/1.png", b"\x89PNG\r\n\x1a\nrest"), ("b/2.png", &png)])),
+        (
+            "broken image",
+            zip(&[("a/1.png", b"\x89PNG\r\n\x1a\nrest"), ("b/2.png", &png)]),
+        ),
         ("another type", zip(&[("a/1.exe", &png), ("b/2.png", &png)])),
         ("bomb", zip(&[("a/1.png", &bomb), ("b/2.png", &png)])),
     ];
@@ -219,7 +227,11 @@ fn spoilt_images_are_refused_and_leave_nothing() {
                 model: good.model.clone(),
                 definition: good.definition.clone(),
             };
-            (what, "dataset", job.submit(&http, &[("validation_split", "0")]))
+            (
+                what,
+                "dataset",
+                job.submit(&http, &[("validation_split", "0")]),
+            )
         }),
     );
     assert_eq!(kept(&server), before);
@@ -235,8 +247,14 @@ fn spoilt_models_and_definitions_are_refused_and_leave_nothing() {
     let spoilt: [(&'static str, Vec<u8>); 5] = [
         ("no archive", b"HDF".to_vec()),
         ("cut short", good.model[..good.model.len() / 2].to_vec()),
-        ("a Lambda layer", config("\"class_name\":\"Dense\"", "\"class_name\":\"Lambda\"")),
-        ("an unknown layer", config("\"class_name\":\"Dense\"", "\"class_name\":\"LSTM\"")),
+        (
+            "a Lambda layer",
+            config("\"class_name\":\"Dense\"", "\"class_name\":\"Lambda\""),
+        ),
+        (
+            "an unknown layer",
+            config("\"class_name\":\"Dense\"", "\"class_name\":\"LSTM\""),
+        ),
         ("another input", config("[null,13]", "[null,14]")),
     ];
     all_refused(
@@ -263,9 +281,16 @@ fn spoilt_models_and_definitions_are_refused_and_leave_nothing() {
         ("not YAML", "columns: [".into()),
         ("aliases that grow", bomb),
         ("deep", "[".repeat(100_000)),
-        ("an unknown key", format!("{}\nmode: fast\n", good.definition)),
+        (
+            "an unknown key",
+            format!("{}\nmode: fast\n", good.definition),
+        ),
         ("no label", good.definition.replace("label: cultivar\n", "")),
-        ("another shape", good.definition.replace("input_shape: [13]", "input_shape: [12]")),
+        (
+            "another shape",
+            good.definition
+                .replace("input_shape: [13]", "input_shape: [12]"),
+        ),
     ];
     all_refused(
         &server,
@@ -290,7 +315,10 @@ fn rewrite_config(model: &[u8], from: &str, to: &str) -> Vec<u8> {
         let mut bytes = Vec::new();
         std::io::copy(&mut entry, &mut bytes).unwrap();
         if entry.name() == "config.json" {
-            let text = String::from_utf8(bytes).unwrap().replace(": ", ":").replace(", ", ",");
+            let text = String::from_utf8(bytes)
+                .unwrap()
+                .replace(": ", ":")
+                .replace(", ", ",");
             assert!(text.contains(from), "{from} is not in {text}");
             bytes = text.replacen(from, to, 1).into_bytes();
         }

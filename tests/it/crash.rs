@@ -33,7 +33,9 @@ fn killed_in_the_middle_of_a_job_it_completes_once_after_a_restart() {
     let inputs = Inputs::sample("digits", dir.path());
     let running = server.submit(&inputs, &["epochs=25"]);
     let queued = server.submit(&inputs, &["epochs=1"]);
-    wait_for(&server, &running, |job| job["progress"]["epoch"].as_u64() >= Some(2));
+    wait_for(&server, &running, |job| {
+        job["progress"]["epoch"].as_u64() >= Some(2)
+    });
 
     let server = Server::over(server.kill(), &[]);
     for id in [&running, &queued] {

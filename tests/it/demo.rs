@@ -42,7 +42,10 @@ fn demo_verifies_two_proofs_and_refuses_a_forgery() {
         "logs.txt",
         "preprocessing.json",
     ] {
-        assert!(names.iter().any(|name| name == expected), "{expected}: {names:?}");
+        assert!(
+            names.iter().any(|name| name == expected),
+            "{expected}: {names:?}"
+        );
     }
     let links = names.iter().filter(|name| name.ends_with(".link")).count();
     assert_eq!((names.len(), links), (15, 2), "{names:?}");

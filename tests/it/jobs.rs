@@ -18,8 +18,14 @@ fn a_running_job_is_cancelled_and_leaves_no_proof() {
     let ended = server.http().get(&format!("/jobs/{job}")).json();
     assert_eq!(ended["status"], "cancelled");
     let artifacts = ended["artifacts"].as_array().unwrap();
-    assert!(artifacts.iter().all(|a| a["role"] != "aibom"), "{artifacts:?}");
-    assert_eq!(server.http().delete(&format!("/jobs/{job}")).problem(409), "job.already_ended");
+    assert!(
+        artifacts.iter().all(|a| a["role"] != "aibom"),
+        "{artifacts:?}"
+    );
+    assert_eq!(
+        server.http().delete(&format!("/jobs/{job}")).problem(409),
+        "job.already_ended"
+    );
 }
 
 #[test]
@@ -97,7 +103,15 @@ fn the_proof_tells_what_was_asked_and_what_was_measured() {
         ("license_name", "A licence"),
     ];
     let mut parameters: Vec<String> = metadata.iter().map(|(k, v)| format!("{k}={v}")).collect();
-    parameters.extend(["epochs=2", "batch_size=19", "seed=31", "validation_split=0.3"].map(str::to_owned));
+    parameters.extend(
+        [
+            "epochs=2",
+            "batch_size=19",
+            "seed=31",
+            "validation_split=0.3",
+        ]
+        .map(str::to_owned),
+    );
     let parameters: Vec<&str> = parameters.iter().map(String::as_str).collect();
     let bundle = server.bundle(&server.train("wine", &parameters), dir.path());
     let text = std::fs::read_to_string(bundle.join("aibom.json")).unwrap();
@@ -108,7 +122,9 @@ fn the_proof_tells_what_was_asked_and_what_was_measured() {
     assert_eq!(bom["specVersion"], "1.6");
     assert!(bom["formulation"].is_array() && bom["signature"].is_object());
     // 178 rows, 30 % held out: Keras counts floor(178 · 0.7) = 124.
-    for said in ["\"19\"", "\"31\"", "\"124\"", "\"54\"", "landlock", "seccomp"] {
+    for said in [
+        "\"19\"", "\"31\"", "\"124\"", "\"54\"", "landlock", "seccomp",
+    ] {
         assert!(text.contains(said), "{said}: {text}");
     }
 }

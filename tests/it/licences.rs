@@ -25,12 +25,12 @@ const ACCEPTED: [&str; 14] = [
 /// Whether an SPDX expression can be met with accepted licences alone: one side of an OR, both sides of an AND.
 fn accepted(expression: &str) -> bool {
     let expression = expression.replace('/', " OR ");
-    expression
-        .split(" AND ")
-        .all(|part| part.split(" OR ").any(|licence| {
+    expression.split(" AND ").all(|part| {
+        part.split(" OR ").any(|licence| {
             let licence = licence.trim().trim_matches(['(', ')']);
             ACCEPTED.contains(&licence)
-        }))
+        })
+    })
 }
 
 #[test]

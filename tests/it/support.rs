@@ -22,10 +22,7 @@ pub(crate) fn assay() -> PathBuf {
 
 /// Runs `assay` to its end.
 pub(crate) fn run(arguments: &[&str]) -> Output {
-    Command::new(assay())
-        .args(arguments)
-        .output()
-        .unwrap()
+    Command::new(assay()).args(arguments).output().unwrap()
 }
 
 /// Runs `assay`, which must succeed; gives what it printed.

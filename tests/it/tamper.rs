@@ -68,7 +68,10 @@ fn proof_of_another_job_or_of_another_owner_is_refused() {
         fs::write(first.join(name), own).unwrap();
     }
     for link in files(&first) {
-        if link.extension().is_some_and(|extension| extension == "link") {
+        if link
+            .extension()
+            .is_some_and(|extension| extension == "link")
+        {
             let own = fs::read(first.join(&link)).unwrap();
             fs::copy(second.join(&link), first.join(&link)).unwrap();
             assert!(!passes(&first, &trust), "{} swapped", link.display());

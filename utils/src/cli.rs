@@ -43,9 +43,9 @@ enum Command {
     },
     /// Run the server: API, worker, store and database in one process.
     Up {
-        /// Folder that keeps keys, database and store.
-        #[arg(long, env = "ASSAY_DIR", default_value = "assay-data")]
-        dir: PathBuf,
+        /// Folder that keeps keys, database and store [default: assay-data].
+        #[arg(long)]
+        dir: Option<PathBuf>,
         /// Address to listen on; loopback only, since there is no authentication yet.
         #[arg(long)]
         listen: Option<SocketAddr>,
@@ -110,16 +110,6 @@ enum Command {
     },
     /// Open the server's page in the browser.
     Open,
-    #[command(name = commands::room::ENTER, hide = true)]
-    EnterRoom {
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        arguments: Vec<std::ffi::OsString>,
-    },
-    #[command(name = commands::room::TRAINER, hide = true)]
-    Trainer {
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        arguments: Vec<std::ffi::OsString>,
-    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -180,8 +170,6 @@ pub(crate) fn run() -> ExitCode {
     let cli = Cli::parse();
     let output = Output::new(cli.json);
     let result = match cli.command {
-        Command::EnterRoom { arguments } => return commands::room::enter(arguments),
-        Command::Trainer { arguments } => return commands::room::trainer(arguments),
         Command::Demo { dir, keep } => commands::demo::run(output, dir, keep),
         Command::Up {
             dir,

@@ -11,7 +11,7 @@ use reqwest::{Response, StatusCode, multipart::Form};
 use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 
-pub(crate) use events::{JobStream, Said};
+pub(crate) use events::JobStream;
 
 /// A server.
 #[derive(Debug, Clone)]
@@ -29,11 +29,6 @@ impl Client {
         }
         let http = reqwest::Client::builder().no_proxy().build()?;
         Ok(Self { http, base })
-    }
-
-    /// The server's address.
-    pub(crate) fn base(&self) -> &str {
-        &self.base
     }
 
     /// Hands in a job.

@@ -7,7 +7,6 @@ pub(crate) mod get;
 pub(crate) mod keys;
 pub(crate) mod logs;
 pub(crate) mod open;
-pub(crate) mod room;
 pub(crate) mod sample;
 pub(crate) mod server;
 pub(crate) mod status;

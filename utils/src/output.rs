@@ -45,11 +45,13 @@ impl Output {
         }
         let mut table = Table::new();
         table
-            .load_preset(presets::UTF8_HORIZONTAL_ONLY)
+            .load_style(presets::UTF8_HORIZONTAL_ONLY)
             .set_content_arrangement(ContentArrangement::Dynamic)
-            .set_header(header.iter().map(|text| {
-                Cell::new(text).add_attribute(Attribute::Bold)
-            }))
+            .set_header(
+                header
+                    .iter()
+                    .map(|text| Cell::new(text).add_attribute(Attribute::Bold)),
+            )
             .add_rows(rows);
         write_line(&table.to_string());
     }
@@ -79,7 +81,9 @@ impl Output {
     pub(crate) fn error(self, error: &anyhow::Error) {
         if self.json {
             let causes: Vec<String> = error.chain().skip(1).map(ToString::to_string).collect();
-            write_line(&serde_json::json!({"error": error.to_string(), "causes": causes}).to_string());
+            write_line(
+                &serde_json::json!({"error": error.to_string(), "causes": causes}).to_string(),
+            );
         }
         let mut stderr = std::io::stderr().lock();
         let _ = writeln!(stderr, "error: {}", shown(&format!("{error:#}")));

@@ -1,1 +1,27 @@
-//! x
+//! The worker: takes queued jobs, runs each in the sandbox, signs what happened, completes it.
+//!
+//! One attempt goes a straight way, a file for each part: `run_loop` (doorbell and claim) → `lease`
+//! (heartbeats) → `stage` (inputs into the room, checked against the `ingest` link) → `train` (the sealed
+//! run; `hear` judges its events) → `collect` (outputs, hashed once) → `attest` (link and AIBoM) →
+//! `complete` (one compare-and-set). Whatever ends an attempt early is a [`stop::Stop`], and
+//! `attempt` is the one place that turns it into a row of the database.
+
+mod attempt;
+mod attest;
+mod collect;
+mod complete;
+mod environment;
+mod error;
+mod hear;
+mod lease;
+mod log_writer;
+mod outcome;
+mod program;
+mod relay;
+mod run_loop;
+mod stage;
+mod stop;
+mod train;
+
+pub use error::WorkerError;
+pub use run_loop::run;

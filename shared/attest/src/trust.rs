@@ -79,3 +79,58 @@ impl Trust {
         jcs(&self.layout)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+    use crate::{Digest, INGEST, SigningKey, intoto::sign, platform_layout};
+
+    fn trust(signer: &SigningKey, owner: &SigningKey) -> Trust {
+        let functionary = Functionary {
+            name: "api".into(),
+            key: owner.public().clone(),
+            steps: vec![INGEST.into()],
+        };
+        let layout = platform_layout(
+            std::slice::from_ref(&functionary),
+            datetime!(2036-01-01 0:00 UTC),
+        );
+        let layout = serde_json::from_slice(&sign(&layout, signer).unwrap()).unwrap();
+        Trust {
+            owner: owner.public().clone(),
+            platform: owner.public().clone(),
+            functionaries: vec![functionary],
+            layout,
+        }
+    }
+
+    #[test]
+    fn the_file_round_trips_and_keeps_the_layouts_bytes() {
+        let key = SigningKey::generate();
+        let trust = trust(&key, &key);
+        let again = Trust::from_json(trust.to_json().unwrap().as_bytes()).unwrap();
+        assert_eq!(again, trust);
+        assert_eq!(
+            Digest::of(&again.layout_file()),
+            Digest::of(&jcs(&trust.layout))
+        );
+    }
+
+    #[test]
+    fn a_layout_of_another_owner_and_unknown_members_are_refused() {
+        let [key, other] = std::array::from_fn(|_| SigningKey::generate());
+        let text = trust(&other, &key).to_json().unwrap();
+        assert!(matches!(
+            Trust::from_json(text.as_bytes()),
+            Err(TrustError::Layout(_))
+        ));
+        let mut value: Value = serde_json::from_str(&trust(&key, &key).to_json().unwrap()).unwrap();
+        value["extra"] = 1.into();
+        assert!(matches!(
+            Trust::from_json(value.to_string().as_bytes()),
+            Err(TrustError::Shape(_))
+        ));
+    }
+}

@@ -27,7 +27,12 @@ pub fn verify_folder(dir: &Path, trust: &Trust) -> io::Result<Report> {
     let mut paths = BTreeSet::new();
     list(dir, "", 0, &mut paths)?;
     let open = |path: &str| open_regular(&dir.join(path));
-    Ok(verify_bundle(&paths, open, trust, OffsetDateTime::now_utc()))
+    Ok(verify_bundle(
+        &paths,
+        open,
+        trust,
+        OffsetDateTime::now_utc(),
+    ))
 }
 
 /// Every entry that is not a folder, links and devices too: the verifier asks what nothing names.

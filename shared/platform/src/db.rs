@@ -5,7 +5,7 @@
 
 pub mod sqlite;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use assay_attest::Digest;
 use assay_protocol::EpochReport;
@@ -36,6 +36,14 @@ pub enum DbError {
     /// The tables could not be brought to this version.
     #[error("database migration: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
+    /// An object that an artifact's row was to name has not reached the disk.
+    #[error("object {digest} could not be written to the disk: {source}")]
+    NotDurable {
+        /// The object.
+        digest: Digest,
+        /// What the disk answered.
+        source: Arc<std::io::Error>,
+    },
     /// A value could not be written as JSON.
     #[error("a value cannot be written to the database: {0}")]
     Encode(#[from] serde_json::Error),
@@ -320,3 +328,6 @@ impl Db {
         }
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

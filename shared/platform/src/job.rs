@@ -272,6 +272,10 @@ pub struct LoggedEvent {
 }
 
 /// What can happen to a job.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a few at a time, and never in a collection that stays"
+)]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum JobEvent {

@@ -85,10 +85,13 @@ impl Keys {
             Self::Files(keys) => &keys.layout,
         }
     }
+}
 
-    /// Writes the trust anchor for verifiers: `owner.pub`, `platform.pub` (PEM) and `trust.json`. The folder is made
-    /// when absent; older files there are replaced.
-    pub fn write_trust(&self, dir: &Path) -> Result<(), KeyError> {
-        files::write_trust(self.trust(), dir)
-    }
+/// Writes the trust anchor for verifiers: `owner.pub`, `platform.pub` (PEM) and `trust.json`. The folder is made when
+/// absent; older files there are replaced.
+///
+/// # Errors
+/// [`KeyError`] when a file cannot be written.
+pub fn write_trust(trust: &Trust, dir: &Path) -> Result<(), KeyError> {
+    files::write_trust(trust, dir)
 }

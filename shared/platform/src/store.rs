@@ -94,8 +94,9 @@ impl Upload {
         }
     }
 
-    /// Makes it durable (fsync, atomic rename) under its digest, and holds it until an artifact's row names it or
-    /// [`crate::Platform::release`] gives it back. An object that is there already is kept.
+    /// Gives it its name, the digest (atomic rename), sends it on its way to the disk (fsync), and holds it until an
+    /// artifact's row names it or [`crate::Platform::release`] gives it back. The database commits such a row only when
+    /// the object has reached the disk. An object that is there already is kept.
     ///
     /// # Errors
     /// [`StoreError::Io`]; nothing of the upload is left then.

@@ -170,3 +170,37 @@ pub struct OutputFile {
     /// Its size.
     pub bytes: u64,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_one_flat_object_with_its_name() {
+        let metrics = [("loss".to_owned(), 0.25)].into();
+        let event = Event::Epoch(EpochReport {
+            epoch: 1,
+            of: 5,
+            metrics,
+            seconds: 0.5,
+        });
+        let text = serde_json::to_string(&event).unwrap();
+        let expected =
+            r#"{"event":"epoch","epoch":1,"of":5,"metrics":{"loss":0.25},"seconds":0.5}"#;
+        assert_eq!(text, expected);
+        assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), event);
+    }
+
+    #[test]
+    fn a_failure_carries_its_fault() {
+        let event = Event::Failed(Fault::dataset("dataset.empty", "the file is empty"));
+        let text = serde_json::to_string(&event).unwrap();
+        let expected = r#"{"event":"failed","code":"dataset.empty","field":"dataset","message":"the file is empty"}"#;
+        assert_eq!(text, expected);
+        assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), event);
+        let ours = Event::Failed(Fault::trainer("trainer.panic", "x"));
+        let text = serde_json::to_string(&ours).unwrap();
+        assert!(!text.contains("field"), "{text}");
+        assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), ours);
+    }
+}

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 /// Why a request cannot be done: a stable code for machines, the field it is about, a sentence for people.
 ///
 /// Codes are dotted, the first part naming what is at fault: `model.*`, `dataset.*`, `definition.*` and
-/// `parameters.*` are the user's to mend; `trainer.*` is a fault of ours; `limit.*` is a limit that was hit.
+/// `parameters.*` are the user's to mend; `training.*` is a training that went wrong by itself (it diverged);
+/// `trainer.*` is a fault of ours; `limit.*` is a limit that was hit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}")]
 pub struct Fault {
@@ -53,7 +54,21 @@ impl Fault {
     }
 
     /// Whether the user can mend it (then it is answered with a 4xx and never retried).
+    ///
+    /// That is so if it names a field, and if the training itself went wrong: a retry would go the same way.
     pub fn is_users(&self) -> bool {
-        self.field.is_some()
+        self.field.is_some() || self.code.starts_with("training.")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whose_fault_it_is() {
+        assert!(Fault::model("model.malformed", "").is_users());
+        assert!(Fault::trainer("training.diverged", "").is_users());
+        assert!(!Fault::trainer("trainer.panic", "").is_users());
     }
 }

@@ -25,7 +25,9 @@ impl Framework {
             other => Err(Fault::of(
                 "framework",
                 "parameters.framework",
-                format!("framework {other:?} is not known; use \"candle\" or \"TensorFlow 2.16.1\""),
+                format!(
+                    "framework {other:?} is not known; use \"candle\" or \"TensorFlow 2.16.1\""
+                ),
             )),
         }
     }
@@ -271,5 +273,102 @@ fn field_fault(name: &str, code: &'static str, message: String) -> Fault {
         code: code.into(),
         field: Some(name.to_owned().into()),
         message,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn set(name: &str, value: &str) -> Result<Parameters, Fault> {
+        let mut parameters = Parameters::default();
+        assert!(parameters.set(name, value)?, "{name} is a parameter");
+        parameters.validate()?;
+        Ok(parameters)
+    }
+
+    #[test]
+    fn every_parameter_out_of_range_is_refused_by_name() {
+        for (name, value) in [
+            ("epochs", "0"),
+            ("epochs", "100001"),
+            ("epochs", "-1"),
+            ("epochs", "1.5"),
+            ("epochs", ""),
+            ("validation_split", "1"),
+            ("validation_split", "-0.1"),
+            ("validation_split", "NaN"),
+            ("validation_split", "inf"),
+            ("initial_epoch", "50"),
+            ("batch_size", "0"),
+            ("batch_size", "1048577"),
+            ("batch_size", "99999999999"),
+            ("steps_per_epoch", "0"),
+            ("validation_steps", "0"),
+            ("validation_freq", "0"),
+            ("seed", "9007199254740992"),
+        ] {
+            let fault = set(name, value).unwrap_err();
+            assert_eq!(fault.field.as_deref(), Some(name), "{name}={value}");
+            assert!(fault.code.starts_with("parameters."), "{fault:?}");
+        }
+    }
+
+    #[test]
+    fn every_name_of_the_form_is_known_and_no_other() {
+        let mut parameters = Parameters::default();
+        for name in Parameters::FIELDS {
+            assert_eq!(parameters.set(name, "1"), Ok(true), "{name}");
+        }
+        assert_eq!(parameters.steps_per_epoch, Some(1));
+        assert_eq!(parameters.set("steps_per_epoch", " "), Ok(true));
+        assert_eq!(parameters.steps_per_epoch, None);
+        assert_eq!(parameters.set("epoch", "1"), Ok(false));
+        let mut metadata = Metadata::default();
+        for name in Metadata::FIELDS {
+            assert_eq!(metadata.set(name, "x"), Ok(true), "{name}");
+        }
+        assert_eq!(metadata.set("nothing", "x"), Ok(false));
+        assert!(
+            metadata
+                .set("author", &"x".repeat(Metadata::MAX_CHARS + 1))
+                .is_err()
+        );
+        assert_eq!(metadata.set("author", "  "), Ok(true));
+        assert_eq!(metadata.author, None);
+    }
+
+    #[test]
+    fn frameworks_are_known_by_their_names() {
+        for name in Framework::ACCEPTED {
+            assert_eq!(Framework::parse(name).unwrap().as_str(), name);
+        }
+        assert_eq!(
+            Framework::parse("pytorch").unwrap_err().field.as_deref(),
+            Some("framework")
+        );
+    }
+
+    #[test]
+    fn an_unknown_key_of_a_request_is_refused() {
+        let text = r#"{"framework":"candle","parameters":{"epoch":1}}"#;
+        assert!(serde_json::from_str::<JobRequest>(text).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn a_request_survives_json(epochs in 1u32..100_000, split in 0.0..1.0f64, seed in 0..=Parameters::MAX_SEED) {
+            let parameters = Parameters { epochs, validation_split: split, seed, ..Parameters::default() };
+            prop_assert_eq!(parameters.validate(), Ok(()));
+            let request = JobRequest {
+                framework: Framework::TensorFlow,
+                metadata: Metadata { author: Some("n\u{e9}".into()), ..Metadata::default() },
+                parameters,
+            };
+            let text = serde_json::to_string(&request).unwrap();
+            prop_assert_eq!(serde_json::from_str::<JobRequest>(&text).unwrap(), request);
+        }
     }
 }

@@ -83,7 +83,10 @@ fn the_documented_examples_work_for_both_frameworks() {
             serde_json::from_slice(&std::fs::read(bundle.join("aibom.json")).unwrap()).unwrap();
         let text = bom.to_string();
         assert!(text.contains(framework), "the request is recorded");
-        assert!(text.contains("assay-trainer"), "what really trained is recorded");
+        assert!(
+            text.contains("assay-trainer"),
+            "what really trained is recorded"
+        );
     }
 }
 
@@ -106,13 +109,20 @@ fn reads(url: &str, job: &str, folder: &str) {
         "aibom.json",
         "aibom.sig",
     ] {
-        assert!(outputs.iter().any(|output| output == name), "{name}: {outputs:?}");
+        assert!(
+            outputs.iter().any(|output| output == name),
+            "{name}: {outputs:?}"
+        );
     }
 
     let artifacts = curl(&[format!("{url}/job_artifacts/{job}")]);
     assert_eq!(artifacts["job_id"], job);
     let paths = artifacts["artifacts"].as_array().unwrap();
-    assert!(paths.iter().all(|path| path.as_str().unwrap().starts_with(folder)));
+    assert!(
+        paths
+            .iter()
+            .all(|path| path.as_str().unwrap().starts_with(folder))
+    );
 
     let link = curl(&[format!("{url}/job_artifacts/{job}/trained_model.keras")]);
     assert_eq!(link["artifact_name"], "trained_model.keras");

@@ -61,7 +61,10 @@ fn keras_predicts_what_our_weights_predict() {
             .unwrap();
         assert!(output.status.success(), "{}", show(&output));
         let mut theirs = Vec::new();
-        flat(&serde_json::from_slice(&output.stdout).unwrap(), &mut theirs);
+        flat(
+            &serde_json::from_slice(&output.stdout).unwrap(),
+            &mut theirs,
+        );
 
         let ours = assay_trainer::predict(&fs::read(&model).unwrap(), &values, 64).unwrap();
         assert_eq!(ours.len(), theirs.len());
@@ -79,7 +82,10 @@ fn keras_predicts_what_our_weights_predict() {
             .output()
             .unwrap();
         assert!(tensors.status.success(), "{}", show(&tensors));
-        let count: u64 = String::from_utf8_lossy(&tensors.stdout).trim().parse().unwrap();
+        let count: u64 = String::from_utf8_lossy(&tensors.stdout)
+            .trim()
+            .parse()
+            .unwrap();
         assert!(count > 500, "{count}");
     }
 }

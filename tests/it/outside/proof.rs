@@ -49,7 +49,11 @@ fn link(bundle: &Path, step: &str) -> PathBuf {
 /// Replaces text in a file, runs a check, puts the file back.
 fn with_change<T>(path: &Path, from: &str, to: &str, check: impl FnOnce() -> T) -> T {
     let whole = fs::read_to_string(path).unwrap();
-    assert!(whole.contains(from), "{from:?} is not in {}", path.display());
+    assert!(
+        whole.contains(from),
+        "{from:?} is not in {}",
+        path.display()
+    );
     fs::write(path, whole.replacen(from, to, 1)).unwrap();
     let result = check();
     fs::write(path, whole).unwrap();
@@ -62,7 +66,11 @@ fn in_toto_and_cyclonedx_accept_the_bundle_and_refuse_changes() {
     let dir = tempfile::tempdir().unwrap();
     let job = server.train(
         "wine",
-        &["epochs=2", "model_name=wine \"quoted\" \\ ütf", "license_name=MIT"],
+        &[
+            "epochs=2",
+            "model_name=wine \"quoted\" \\ ütf",
+            "license_name=MIT",
+        ],
     );
     let bundle = server.bundle(&job, dir.path());
     in_toto(&bundle).unwrap();

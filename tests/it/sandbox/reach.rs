@@ -97,6 +97,7 @@ async fn honest_work_goes_on_and_the_isolation_is_told() {
     let said = ran.said();
     for line in [
         "read input",
+        "read hardware",
         "write output",
         "rename output",
         "remove output",

@@ -124,7 +124,10 @@ mod tests {
     #[test]
     fn blocks_are_taken_one_by_one_and_only_when_whole() {
         let mut buffer = b"id: 1\ndata: {}\n\n: beat\n\nid: 2".to_vec();
-        assert_eq!(take_block(&mut buffer).as_deref(), Some("id: 1\ndata: {}\n\n"));
+        assert_eq!(
+            take_block(&mut buffer).as_deref(),
+            Some("id: 1\ndata: {}\n\n")
+        );
         assert_eq!(take_block(&mut buffer).as_deref(), Some(": beat\n\n"));
         assert_eq!(take_block(&mut buffer), None);
         assert_eq!(buffer, b"id: 2");

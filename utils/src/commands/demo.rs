@@ -33,7 +33,10 @@ struct Shown {
 pub(crate) fn run(output: Output, dir: Option<PathBuf>, keep: bool) -> anyhow::Result<ExitCode> {
     let dir = match dir {
         Some(dir) => new_folder(dir)?,
-        None => tempfile::Builder::new().prefix("assay-demo-").tempdir()?.keep(),
+        None => tempfile::Builder::new()
+            .prefix("assay-demo-")
+            .tempdir()?
+            .keep(),
     };
     block_on(async {
         let server = start(output, &dir).await?;
@@ -65,9 +68,10 @@ fn new_folder(dir: PathBuf) -> anyhow::Result<PathBuf> {
 }
 
 async fn start(output: Output, dir: &Path) -> anyhow::Result<Server> {
-    let mut config = Config::load(None)?;
-    config.dir = dir.join("server");
-    config.listen = ([127, 0, 0, 1], 0).into();
+    let config = Config {
+        listen: ([127, 0, 0, 1], 0).into(),
+        ..Config::in_dir(dir.join("server"))?
+    };
     let server = Server::start(config).await?;
     output.say(format!(
         "Assay is running at {}: API, worker, store and database in this process, with new keys.",
@@ -102,12 +106,7 @@ async fn show(output: Output, server: &Server, dir: &Path) -> anyhow::Result<Exi
 }
 
 /// One sample: hand in, watch, fetch, verify.
-async fn one(
-    output: Output,
-    client: &Client,
-    sample: Sample,
-    dir: &Path,
-) -> anyhow::Result<Shown> {
+async fn one(output: Output, client: &Client, sample: Sample, dir: &Path) -> anyhow::Result<Shown> {
     let inputs = dir.join("samples").join(sample.name());
     let files = sample.write(&inputs)?;
     let (dataset, bytes) = &files.dataset;
@@ -118,7 +117,10 @@ async fn one(
     ));
     let mut form = Form::new()
         .text("framework", "candle")
-        .part("model", Part::bytes(files.model.clone()).file_name("model.keras"))
+        .part(
+            "model",
+            Part::bytes(files.model.clone()).file_name("model.keras"),
+        )
         .part("dataset", Part::bytes(bytes.clone()).file_name(*dataset))
         .part(
             "dataset_definition",

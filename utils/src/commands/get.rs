@@ -61,7 +61,9 @@ pub(crate) async fn bundle(client: &Client, job: &str, dir: &Path) -> anyhow::Re
 }
 
 async fn fetch(client: &Client, job: &Value, dir: &Path) -> anyhow::Result<()> {
-    let artifacts = job["artifacts"].as_array().context("a job without artifacts")?;
+    let artifacts = job["artifacts"]
+        .as_array()
+        .context("a job without artifacts")?;
     let total = artifacts.iter().filter_map(|a| a["bytes"].as_u64()).sum();
     let bar = ProgressBar::new(total);
     if let Ok(style) = ProgressStyle::with_template(

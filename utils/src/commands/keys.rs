@@ -2,7 +2,7 @@
 
 use std::{path::Path, process::ExitCode};
 
-use assay_platform::keys::{self, Keys};
+use assay_platform::keys::{Keys, write_trust};
 use serde_json::json;
 
 use crate::output::Output;
@@ -35,7 +35,7 @@ pub(crate) fn layout(output: Output, dir: &Path) -> anyhow::Result<ExitCode> {
 
 pub(crate) fn trust(output: Output, dir: &Path, to: &Path) -> anyhow::Result<ExitCode> {
     let keys = Keys::open(dir)?;
-    keys::write_trust(keys.trust(), to)?;
+    write_trust(keys.trust(), to)?;
     output.value(&json!({ "trust": to }))?;
     output.say(format!(
         "Wrote owner.pub, platform.pub and trust.json to {}.",

@@ -18,7 +18,9 @@ pub(crate) fn run(output: Output, server: &str) -> anyhow::Result<ExitCode> {
     if opened {
         output.say(format!("Opened {page}"));
     } else {
-        output.say(format!("No browser could be started here. The page is {page}"));
+        output.say(format!(
+            "No browser could be started here. The page is {page}"
+        ));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,50 +1,41 @@
 //! The server in one process: the same API and worker that a deployment runs apart.
 
-use std::{
-    net::{SocketAddr, TcpListener},
-    path::PathBuf,
-};
+use std::net::{SocketAddr, TcpListener};
 
 use anyhow::Context;
 use assay_platform::{Config, Platform};
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
-
-use super::room;
+use tokio::{sync::watch, task::JoinHandle};
 
 /// A running server.
 #[derive(Debug)]
 pub(crate) struct Server {
     /// Where it listens.
     pub(crate) address: SocketAddr,
-    stop: CancellationToken,
+    platform: Platform,
+    stop: watch::Sender<bool>,
     api: JoinHandle<anyhow::Result<()>>,
     worker: JoinHandle<anyhow::Result<()>>,
 }
 
 impl Server {
     /// Opens the parts and starts API and worker.
-    pub(crate) async fn start(mut config: Config) -> anyhow::Result<Self> {
-        let program = own_program()?;
-        config.sandbox.launcher = vec![program.clone(), room::ENTER.into()];
-        if config.sandbox.trainer.is_empty() {
-            config.sandbox.trainer = vec![program, room::TRAINER.into()];
-        }
+    pub(crate) async fn start(config: Config) -> anyhow::Result<Self> {
         let listener = TcpListener::bind(config.listen)
             .with_context(|| format!("cannot listen on {}", config.listen))?;
         let address = listener.local_addr()?;
         let platform = Platform::open(config).await?;
-        let stop = CancellationToken::new();
+        let (stop, stopping) = watch::channel(false);
         let worker = tokio::spawn({
-            let (platform, stop) = (platform.clone(), stop.clone());
-            async move { Ok(assay_worker::run(platform, stop).await?) }
+            let (platform, stopping) = (platform.clone(), stopping.clone());
+            async move { Ok(assay_worker::run(platform, stopping).await?) }
         });
         let api = tokio::spawn({
-            let stop = stop.clone();
-            async move { Ok(assay_api::run(platform, listener, stop).await?) }
+            let platform = platform.clone();
+            async move { Ok(assay_api::run(platform, listener, stopping).await?) }
         });
         Ok(Self {
             address,
+            platform,
             stop,
             api,
             worker,
@@ -69,7 +60,7 @@ impl Server {
         match early {
             None => self.stop().await,
             Some(ended) => {
-                self.stop.cancel();
+                self.stop.send_replace(true);
                 ended??;
                 anyhow::bail!("a part of the server ended by itself")
             }
@@ -78,16 +69,12 @@ impl Server {
 
     /// Stops it: running jobs go back to the queue, open answers are finished.
     pub(crate) async fn stop(self) -> anyhow::Result<()> {
-        self.stop.cancel();
+        self.stop.send_replace(true);
         self.worker.await??;
         self.api.await??;
+        self.platform.close().await;
         Ok(())
     }
-}
-
-/// The path of this program, even when its file was replaced since it started.
-fn own_program() -> anyhow::Result<PathBuf> {
-    std::env::current_exe().context("cannot find the program's own file")
 }
 
 /// Runs an async main on as many threads as the machine has.

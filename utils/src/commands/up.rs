@@ -10,21 +10,24 @@ use crate::output::Output;
 
 pub(crate) fn run(
     output: Output,
-    dir: PathBuf,
+    dir: Option<PathBuf>,
     listen: Option<SocketAddr>,
     file: Option<PathBuf>,
     print_config: bool,
 ) -> anyhow::Result<ExitCode> {
     if print_config {
-        output.say(config::MANUAL.trim_end());
+        output.say(config::DEFAULT.trim_end());
         return Ok(ExitCode::SUCCESS);
     }
-    let mut config = Config::load(file.as_deref())?;
-    config.dir = dir;
-    if let Some(listen) = listen {
-        config.listen = listen;
+    let mut overrides = Vec::new();
+    if let Some(dir) = dir {
+        overrides.push(("dir", dir.display().to_string()));
     }
-    telemetry::init(&config);
+    if let Some(listen) = listen {
+        overrides.push(("listen", listen.to_string()));
+    }
+    let config = Config::load(file, &overrides)?;
+    telemetry::init_logs(&config.log)?;
     block_on(async {
         let dir = config.dir.clone();
         let server = Server::start(config).await?;

@@ -31,7 +31,10 @@ pub(crate) fn bundle(dir: &Path, trust: Option<PathBuf>) -> anyhow::Result<(Path
         .canonicalize()
         .with_context(|| format!("no bundle at {}", dir.display()))?;
     let anchor = trust.unwrap_or_else(|| dir.join("../trust/trust.json"));
-    if anchor.canonicalize().is_ok_and(|path| path.starts_with(&dir)) {
+    if anchor
+        .canonicalize()
+        .is_ok_and(|path| path.starts_with(&dir))
+    {
         anyhow::bail!(
             "{} lies in the bundle itself; a trust anchor must come from elsewhere",
             anchor.display()

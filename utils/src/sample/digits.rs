@@ -28,12 +28,21 @@ pub(super) fn files() -> anyhow::Result<Files> {
         metadata: &[
             ("model_name", "optical-digits"),
             ("model_version", "1.0.0"),
-            ("model_description", "Reads one handwritten digit from an image of 8 × 8 pixels."),
+            (
+                "model_description",
+                "Reads one handwritten digit from an image of 8 × 8 pixels.",
+            ),
             ("author", "Assay samples"),
             ("model_type", "Image Classification"),
             ("intended_use", "Showing how a job goes through Assay."),
-            ("out_of_scope", "Reading anything but single, centred digits."),
-            ("misuse_or_malicious", "Reading forms of people who did not agree to it."),
+            (
+                "out_of_scope",
+                "Reading anything but single, centred digits.",
+            ),
+            (
+                "misuse_or_malicious",
+                "Reading forms of people who did not agree to it.",
+            ),
             ("license_name", "Apache-2.0"),
         ],
     })
@@ -56,7 +65,10 @@ fn images() -> anyhow::Result<Vec<u8>> {
             .collect::<Result<Vec<u16>, _>>()?;
         let (digit, pixels) = values.split_last().context("an empty line in the sample")?;
         // 16 grey levels and white become the 0–255 of an image file.
-        let grey: Vec<u8> = pixels.iter().map(|v| (v * 255 / 16).min(255) as u8).collect();
+        let grey: Vec<u8> = pixels
+            .iter()
+            .map(|v| (v * 255 / 16).min(255) as u8)
+            .collect();
         let mut png = Vec::new();
         PngEncoder::new(&mut png).write_image(
             &grey,

@@ -63,11 +63,17 @@ pub(super) fn files() -> anyhow::Result<Files> {
         metadata: &[
             ("model_name", "wine-cultivar"),
             ("model_version", "1.0.0"),
-            ("model_description", "Tells three Italian cultivars apart by 13 chemical measurements."),
+            (
+                "model_description",
+                "Tells three Italian cultivars apart by 13 chemical measurements.",
+            ),
             ("author", "Assay samples"),
             ("model_type", "Tabular classification"),
             ("intended_use", "Showing how a job goes through Assay."),
-            ("out_of_scope", "Judging real wine: 178 samples of one region and one decade."),
+            (
+                "out_of_scope",
+                "Judging real wine: 178 samples of one region and one decade.",
+            ),
             ("license_name", "Apache-2.0"),
         ],
     })

@@ -81,68 +81,114 @@ pub enum LayerKind {
     Input,
     /// `activation(x · kernel + bias)`; kernel `[in, units]`.
     Dense {
+        /// Length of the output's last axis.
         units: usize,
+        /// Whether a bias `[units]` is added.
         use_bias: bool,
+        /// What follows.
         activation: Activation,
     },
     /// 2-D convolution; kernel `[kh, kw, in, filters]`.
     Conv2d {
+        /// Channels of the output.
         filters: usize,
+        /// Rows and columns of the kernel.
         kernel: [usize; 2],
+        /// Steps down and right.
         strides: [usize; 2],
+        /// Zeros around the input.
         padding: Padding,
+        /// Distance of the kernel's taps; above 1 only with strides of 1.
         dilation: [usize; 2],
+        /// Whether a bias `[filters]` is added.
         use_bias: bool,
+        /// What follows.
         activation: Activation,
     },
     /// Depthwise 2-D convolution; kernel `[kh, kw, in, multiplier]`.
     DepthwiseConv2d {
+        /// Rows and columns of the kernel.
         kernel: [usize; 2],
+        /// Steps down and right.
         strides: [usize; 2],
+        /// Zeros around the input.
         padding: Padding,
+        /// Distance of the kernel's taps; above 1 only with strides of 1.
         dilation: [usize; 2],
+        /// Output channels for each input channel; those of one input channel stand together.
         multiplier: usize,
+        /// Whether a bias `[in · multiplier]` is added.
         use_bias: bool,
+        /// What follows.
         activation: Activation,
     },
     /// Largest of each window.
     MaxPooling2d {
+        /// Rows and columns of the window.
         pool: [usize; 2],
+        /// Steps down and right.
         strides: [usize; 2],
+        /// Zeros around the input.
         padding: Padding,
     },
     /// Mean of each window, padding left out of the count.
     AveragePooling2d {
+        /// Rows and columns of the window.
         pool: [usize; 2],
+        /// Steps down and right.
         strides: [usize; 2],
+        /// Zeros around the input.
         padding: Padding,
     },
     /// Mean over height and width.
-    GlobalAveragePooling2d { keepdims: bool },
+    GlobalAveragePooling2d {
+        /// Whether the output is `[1, 1, channels]` rather than `[channels]`.
+        keepdims: bool,
+    },
     /// Maximum over height and width.
-    GlobalMaxPooling2d { keepdims: bool },
+    GlobalMaxPooling2d {
+        /// Whether the output is `[1, 1, channels]` rather than `[channels]`.
+        keepdims: bool,
+    },
     /// One axis.
     Flatten,
     /// The layer's output shape, same numbers.
     Reshape,
     /// In training each number is zeroed with probability `rate`, the others divided by `1 - rate`.
-    Dropout { rate: f32 },
-    /// Weights in Keras' order: gamma (if `scale`), beta (if `center`), moving_mean, moving_variance.
+    Dropout {
+        /// From 0 up to, but not including, 1.
+        rate: f32,
+    },
+    /// Weights in Keras' order: gamma (if `scale`), beta (if `center`), `moving_mean`, `moving_variance`. A layer that
+    /// is not trainable uses the moving statistics in training, too, and leaves them as they are.
     BatchNormalization {
+        /// The axis that is kept (of one row, so 0 is the first axis after the batch).
         axis: usize,
+        /// Weight of the old moving statistics at each step.
         momentum: f32,
+        /// Added to the variance.
         epsilon: f32,
+        /// Whether there is a beta.
         center: bool,
+        /// Whether there is a gamma.
         scale: bool,
     },
     /// Over the last axis. Weights: gamma (if `scale`), beta (if `center`).
     LayerNormalization {
+        /// Added to the variance.
         epsilon: f32,
+        /// Whether there is a beta.
         center: bool,
+        /// Whether there is a gamma.
         scale: bool,
     },
     /// Rows of a table `[input_dim, output_dim]`.
-    Embedding { input_dim: usize, output_dim: usize },
+    Embedding {
+        /// Rows of the table; inputs are whole numbers below it.
+        input_dim: usize,
+        /// Length of a row.
+        output_dim: usize,
+    },
     /// An activation as a layer of its own.
     Activation(Activation),
     /// Sum of its inputs.
@@ -150,11 +196,22 @@ pub enum LayerKind {
     /// Product of its inputs.
     Multiply,
     /// Its inputs joined along `axis` (of one row, so 0 is the first axis after the batch).
-    Concatenate { axis: usize },
+    Concatenate {
+        /// Of one row.
+        axis: usize,
+    },
     /// `x · scale + offset`.
-    Rescaling { scale: f32, offset: f32 },
+    Rescaling {
+        /// Factor.
+        scale: f32,
+        /// Added afterwards.
+        offset: f32,
+    },
     /// Zeros around height and width: `[[top, bottom], [left, right]]`.
-    ZeroPadding2d { padding: [[usize; 2]; 2] },
+    ZeroPadding2d {
+        /// Rows above and below, columns left and right.
+        padding: [[usize; 2]; 2],
+    },
 }
 
 /// Keras' two paddings.
@@ -169,17 +226,32 @@ pub enum Padding {
 /// An activation function.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Activation {
+    /// None.
     Linear,
+    /// `max(x, 0)`.
     Relu,
-    /// `negative_slope` 0.2 as an activation argument, 0.3 by default as a layer.
-    LeakyRelu { negative_slope: f32 },
-    Elu { alpha: f32 },
-    /// Exact (erf) unless `approximate` (tanh form).
-    Gelu { approximate: bool },
+    /// `x` above 0, `negative_slope · x` below.
+    LeakyRelu {
+        /// 0.2 by default as an activation argument, 0.3 as a layer.
+        negative_slope: f32,
+    },
+    /// `x` above 0, `alpha · (exp(x) - 1)` below.
+    Elu {
+        /// 1 by default.
+        alpha: f32,
+    },
+    /// `x · Φ(x)`.
+    Gelu {
+        /// The tanh form instead of the exact one (erf).
+        approximate: bool,
+    },
+    /// `1 / (1 + exp(-x))`.
     Sigmoid,
+    /// Hyperbolic tangent.
     Tanh,
     /// Over the last axis.
     Softmax,
+    /// `ln(1 + exp(x))`.
     Softplus,
     /// `x · sigmoid(x)`; Keras' `swish` and `silu`.
     Swish,
@@ -212,28 +284,44 @@ pub struct Optimizer {
 /// The rule of an optimizer.
 #[derive(Debug, Clone, PartialEq)]
 pub enum OptimizerRule {
+    /// Gradient descent.
     Sgd {
+        /// 0 for none.
         momentum: f32,
+        /// Nesterov's form of momentum.
         nesterov: bool,
     },
     /// Epsilon stands outside the bias correction, as in Keras.
     Adam {
+        /// Decay of the first moment.
         beta_1: f32,
+        /// Decay of the second moment.
         beta_2: f32,
+        /// Added to the root of the second moment.
         epsilon: f32,
+        /// Keeps the largest second moment.
         amsgrad: bool,
     },
     /// As Adam; the decay stands in [`Optimizer::weight_decay`].
     AdamW {
+        /// Decay of the first moment.
         beta_1: f32,
+        /// Decay of the second moment.
         beta_2: f32,
+        /// Added to the root of the second moment.
         epsilon: f32,
+        /// Keeps the largest second moment.
         amsgrad: bool,
     },
+    /// Root mean square propagation.
     RmsProp {
+        /// Decay of the mean square.
         rho: f32,
+        /// 0 for none.
         momentum: f32,
+        /// Added to the mean square before the root is taken.
         epsilon: f32,
+        /// Subtracts the square of the mean gradient.
         centered: bool,
     },
 }
@@ -252,12 +340,34 @@ pub enum Clip {
 /// A loss, averaged over the batch.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Loss {
+    /// Mean of squared differences.
     MeanSquaredError,
+    /// Mean of absolute differences.
     MeanAbsoluteError,
-    Huber { delta: f32 },
-    BinaryCrossentropy { from_logits: bool, label_smoothing: f32 },
-    CategoricalCrossentropy { from_logits: bool, label_smoothing: f32 },
-    SparseCategoricalCrossentropy { from_logits: bool },
+    /// Squared up to `delta`, linear beyond.
+    Huber {
+        /// 1 by default.
+        delta: f32,
+    },
+    /// Labels are 0 or 1.
+    BinaryCrossentropy {
+        /// Whether the output is before the sigmoid.
+        from_logits: bool,
+        /// Pulls labels towards 0.5.
+        label_smoothing: f32,
+    },
+    /// Labels are one-hot rows.
+    CategoricalCrossentropy {
+        /// Whether the output is before the softmax.
+        from_logits: bool,
+        /// Pulls labels towards `1 / classes`.
+        label_smoothing: f32,
+    },
+    /// Labels are class numbers.
+    SparseCategoricalCrossentropy {
+        /// Whether the output is before the softmax.
+        from_logits: bool,
+    },
 }
 
 /// A metric under the name that Keras' history gives it.
@@ -272,10 +382,18 @@ pub struct Metric {
 /// What a metric measures. `accuracy` is resolved to one of the three by the loss and output shape, as Keras does.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum MetricKind {
-    BinaryAccuracy { threshold: f32 },
+    /// How often output and label lie on the same side.
+    BinaryAccuracy {
+        /// An output above it counts as 1.
+        threshold: f32,
+    },
+    /// How often the largest output is the label's (one-hot).
     CategoricalAccuracy,
+    /// How often the largest output is the label's (a class number).
     SparseCategoricalAccuracy,
+    /// Mean of absolute differences.
     MeanAbsoluteError,
+    /// Mean of squared differences.
     MeanSquaredError,
     /// Keras' default: 200 thresholds, ROC, interpolation.
     Auc,
@@ -288,6 +406,6 @@ pub struct OptimizerState {
     pub iterations: i64,
     /// The learning rate variable.
     pub learning_rate: f32,
-    /// The slots after these two, in Keras' order.
+    /// The arrays after these two, in the order that [`crate::archive::slot_shapes`] gives.
     pub slots: Vec<Array>,
 }

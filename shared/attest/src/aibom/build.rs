@@ -3,12 +3,12 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::{
-    BomError, Facts, LinkRef, component,
+    BomError, Facts, LinkRef, Measured, component,
     formulation::formulation,
     property::{Properties, instant},
     request,
 };
-use crate::{ArtifactPath, OUTPUT_NAMES, Role};
+use crate::{ArtifactPath, Digest, INGEST, OUTPUT_NAMES, RUN_TRAINING, Role};
 
 /// Builds the CycloneDX 1.6 document of a job, without a signature.
 ///
@@ -106,6 +106,22 @@ fn dependencies() -> Value {
 
 fn check(facts: &Facts) -> Result<(), BomError> {
     let wrong = |text: String| Err(BomError::Facts(text));
+    if let Measured::Value(sha256) = &facts.trainer.sha256 {
+        sha256
+            .parse::<Digest>()
+            .map_err(|error| BomError::Facts(format!("the trainer's program: {error}")))?;
+    }
+    for (link, step) in [
+        (&facts.ingest_link, INGEST),
+        (&facts.training_link, RUN_TRAINING),
+    ] {
+        if !link.file_name.starts_with(&format!("{step}.")) || !link.file_name.ends_with(".link") {
+            return wrong(format!(
+                "{:?} is not the name of a link of the step {step}",
+                link.file_name
+            ));
+        }
+    }
     let mut seen = BTreeSet::new();
     for artifact in &facts.artifacts {
         let path = ArtifactPath::parse(&artifact.path)

@@ -1,7 +1,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    ArtifactFacts, BomError, Facts,
+    ArtifactFacts, BomError, Facts, Measured,
     build::attestations,
     card::model_card,
     licence,
@@ -44,7 +44,8 @@ pub(super) fn all(facts: &Facts) -> Result<Vec<Value>, BomError> {
 pub(super) fn describe(facts: &Facts, reference: &str) -> Map<String, Value> {
     let given = |field| claim(&facts.request, field);
     let name = given("model_name").unwrap_or(&facts.model.name);
-    let version = given("model_version");
+    // CycloneDX has versions of up to 1,024 characters; a longer one is still among the claims.
+    let version = given("model_version").filter(|text| text.chars().count() <= 1024);
     let mut component = Map::new();
     let mut set = |key: &str, value: Option<Value>| {
         value.map(|value| component.insert(key.to_owned(), value))
@@ -221,14 +222,21 @@ fn trainer(facts: &Facts) -> Value {
         .with("arithmetic", &trainer.arithmetic)
         .with("threads", trainer.threads.to_string())
         .with_measured("program-sha256", &trainer.sha256);
-    json!({
+    let mut component = json!({
         "type": "application",
         "bom-ref": "trainer",
         "name": trainer.name,
         "version": trainer.version,
         "description": "The program that trained the model",
         "properties": properties.into_value(),
-    })
+    });
+    if let (Measured::Value(sha256), Some(members)) = (&trainer.sha256, component.as_object_mut()) {
+        members.insert(
+            "hashes".into(),
+            json!([{"alg": "SHA-256", "content": sha256}]),
+        );
+    }
+    component
 }
 
 fn candle(facts: &Facts) -> Value {

@@ -173,7 +173,7 @@ pub struct TrainerFacts {
     pub arithmetic: String,
     /// Threads it computed with.
     pub threads: u32,
-    /// SHA-256 of the program's file.
+    /// SHA-256 of the program's file, the text of a [`Digest`].
     pub sha256: Measured,
 }
 

@@ -228,3 +228,6 @@ fn join(prefix: &str, name: &str) -> String {
         folder => format!("{folder}/{name}"),
     }
 }
+
+#[cfg(test)]
+mod tests;

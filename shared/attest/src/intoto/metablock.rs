@@ -136,3 +136,6 @@ impl<T> Signed<T> {
 fn shape(error: serde_json::Error) -> MetadataError {
     MetadataError::Shape(error.to_string())
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,7 +16,7 @@ pub(super) fn check_paths(ingest: Option<&Link>, training: Option<&Link>, report
     let inputs = || Role::INPUTS.map(|role| (role, "")).into();
     let outputs = || OUTPUT_NAMES.map(|name| (Role::Output, name)).into();
     let mut dirs = BTreeSet::new();
-    let mut look = |artifacts, expected| expect(artifacts, expected, &mut dirs);
+    let mut look = |artifacts, expected| compare(artifacts, expected, &mut dirs);
     let result = (|| {
         if let Some(link) = ingest {
             look(&link.products, inputs())?;
@@ -34,7 +34,7 @@ pub(super) fn check_paths(ingest: Option<&Link>, training: Option<&Link>, report
     report.made("artifact-paths", compared, one_dir);
 }
 
-fn expect<'a>(
+fn compare<'a>(
     artifacts: &'a Artifacts,
     mut missing: BTreeSet<(Role, &'a str)>,
     dirs: &mut BTreeSet<&'a str>,

@@ -1,8 +1,9 @@
 //! The database as one SQLite file in WAL mode.
 //!
-//! One connection writes, so that every transaction is in line and none waits for a lock; several read, and see
-//! every transaction that was committed before they began. `synchronous = FULL`: what was answered as accepted
-//! outlives the process and the machine's power.
+//! Writers take turns, so that none waits for SQLite's lock; several connections read, and see every transaction that
+//! was committed before they began. Two connections write: what changes a job's state is on the disk when it is answered
+//! (`synchronous = FULL`); heartbeats and log lines (`NORMAL`) outlive the process at once, and the machine's power from
+//! the next change of state or checkpoint on.
 
 mod artifacts;
 mod claims;
@@ -14,14 +15,19 @@ mod migrations;
 mod outbox;
 mod rows;
 
-use std::{path::Path, time::Duration};
+use std::{
+    ops::{Deref, DerefMut},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
 
 use sqlx::{
-    Sqlite as Driver, SqlitePool, Transaction,
+    Sqlite as Driver, SqliteConnection, SqlitePool, Transaction,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use time::OffsetDateTime;
-use tokio::sync::broadcast;
+use tokio::sync::{Mutex, OwnedMutexGuard, broadcast};
 
 use super::DbError;
 use crate::{ids::JobId, store::Holds};
@@ -39,12 +45,41 @@ const MMAP_BYTES: u64 = 256 << 20;
 #[derive(Debug, Clone)]
 pub struct Sqlite {
     writer: SqlitePool,
+    /// Writes what need not be on the disk at once.
+    relaxed: SqlitePool,
+    turn: Arc<Mutex<()>>,
     readers: SqlitePool,
     news: broadcast::Sender<JobId>,
     holds: Holds,
 }
 
-type Tx = Transaction<'static, Driver>;
+/// A transaction that writes, and the turn to do so. Rolled back when dropped.
+#[derive(Debug)]
+struct Tx {
+    transaction: Transaction<'static, Driver>,
+    /// After the transaction: the next one begins when this one is over.
+    _turn: OwnedMutexGuard<()>,
+}
+
+impl Tx {
+    async fn commit(self) -> Result<(), sqlx::Error> {
+        self.transaction.commit().await
+    }
+}
+
+impl Deref for Tx {
+    type Target = SqliteConnection;
+
+    fn deref(&self) -> &SqliteConnection {
+        &self.transaction
+    }
+}
+
+impl DerefMut for Tx {
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
+        &mut self.transaction
+    }
+}
 
 impl Sqlite {
     /// Opens the file, makes it if it is absent, and brings its tables to this version.
@@ -72,18 +107,37 @@ impl Sqlite {
             .connect_with(options.clone().create_if_missing(true))
             .await?;
         migrations::migrator().run(&writer).await?;
+        let relaxed = pool(1)
+            .connect_with(options.clone().synchronous(SqliteSynchronous::Normal))
+            .await?;
         let readers = pool(READERS).connect_with(options.read_only(true)).await?;
         Ok(Self {
             writer,
+            relaxed,
+            turn: Arc::default(),
             readers,
             news: broadcast::Sender::new(NEWS),
             holds,
         })
     }
 
-    /// Begins a transaction that will write, and takes its turn now: what it reads cannot change before it ends.
+    /// Begins a transaction that is on the disk when it is committed.
     async fn write(&self) -> Result<Tx, DbError> {
-        Ok(self.writer.begin_with("BEGIN IMMEDIATE").await?)
+        self.begin(&self.writer).await
+    }
+
+    /// Begins a transaction that reaches the disk with the next one of [`Sqlite::write`].
+    async fn write_relaxed(&self) -> Result<Tx, DbError> {
+        self.begin(&self.relaxed).await
+    }
+
+    /// `IMMEDIATE`: what the transaction reads cannot change before it ends.
+    async fn begin(&self, pool: &SqlitePool) -> Result<Tx, DbError> {
+        let turn = Arc::clone(&self.turn).lock_owned().await;
+        Ok(Tx {
+            transaction: pool.begin_with("BEGIN IMMEDIATE").await?,
+            _turn: turn,
+        })
     }
 
     pub(super) fn subscribe(&self) -> broadcast::Receiver<JobId> {
@@ -97,6 +151,7 @@ impl Sqlite {
 
     pub(super) async fn close(&self) {
         self.readers.close().await;
+        self.relaxed.close().await;
         self.writer.close().await;
     }
 }

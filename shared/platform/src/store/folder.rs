@@ -1,7 +1,7 @@
 //! The store as a local folder: `objects/ab/cdef…`, read-only, and `uploads/` for what is being written.
 //!
-//! An object appears under its name by one rename after its bytes have reached the disk, so a name never stands for
-//! half an object, whenever the power fails.
+//! An object appears under its name by one rename, whole, and is durable (file and folder synced) before the database
+//! commits a row that names it.
 
 mod put;
 mod read;

@@ -1,9 +1,15 @@
 use std::{
     collections::HashMap,
+    io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use assay_attest::Digest;
+use futures_util::{
+    FutureExt as _,
+    future::{BoxFuture, Shared},
+};
+use tokio::task::JoinHandle;
 
 /// What keeps an object between the moment it is stored and the moment an artifact's row names it.
 ///
@@ -11,14 +17,22 @@ use assay_attest::Digest;
 /// it *and* the other is not about to write such a row. So everything that stores takes a hold first; the hold ends
 /// when a row names the object ([`Holds::settle`]) or when the object is given back ([`crate::Platform::release`]).
 /// Holds live in the memory of the one process that owns the folder; what a killed process leaves is swept at start.
+///
+/// A hold also knows whether the object has reached the disk. Objects go there side by side and in the background; the
+/// database waits for those that a row will name before it commits the row ([`Holds::durable`]).
 #[derive(Debug, Clone, Default)]
 pub struct Holds(Arc<Mutex<HashMap<Digest, Hold>>>);
 
-#[derive(Debug, Clone, Copy, Default)]
+/// The end of an object's way to the disk.
+type Arrival = Shared<BoxFuture<'static, Result<(), Arc<io::Error>>>>;
+
+#[derive(Debug, Clone, Default)]
 struct Hold {
     count: u64,
     /// Holds ever taken on this entry: tells whether somebody came while the database was asked.
     taken: u64,
+    /// `None` for an object that was there, named by a row, before.
+    arrival: Option<Arrival>,
 }
 
 /// What a release has to do next.
@@ -35,12 +49,46 @@ pub(crate) enum Release {
 pub(crate) struct Asked(u64);
 
 impl Holds {
-    /// Takes a hold, before the object is looked for or written.
+    /// Takes a hold, before the object is looked for.
     pub(crate) fn take(&self, digest: Digest) {
         let mut holds = self.lock();
         let hold = holds.entry(digest).or_default();
         hold.count += 1;
         hold.taken += 1;
+    }
+
+    /// Takes a hold and, under the lock, gives an object its name; `place` gives the task that brings it to the disk, or
+    /// `None` when the object was there. So whoever finds the object finds its way to the disk, too.
+    pub(crate) fn place(
+        &self,
+        digest: Digest,
+        place: impl FnOnce() -> io::Result<Option<JoinHandle<io::Result<()>>>>,
+    ) -> io::Result<()> {
+        let mut holds = self.lock();
+        let task = place()?;
+        let hold = holds.entry(digest).or_default();
+        hold.count += 1;
+        hold.taken += 1;
+        if let Some(task) = task {
+            let arrival = task.map(|ended| match ended {
+                Ok(synced) => synced.map_err(Arc::new),
+                Err(stopped) => Err(Arc::new(io::Error::other(stopped))),
+            });
+            hold.arrival = Some(arrival.boxed().shared());
+        }
+        Ok(())
+    }
+
+    /// Waits until an object that the caller holds has reached the disk.
+    pub(crate) async fn durable(&self, digest: Digest) -> Result<(), Arc<io::Error>> {
+        let arrival = self
+            .lock()
+            .get(&digest)
+            .and_then(|hold| hold.arrival.clone());
+        match arrival {
+            Some(arrival) => arrival.await,
+            None => Ok(()),
+        }
     }
 
     /// Ends a hold: a row names the object now, or it was not stored at all.
@@ -57,7 +105,11 @@ impl Holds {
     /// Begins to give an object back. The caller's hold stays until [`Holds::finish_release`].
     pub(crate) fn begin_release(&self, digest: Digest) -> Release {
         let mut holds = self.lock();
-        let hold = holds.entry(digest).or_insert(Hold { count: 1, taken: 1 });
+        let hold = holds.entry(digest).or_insert(Hold {
+            count: 1,
+            taken: 1,
+            arrival: None,
+        });
         if hold.count > 1 {
             hold.count -= 1;
             return Release::Done;
@@ -139,5 +191,26 @@ mod tests {
             Some(Some(()))
         );
         holds.settle(digest);
+    }
+
+    #[test]
+    fn what_could_not_be_placed_is_not_held() {
+        let (holds, digest) = (Holds::default(), Digest::of(b"x"));
+        let refused = holds.place(digest, || Err(io::Error::other("read-only")));
+        assert!(refused.is_err() && holds.lock().is_empty());
+    }
+
+    #[tokio::test]
+    async fn an_object_that_does_not_reach_the_disk_is_told_to_all_who_hold_it() {
+        let (holds, digest) = (Holds::default(), Digest::of(b"lost"));
+        assert!(holds.durable(digest).await.is_ok());
+        let full = || Err(io::Error::other("no space"));
+        let task = || Ok(Some(tokio::task::spawn_blocking(full)));
+        holds.place(digest, task).unwrap();
+        holds.place(digest, || Ok(None)).unwrap();
+        for _ in 0..2 {
+            let error = holds.durable(digest).await.unwrap_err();
+            assert_eq!(error.to_string(), "no space");
+        }
     }
 }

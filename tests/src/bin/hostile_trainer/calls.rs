@@ -11,6 +11,7 @@ pub(crate) fn all(targets: &Targets) {
     processes();
     others(targets.server);
     privileges();
+    executions();
     report("run a program", Command::new("/bin/true").status());
     report(
         "resume the own program",
@@ -164,6 +165,9 @@ fn privileges() {
         libc::SYS_ioctl,
         &[0, libc::TIOCSTI as c_long, text(c"x")],
     );
+}
+
+fn executions() {
     attempt("execute", libc::SYS_execve, &[text(c"/bin/true"), 0, 0]);
     let (nowhere, path) = (-100, text(c"/bin/true"));
     attempt("execute at", libc::SYS_execveat, &[nowhere, path, 0, 0, 0]);

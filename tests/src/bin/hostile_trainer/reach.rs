@@ -45,6 +45,7 @@ pub(crate) fn targets() -> Targets {
 /// What a trainer does all day.
 pub(crate) fn honest() {
     report("read input", fs::read("in/attack"));
+    report("read hardware", fs::read_dir("/sys/devices/system/cpu"));
     report("write output", fs::write("out/part", vec![7; 100_000]));
     report("rename output", fs::rename("out/part", "out/result"));
     report(
@@ -67,7 +68,7 @@ pub(crate) fn honest() {
 
 pub(crate) fn reads(targets: &Targets) {
     let server = targets.server;
-    let of_server = ["environ", "mem", "maps", "fd/1", "root/etc/passwd", "cwd"];
+    let of_server = ["environ", "mem", "maps", "fd", "root/etc/passwd", "cwd"];
     let paths = targets.secrets.iter().cloned().chain(
         of_server
             .map(|name| PathBuf::from(format!("/proc/{server}/{name}")))

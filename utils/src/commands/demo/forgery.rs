@@ -15,8 +15,8 @@ use crate::{
 pub(super) fn show(output: Output, bundle: &Path, dir: &Path) -> anyhow::Result<bool> {
     let forged = dir.join("forged");
     copy(bundle, &forged)?;
-    let model = find(&forged, "trained_model.keras")?
-        .context("the bundle has no trained_model.keras")?;
+    let model =
+        find(&forged, "trained_model.keras")?.context("the bundle has no trained_model.keras")?;
     let mut bytes = fs::read(&model)?;
     let middle = bytes.len() / 2;
     let byte = bytes

@@ -40,6 +40,16 @@ impl Sqlite {
         Ok(())
     }
 
+    /// Waits until the objects have reached the disk: a row that is committed names nothing that power loss takes away.
+    pub(super) async fn durable(&self, artifacts: &[Artifact]) -> Result<(), DbError> {
+        for artifact in artifacts {
+            let digest = artifact.digest;
+            let arrived = self.holds.durable(digest).await;
+            arrived.map_err(|source| DbError::NotDurable { digest, source })?;
+        }
+        Ok(())
+    }
+
     /// Rows name these objects now: they need no hold any more.
     pub(super) fn settle(&self, artifacts: &[Artifact]) {
         for artifact in artifacts {

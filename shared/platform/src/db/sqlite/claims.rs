@@ -59,6 +59,7 @@ impl Sqlite {
     ) -> Result<Lease, DbError> {
         let told = progress.is_some();
         let progress = progress.map(serde_json::to_string).transpose()?;
+        let mut tx = self.write_relaxed().await?;
         let cancel: Option<i64> = sqlx::query_scalar(
             "UPDATE jobs SET lease_until = $3, progress = COALESCE($4, progress) WHERE id = $1 AND status = 'running' AND attempt = $2 RETURNING cancel_requested",
         )
@@ -66,8 +67,9 @@ impl Sqlite {
         .bind(i64::from(attempt))
         .bind(after(lease))
         .bind(progress)
-        .fetch_optional(&self.writer)
+        .fetch_optional(&mut *tx)
         .await?;
+        tx.commit().await?;
         if told && cancel.is_some() {
             self.notify(id);
         }

@@ -44,6 +44,7 @@ impl Sqlite {
         completion: &Completion,
     ) -> Result<bool, DbError> {
         let Completion { artifacts, timings } = completion;
+        self.durable(artifacts).await?;
         let mut tx = self.write().await?;
         if !end(&mut tx, id, attempt, Status::Completed, None, Some(timings)).await? {
             return Ok(false);
@@ -74,6 +75,7 @@ impl Sqlite {
         artifacts: &[Artifact],
         timings: &Timings,
     ) -> Result<bool, DbError> {
+        self.durable(artifacts).await?;
         let mut tx = self.write().await?;
         let (failure, timings) = (Some(failure), Some(timings));
         if !end(&mut tx, id, attempt, Status::Failed, failure, timings).await? {

@@ -1,5 +1,7 @@
 //! A job's log of events.
 
+use assay_protocol::{EpochReport, Event};
+
 use super::{Sqlite, Tx, now, rows};
 use crate::{
     db::DbError,
@@ -27,6 +29,15 @@ pub(super) async fn add(
     Ok(())
 }
 
+fn epoch(event: &JobEvent) -> Option<&EpochReport> {
+    match event {
+        JobEvent::Trainer {
+            event: Event::Epoch(report),
+        } => Some(report),
+        _ => None,
+    }
+}
+
 impl Sqlite {
     pub(in crate::db) async fn log(
         &self,
@@ -37,12 +48,20 @@ impl Sqlite {
         if events.is_empty() {
             return Ok(());
         }
-        let mut tx = self.write().await?;
+        let mut tx = self.write_relaxed().await?;
         if attempt != 0 && !Self::holds_lease(&mut tx, id, attempt).await? {
             return Ok(());
         }
         for event in events {
             add(&mut tx, id, attempt, event).await?;
+        }
+        // The status shows the last epoch as soon as the log does, in the same transaction.
+        if let Some(report) = events.iter().rev().find_map(epoch) {
+            sqlx::query("UPDATE jobs SET progress = $2 WHERE id = $1")
+                .bind(id.to_string())
+                .bind(serde_json::to_string(report)?)
+                .execute(&mut *tx)
+                .await?;
         }
         tx.commit().await?;
         self.notify(id);

@@ -16,6 +16,7 @@ impl Sqlite {
     pub(in crate::db) async fn insert_job(&self, job: &NewJob) -> Result<(), DbError> {
         let request = serde_json::to_string(&job.request)?;
         let name = job.request.metadata.model_name.as_deref();
+        self.durable(&job.artifacts).await?;
         let mut tx = self.write().await?;
         sqlx::query(
             "INSERT INTO jobs (id, unique_dir, status, model_name, request, submitted_at) VALUES ($1, $2, $3, $4, $5, $6)",

@@ -37,7 +37,7 @@ impl Sqlite {
         if found.is_empty() {
             return Ok(Vec::new());
         }
-        let mut tx = self.write().await?;
+        let mut tx = self.write_relaxed().await?;
         let mut waiting = Vec::with_capacity(found.len());
         for id in found {
             let marked = sqlx::query("UPDATE outbox SET ringing = 1 WHERE job_id = $1")
@@ -56,7 +56,7 @@ impl Sqlite {
         if ids.is_empty() {
             return Ok(());
         }
-        let mut tx = self.write().await?;
+        let mut tx = self.write_relaxed().await?;
         for id in ids {
             sqlx::query("DELETE FROM outbox WHERE job_id = $1 AND ringing = 1")
                 .bind(id.to_string())

@@ -1,1 +1,117 @@
+use super::*;
+use crate::db::{Db, tests::contract};
 
+/// A database in a folder that lives as long as it does.
+async fn database() -> (tempfile::TempDir, Db) {
+    let base = tempfile::tempdir().unwrap();
+    let db = Sqlite::open(&base.path().join("assay.db"), Holds::default())
+        .await
+        .unwrap();
+    (base, Db::Sqlite(db))
+}
+
+macro_rules! contracts {
+    ($($name:ident)*) => {
+        $(#[tokio::test]
+        async fn $name() {
+            let (_base, db) = database().await;
+            contract::$name(&db).await;
+        })*
+    };
+}
+
+contracts! {
+    a_job_is_read_as_it_was_written
+    a_refused_job_leaves_nothing
+    one_of_two_claimers_wins
+    a_stale_attempt_can_do_nothing
+    completing_and_cancelling_race
+    a_completed_job_shows_its_outputs_in_order
+    a_failed_job_keeps_its_reason_and_logs
+    cancelling
+    released_jobs_are_queued_and_ring
+    leases_expire
+    a_worker_that_starts_anew_recovers_its_jobs
+    lists_are_filtered_and_paged
+    events_are_in_order_and_belong_to_the_holder
+    doorbells_ring_until_they_are_heard
+    news_of_every_write
+    objects_are_named_once
+}
+
+#[tokio::test]
+async fn what_was_written_is_there_when_it_is_opened_again() {
+    let base = tempfile::tempdir().unwrap();
+    let path = base.path().join("assay.db");
+    let job = contract::new_job("kept");
+    let db = Db::Sqlite(Sqlite::open(&path, Holds::default()).await.unwrap());
+    db.insert_job(&job).await.unwrap();
+    db.close().await;
+    let db = Db::Sqlite(Sqlite::open(&path, Holds::default()).await.unwrap());
+    assert_eq!(db.queued().await.unwrap(), [job.id]);
+    assert_eq!(
+        db.artifacts(job.id).await.unwrap().len(),
+        job.artifacts.len()
+    );
+}
+
+#[tokio::test]
+async fn the_writer_syncs_and_checks_references() {
+    let base = tempfile::tempdir().unwrap();
+    let db = Sqlite::open(&base.path().join("assay.db"), Holds::default())
+        .await
+        .unwrap();
+    let pragma = async |name: &'static str| -> String {
+        let (value,): (String,) = sqlx::query_as(name).fetch_one(&db.writer).await.unwrap();
+        value
+    };
+    assert_eq!(
+        pragma("SELECT journal_mode FROM pragma_journal_mode").await,
+        "wal"
+    );
+    assert_eq!(
+        pragma("SELECT CAST(synchronous AS TEXT) FROM pragma_synchronous").await,
+        "2"
+    );
+    assert_eq!(
+        pragma("SELECT CAST(foreign_keys AS TEXT) FROM pragma_foreign_keys").await,
+        "1"
+    );
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_is_an_error_that_names_the_job() {
+    let base = tempfile::tempdir().unwrap();
+    let db = Sqlite::open(&base.path().join("assay.db"), Holds::default())
+        .await
+        .unwrap();
+    let job = contract::new_job("spoilt");
+    db.insert_job(&job).await.unwrap();
+    sqlx::query("UPDATE jobs SET request = '{', outputs = '[1]'")
+        .execute(&db.writer)
+        .await
+        .unwrap();
+    for error in [
+        db.job(job.id).await.unwrap_err(),
+        db.status(job.id).await.unwrap_err(),
+    ] {
+        assert!(error.to_string().contains(&job.id.to_string()), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_job_is_not_written_before_its_objects_are_on_the_disk() {
+    let base = tempfile::tempdir().unwrap();
+    let holds = Holds::default();
+    let db = Sqlite::open(&base.path().join("assay.db"), holds.clone())
+        .await
+        .unwrap();
+    let job = contract::new_job("lost");
+    let digest = job.artifacts[0].digest;
+    let full = || Err(std::io::Error::other("no space"));
+    let task = || Ok(Some(tokio::task::spawn_blocking(full)));
+    holds.place(digest, task).unwrap();
+    let refused = db.insert_job(&job).await.unwrap_err();
+    assert!(refused.to_string().contains("no space"), "{refused}");
+    assert_eq!(db.job(job.id).await.unwrap(), None);
+}

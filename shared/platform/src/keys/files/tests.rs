@@ -6,7 +6,7 @@ use std::{
 use assay_attest::intoto::{Layout, Signed};
 
 use super::*;
-use crate::keys::Keys;
+use crate::keys::{Keys, write_trust};
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().mode() & 0o7777
@@ -127,8 +127,8 @@ fn the_trust_folder_can_be_read_again() {
     let base = tempfile::tempdir().unwrap();
     let keys = Keys::init(&base.path().join("secrets")).unwrap();
     let trust = base.path().join("trust");
-    keys.write_trust(&trust).unwrap();
-    keys.write_trust(&trust).unwrap();
+    write_trust(keys.trust(), &trust).unwrap();
+    write_trust(keys.trust(), &trust).unwrap();
     let read = Trust::from_json(&fs::read(trust.join(TRUST)).unwrap()).unwrap();
     assert_eq!(&read, keys.trust());
     let platform = fs::read_to_string(trust.join(PLATFORM_PUBLIC)).unwrap();

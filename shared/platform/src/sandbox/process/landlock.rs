@@ -21,6 +21,9 @@ const LIBRARIES: [&str; 5] = [
     "/usr/lib64",
     "/etc/ld.so.cache",
 ];
+/// What the processor's caches are like. Arithmetic libraries size their blocks by it, so hiding it would make results
+/// inside the room differ in their last bits from those outside; it tells nothing of anybody.
+const HARDWARE: &str = "/sys/devices/system/cpu";
 
 /// Builds the rules while the room can still be reached: afterwards the user may lack the way to it.
 pub(super) fn prepare(trainer: &Path, room: &Path) -> Result<RulesetCreated, String> {
@@ -41,6 +44,9 @@ fn build(trainer: &Path, room: &Path) -> Result<RulesetCreated, Box<dyn std::err
         .add_rule(beneath(trainer, run)?)?
         .add_rule(beneath(&room.join("in"), read)?)?
         .add_rule(beneath(&room.join("out"), write)?)?;
+    if Path::new(HARDWARE).is_dir() {
+        rules = rules.add_rule(beneath(Path::new(HARDWARE), read)?)?;
+    }
     if let Some(loader) = elf::interpreter(trainer)? {
         rules = rules.add_rule(beneath(&loader, run)?)?;
         if let Some(folder) = loader.canonicalize()?.parent() {

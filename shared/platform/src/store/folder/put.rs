@@ -14,30 +14,35 @@ use uuid::Uuid;
 use super::{CHUNK, Folder, blocking};
 use crate::store::{StoreError, Stored};
 
-/// A file in `uploads/` and the digest of what was written to it. Removed when dropped.
+/// A file in `uploads/` and the digest of what was written to it.
 #[derive(Debug)]
 pub(super) struct Draft {
-    path: PathBuf,
+    path: DraftPath,
     file: File,
     hasher: Hasher,
 }
 
-impl Drop for Draft {
+/// A path in `uploads/`. The file there is removed when this is dropped.
+#[derive(Debug)]
+struct DraftPath(PathBuf);
+
+impl Drop for DraftPath {
     fn drop(&mut self) {
         // Gone already when it became an object; what cannot be removed is swept at the next start.
-        let _ = fs::remove_file(&self.path);
+        let _ = fs::remove_file(&self.0);
     }
 }
 
 impl Draft {
     /// Makes an empty one.
     pub(super) fn create(store: &Folder) -> io::Result<Self> {
-        let path = store.0.uploads.join(Uuid::new_v4().simple().to_string());
+        let name = Uuid::new_v4().simple().to_string();
+        let path = DraftPath(store.0.uploads.join(name));
         let file = OpenOptions::new()
             .write(true)
             .create_new(true)
             .mode(0o600)
-            .open(&path)?;
+            .open(&path.0)?;
         Ok(Self {
             path,
             file,
@@ -64,37 +69,39 @@ impl Draft {
         }
     }
 
-    /// Makes it an object, durable when this returns.
+    /// Makes it an object.
     pub(super) fn commit(self, store: &Folder) -> Result<Stored, StoreError> {
-        let (digest, bytes) = self.hasher.clone().finish();
-        place(store, &self.path, &self.file, Stored { digest, bytes })
+        let (digest, bytes) = self.hasher.finish();
+        place(store, &self.path.0, self.file, Stored { digest, bytes })
     }
 }
 
-/// Gives a written file its object's name, unless there is such an object.
-fn place(store: &Folder, from: &Path, file: &File, stored: Stored) -> Result<Stored, StoreError> {
-    // Held before it is looked for: a release in between would take away what was found.
-    store.0.holds.take(stored.digest);
-    let place = || -> io::Result<()> {
-        let to = store.path(stored.digest);
+/// Gives a written file its object's name, unless there is such an object, and sends it on its way to the disk.
+///
+/// The name may come before the bytes have reached the disk, because no row does ([`crate::store::Holds::durable`]):
+/// what the power takes away in between is an object that no row names, and the next start removes it.
+fn place(store: &Folder, from: &Path, file: File, stored: Stored) -> Result<Stored, StoreError> {
+    let to = store.path(stored.digest);
+    file.set_permissions(Permissions::from_mode(0o444))?;
+    store.0.holds.place(stored.digest, || {
         // An object of another size is damaged, and these are its right bytes.
-        if fs::symlink_metadata(&to).is_ok_and(|meta| meta.is_file() && meta.len() == stored.bytes)
-        {
-            return fs::remove_file(from);
+        if is_object(&to, stored.bytes) {
+            fs::remove_file(from)?;
+            return Ok(None);
         }
-        file.set_permissions(Permissions::from_mode(0o444))?;
-        file.sync_all()?;
         fs::rename(from, &to)?;
-        if let Some(folder) = to.parent() {
-            File::open(folder)?.sync_all()?;
-        }
-        Ok(())
-    };
-    if let Err(error) = place() {
-        store.0.holds.settle(stored.digest);
-        return Err(error.into());
-    }
+        Ok(Some(tokio::task::spawn_blocking(move || {
+            file.sync_all()?;
+            to.parent()
+                .map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+        })))
+    })?;
     Ok(stored)
+}
+
+/// Whether an object of this size lies there.
+fn is_object(path: &Path, bytes: u64) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|meta| meta.is_file() && meta.len() == bytes)
 }
 
 impl Folder {
@@ -118,8 +125,7 @@ impl Folder {
     /// Holds an object that is there already; `false` when it is not.
     fn keep(&self, stored: Stored) -> bool {
         self.0.holds.take(stored.digest);
-        let there = fs::symlink_metadata(self.path(stored.digest))
-            .is_ok_and(|meta| meta.is_file() && meta.len() == stored.bytes);
+        let there = is_object(&self.path(stored.digest), stored.bytes);
         if !there {
             self.0.holds.settle(stored.digest);
         }
@@ -139,7 +145,7 @@ impl Folder {
                 .open(&path)?;
             if take && store.can_take(&file)? {
                 let (digest, bytes) = assay_attest::hash_reader(&file)?;
-                return place(&store, &path, &file, Stored { digest, bytes });
+                return place(&store, &path, file, Stored { digest, bytes });
             }
             let stored = store.copy_in(file)?;
             if take {

@@ -1,0 +1,301 @@
+//! A job with everything that a proof speaks of, made from constants.
+
+use std::{collections::BTreeMap, error::Error};
+
+use assay_attest::{
+    Digest, Functionary, INGEST, LAYOUT_VALIDITY, OUTPUT_NAMES, RUN_TRAINING, Role, SigningKey,
+    Trust,
+    aibom::{self, *},
+    ingest_command,
+    intoto::{self, Layout, Link, link_file_name},
+    json::{Limits, jcs, parse},
+    platform_layout, training_command,
+};
+use serde_json::json;
+use time::{OffsetDateTime, macros::datetime};
+
+/// The job's folder.
+pub(crate) const DIR: &str = "job-0001";
+
+/// A fixed time at which the sample's layout is valid.
+pub(crate) fn now() -> OffsetDateTime {
+    datetime!(2026-06-01 12:00 UTC)
+}
+
+/// One key for each role.
+pub(crate) struct Keys {
+    /// Signs the layout.
+    pub(crate) owner: SigningKey,
+    /// Signs `ingest`.
+    pub(crate) api: SigningKey,
+    /// Signs `run_training`.
+    pub(crate) worker: SigningKey,
+    /// Signs the AIBoM.
+    pub(crate) platform: SigningKey,
+}
+
+impl Keys {
+    /// New keys.
+    pub(crate) fn generate() -> Self {
+        let [owner, api, worker, platform] = std::array::from_fn(|_| SigningKey::generate());
+        Self {
+            owner,
+            api,
+            worker,
+            platform,
+        }
+    }
+
+    /// Who may do what.
+    pub(crate) fn functionaries(&self) -> Vec<Functionary> {
+        [
+            ("api", &self.api, INGEST),
+            ("worker-1", &self.worker, RUN_TRAINING),
+        ]
+        .map(|(name, key, step)| Functionary {
+            name: name.into(),
+            key: key.public().clone(),
+            steps: vec![step.into()],
+        })
+        .into()
+    }
+
+    /// The layout that the owner signs.
+    pub(crate) fn layout(&self) -> Layout {
+        platform_layout(&self.functionaries(), now() + LAYOUT_VALIDITY)
+    }
+
+    /// What verifiers pin.
+    pub(crate) fn trust(&self) -> Result<Trust, Box<dyn Error>> {
+        Ok(Trust {
+            owner: self.owner.public().clone(),
+            platform: self.platform.public().clone(),
+            functionaries: self.functionaries(),
+            layout: parse(
+                &intoto::sign(&self.layout(), &self.owner)?,
+                &Limits::METADATA,
+            )?,
+        })
+    }
+}
+
+/// A job's record, before it is signed.
+pub(crate) struct Job {
+    /// The layout in force.
+    pub(crate) layout: Layout,
+    /// What went in.
+    pub(crate) ingest: Link,
+    /// What was trained.
+    pub(crate) training: Link,
+    /// What the AIBoM says; its link digests are filled in by [`Job::sign`].
+    pub(crate) facts: Facts,
+    /// The artifacts, by path.
+    pub(crate) artifacts: BTreeMap<String, Vec<u8>>,
+}
+
+impl Job {
+    /// A job that went well.
+    pub(crate) fn sample(keys: &Keys) -> Self {
+        let request = request();
+        let inputs = [
+            (Role::Model, "wine.keras", b"a model".to_vec()),
+            (Role::Dataset, "Wein é.csv", b"1,2,3\n".to_vec()),
+            (
+                Role::DatasetDefinition,
+                "wine.yaml",
+                b"type: csv\n".to_vec(),
+            ),
+            (Role::Parameters, "", jcs(&request)),
+        ];
+        let outputs = OUTPUT_NAMES.map(|name| {
+            (
+                Role::Output,
+                name,
+                format!("content of {name}").into_bytes(),
+            )
+        });
+        let mut ingest = Link::new(INGEST, ingest_command());
+        let mut training = Link::new(RUN_TRAINING, training_command());
+        let (mut artifacts, mut described) = (BTreeMap::new(), Vec::new());
+        for (role, name, bytes) in inputs.into_iter().chain(outputs) {
+            let path = role.path(DIR, name).unwrap_or_default();
+            let sha256 = Digest::of(&bytes);
+            if role == Role::Output {
+                training.products.insert(path.clone(), sha256);
+            } else {
+                ingest.products.insert(path.clone(), sha256);
+                training.materials.insert(path.clone(), sha256);
+            }
+            described.push(ArtifactFacts {
+                role,
+                path: path.clone(),
+                sha256,
+                bytes: bytes.len() as u64,
+                original_name: None,
+            });
+            artifacts.insert(path, bytes);
+        }
+        training.byproducts.insert("return-value".into(), 0.into());
+        training.environment.insert(
+            "isolation".into(),
+            json!({"landlock": "held", "kernel\tname": "a \"kernel\" \\ é"}),
+        );
+        Self {
+            layout: keys.layout(),
+            ingest,
+            training,
+            facts: facts(request, described),
+            artifacts,
+        }
+    }
+
+    /// Signs everything; gives the files of the bundle.
+    pub(crate) fn sign(mut self, keys: &Keys) -> Result<BTreeMap<String, Vec<u8>>, Box<dyn Error>> {
+        let mut files = self.artifacts;
+        files.insert(
+            "layout.json".into(),
+            intoto::sign(&self.layout, &keys.owner)?,
+        );
+        for (link, key, reference) in [
+            (&self.ingest, &keys.api, &mut self.facts.ingest_link),
+            (&self.training, &keys.worker, &mut self.facts.training_link),
+        ] {
+            let bytes = intoto::sign(link, key)?;
+            *reference = LinkRef {
+                file_name: link_file_name(&link.name, &key.keyid()),
+                sha256: Digest::of(&bytes),
+            };
+            files.insert(reference.file_name.clone(), bytes);
+        }
+        let bom = aibom::sign(&self.facts, &keys.platform)?;
+        files.insert("aibom.sig".into(), keys.platform.sign_der(&bom));
+        files.insert("aibom.json".into(), bom);
+        Ok(files)
+    }
+}
+
+fn request() -> serde_json::Value {
+    json!({
+        "framework": "TensorFlow 2.16.1",
+        "metadata": {
+            "model_name": "Wine classifier", "model_version": "1.0 beta", "model_description": "Three cultivars",
+            "author": "A. Vintner", "model_type": "tabular", "base_model": "none", "license_name": "apache-2.0",
+            "base_model_source": "https://example.org/models/none", "intended_use": "Demonstration",
+            "out_of_scope": "Other wines", "misuse_or_malicious": "Mislabelling bottles",
+        },
+        "parameters": {
+            "epochs": 5, "validation_split": 0.2, "initial_epoch": 0, "batch_size": 32, "steps_per_epoch": null,
+            "validation_steps": null, "validation_freq": 1, "seed": 9_007_199_254_740_991_u64,
+        },
+    })
+}
+
+fn facts(request: serde_json::Value, artifacts: Vec<ArtifactFacts>) -> Facts {
+    let unsigned = |step: &str| LinkRef {
+        file_name: format!("{step}.00000000.link"),
+        sha256: Digest::of(b""),
+    };
+    let fact = |name: &str, value| EnvironmentFact {
+        name: name.into(),
+        value,
+    };
+    Facts {
+        job_id: "0190a000-0000-7000-8000-000000000001".into(),
+        unique_dir: DIR.into(),
+        serial_number: uuid::Uuid::from_u128(0x0190_a000_0000_7000_8000_0000_0000_0002),
+        producer: Producer {
+            name: "assay".into(),
+            version: "0.1.0".into(),
+        },
+        times: Times {
+            queued: datetime!(2026-06-01 11:00:00.25 UTC),
+            started: datetime!(2026-06-01 11:00:01 UTC),
+            finished: datetime!(2026-06-01 11:00:02 UTC),
+            documented: datetime!(2026-06-01 11:00:02.5 UTC),
+        },
+        request,
+        artifacts,
+        model: model(),
+        data: data(),
+        metrics: [
+            ("accuracy", 0.9787),
+            ("loss", 0.1),
+            ("val_accuracy", 1.0),
+            ("val_loss", 1e-7),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into(),
+        trainer: trainer(),
+        environment: vec![
+            fact("kernel", Measured::Value("Linux 6.1".into())),
+            fact(
+                "accelerator",
+                Measured::Unknown {
+                    reason: "no driver is installed".into(),
+                },
+            ),
+        ],
+        isolation: vec![
+            IsolationFact {
+                mechanism: "landlock".into(),
+                held: true,
+                detail: Some("ABI 5".into()),
+            },
+            IsolationFact {
+                mechanism: "network-namespace".into(),
+                held: false,
+                detail: None,
+            },
+        ],
+        ingest_link: unsigned(INGEST),
+        training_link: unsigned(RUN_TRAINING),
+    }
+}
+
+fn trainer() -> TrainerFacts {
+    TrainerFacts {
+        name: "assay-trainer".into(),
+        version: "0.1.0".into(),
+        candle: "0.11.1".into(),
+        arithmetic: "cpu/x86-64/avx512f+fma/ftz".into(),
+        threads: 2,
+        sha256: Measured::Value(Digest::of(b"program").to_string()),
+    }
+}
+
+fn model() -> ModelFacts {
+    let layer = |name: &str, units, parameters| LayerFacts {
+        name: name.into(),
+        class: "Dense".into(),
+        output_shape: vec![units],
+        parameters,
+    };
+    ModelFacts {
+        name: "sequential".into(),
+        class: "Sequential".into(),
+        keras_version: Some("3.10.0".into()),
+        input_shape: vec![13],
+        output_shape: vec![3],
+        layers: vec![layer("dense", 16, 224), layer("dense_1", 3, 51)],
+        trainable_parameters: 275,
+        non_trainable_parameters: 0,
+        optimizer: json!({"class_name": "Adam", "learning_rate": 0.001}),
+        loss: "sparse_categorical_crossentropy".into(),
+        metrics: vec!["accuracy".into()],
+        task: "multiclass-classification".into(),
+    }
+}
+
+fn data() -> DataFacts {
+    DataFacts {
+        kind: "csv".into(),
+        rows: 178,
+        training_rows: 142,
+        validation_rows: 36,
+        input_shape: vec![13],
+        features: vec!["alcohol".into(), "malic_acid".into()],
+        label: Some("cultivar".into()),
+        classes: vec!["0".into(), "1".into(), "2".into()],
+        preprocessing: json!({"normalize": true}),
+    }
+}

@@ -1,0 +1,143 @@
+use super::*;
+use crate::{
+    db::Lease,
+    job::{Failure, JobEvent, Status},
+};
+use assay_protocol::Fault;
+
+pub(crate) async fn one_of_two_claimers_wins(db: &Db) {
+    let new = new_job("wanted");
+    db.insert_job(&new).await.unwrap();
+    let claims = futures_util::future::join_all(
+        ["a", "b", "c", "d"].map(|worker| db.claim(new.id, worker, LEASE)),
+    )
+    .await;
+    let won: Vec<Claim> = claims.into_iter().filter_map(Result::unwrap).collect();
+    let [claim] = won.as_slice() else {
+        panic!("{} claims were granted", won.len());
+    };
+    assert_eq!((claim.attempt, claim.job.attempt), (1, 1));
+    assert_eq!(claim.job.status, Status::Running);
+    assert_eq!(claim.artifacts, new.artifacts);
+    let job = db.job(new.id).await.unwrap().unwrap();
+    assert_eq!(job, claim.job);
+    assert!(db.queued().await.unwrap().is_empty());
+}
+
+pub(crate) async fn a_stale_attempt_can_do_nothing(db: &Db) {
+    let claim = claimed(db, "slow").await;
+    let (id, dir) = (claim.job.id, claim.job.unique_dir);
+    let far = OffsetDateTime::now_utc() + Duration::from_secs(3600);
+    assert_eq!(db.expire_leases(far, 3).await.unwrap(), [id]);
+    let second = db.claim(id, "quick", LEASE).await.unwrap().unwrap();
+    assert_eq!(second.attempt, 2);
+
+    let failure = Failure {
+        fault: Fault::trainer("trainer.x", "stale"),
+        detail: None,
+    };
+    let before = db.events(id, 0, 99).await.unwrap();
+    assert_eq!(
+        db.heartbeat(id, 1, LEASE, Some(&epoch(1))).await.unwrap(),
+        Lease::Lost
+    );
+    assert!(!db.complete(id, 1, &completion(dir)).await.unwrap());
+    assert!(
+        !db.fail(id, 1, &failure, &[], &Timings::default())
+            .await
+            .unwrap()
+    );
+    assert!(!db.cancelled(id, 1).await.unwrap());
+    assert!(!db.release(id, 1).await.unwrap());
+    let status = JobEvent::Status {
+        status: Status::Failed,
+    };
+    db.log(id, 1, &[status]).await.unwrap();
+    assert_eq!(db.events(id, 0, 99).await.unwrap(), before);
+    assert_eq!(db.job(id).await.unwrap().unwrap(), second.job);
+    assert_eq!(db.artifacts(id).await.unwrap().len(), 3);
+    assert!(db.complete(id, 2, &completion(dir)).await.unwrap());
+}
+
+pub(crate) async fn released_jobs_are_queued_and_ring(db: &Db) {
+    let id = claimed(db, "w").await.job.id;
+    db.heartbeat(id, 1, LEASE, Some(&epoch(2))).await.unwrap();
+    assert!(db.doorbells(9).await.unwrap().is_empty());
+    assert!(db.release(id, 1).await.unwrap());
+    assert_eq!(db.doorbells(9).await.unwrap(), [id]);
+    let job = db.job(id).await.unwrap().unwrap();
+    assert_eq!(
+        (job.status, job.worker, job.progress),
+        (Status::Queued, None, None)
+    );
+
+    db.claim(id, "w", LEASE).await.unwrap().unwrap();
+    db.cancel(id).await.unwrap();
+    assert!(db.release(id, 2).await.unwrap());
+    let job = db.job(id).await.unwrap().unwrap();
+    assert_eq!(job.status, Status::Cancelled);
+    assert!(db.doorbells(9).await.unwrap().is_empty());
+}
+
+pub(crate) async fn leases_expire(db: &Db) {
+    let id = claimed(db, "w").await.job.id;
+    let soon = OffsetDateTime::now_utc() + Duration::from_secs(30);
+    let later = soon + Duration::from_secs(60);
+    assert!(db.expire_leases(soon, 2).await.unwrap().is_empty());
+    db.heartbeat(id, 1, Duration::from_secs(3600), None)
+        .await
+        .unwrap();
+    assert!(db.expire_leases(later, 2).await.unwrap().is_empty());
+    db.heartbeat(id, 1, LEASE, None).await.unwrap();
+    assert_eq!(db.expire_leases(later, 2).await.unwrap(), [id]);
+    assert!(db.expire_leases(later, 2).await.unwrap().is_empty());
+
+    db.claim(id, "w", LEASE).await.unwrap().unwrap();
+    assert!(db.expire_leases(later, 2).await.unwrap().is_empty());
+    let job = db.job(id).await.unwrap().unwrap();
+    assert_eq!(job.status, Status::Failed);
+    assert_eq!(job.failure.unwrap().fault.code, "worker.lost");
+
+    let id = claimed(db, "w").await.job.id;
+    db.cancel(id).await.unwrap();
+    assert!(db.expire_leases(later, 2).await.unwrap().is_empty());
+    let job = db.job(id).await.unwrap().unwrap();
+    assert_eq!(job.status, Status::Cancelled);
+}
+
+pub(crate) async fn a_worker_that_starts_anew_recovers_its_jobs(db: &Db) {
+    let mine = claimed(db, "me").await.job.id;
+    let theirs = claimed(db, "them").await.job.id;
+    assert_eq!(db.recover_worker("me", 3).await.unwrap(), [mine]);
+    assert!(db.recover_worker("me", 3).await.unwrap().is_empty());
+    let status = async |id| db.status(id).await.unwrap().unwrap().status;
+    assert_eq!(status(mine).await, Status::Queued);
+    assert_eq!(status(theirs).await, Status::Running);
+    db.claim(mine, "me", LEASE).await.unwrap().unwrap();
+    assert!(db.recover_worker("me", 2).await.unwrap().is_empty());
+    assert_eq!(status(mine).await, Status::Failed);
+}
+
+pub(crate) async fn doorbells_ring_until_they_are_heard(db: &Db) {
+    let jobs = [new_job("one"), new_job("two"), new_job("three")];
+    for job in &jobs {
+        db.insert_job(job).await.unwrap();
+    }
+    let [one, two, three] = jobs.map(|job| job.id);
+    assert_eq!(db.doorbells(2).await.unwrap(), [one, two]);
+    // Nobody said that they rang: they are given out again.
+    assert_eq!(db.doorbells(9).await.unwrap(), [one, two, three]);
+    db.rung(&[one, three]).await.unwrap();
+    assert_eq!(db.doorbells(9).await.unwrap(), [two]);
+    // A claim needs no doorbell any more, and a job that is queued anew while its old one rings keeps the new one.
+    db.claim(two, "w", LEASE).await.unwrap().unwrap();
+    assert!(db.doorbells(9).await.unwrap().is_empty());
+    assert!(db.release(two, 1).await.unwrap());
+    assert_eq!(db.doorbells(9).await.unwrap(), [two]);
+    db.claim(two, "w", LEASE).await.unwrap().unwrap();
+    assert!(db.release(two, 2).await.unwrap());
+    db.rung(&[two]).await.unwrap();
+    assert_eq!(db.doorbells(9).await.unwrap(), [two]);
+    db.rung(&[two]).await.unwrap();
+    assert!(db.doorbells(9).await.unwrap().is_empty());
+}

@@ -1,0 +1,107 @@
+use std::{sync::Arc, time::Instant};
+
+use assay_platform::{
+    job::{Artifact, Claim, Timings},
+    telemetry::metrics::PROOF_SECONDS,
+};
+use tokio::sync::watch;
+
+use crate::{
+    attest::{Circumstances, Evidence, attest},
+    collect::{collect, keep_logs},
+    complete::complete,
+    lease::LeaseKeeper,
+    run_loop::Worker,
+    stage::{Staged, stage},
+    stop::Stop,
+    train::train,
+};
+
+/// What an attempt has to show so far.
+#[derive(Debug, Default)]
+pub(crate) struct Record {
+    pub(crate) timings: Timings,
+    /// Outputs and proof in the store; nothing in the database names them yet.
+    pub(crate) stored: Vec<Artifact>,
+    /// The log of a failed training in the store, likewise.
+    pub(crate) logs: Vec<Artifact>,
+}
+
+/// Runs one claimed attempt to whatever end it comes to, and writes that end.
+pub(crate) async fn run(worker: Arc<Worker>, claim: Claim, shutdown: watch::Receiver<bool>) {
+    let started = Instant::now();
+    let lease = LeaseKeeper::start(
+        worker.platform.clone(),
+        claim.job.id,
+        claim.attempt,
+        shutdown,
+    );
+    tracing::info!(worker = %worker.name, "job claimed");
+    let mut record = Record::default();
+    let end = Box::pin(drive(&worker, &claim, &lease, &mut record)).await;
+    match complete(&worker.platform, &claim, &lease, record, end).await {
+        Ok(end) => tracing::info!(end, ms = started.elapsed().as_millis(), "attempt over"),
+        // The lease runs out, and the reaper gives the job to the next attempt.
+        Err(error) => tracing::error!(%error, "the end of an attempt could not be written"),
+    }
+}
+
+/// The straight way to a proof: stage, train, collect, attest.
+async fn drive(
+    worker: &Worker,
+    claim: &Claim,
+    lease: &LeaseKeeper,
+    record: &mut Record,
+) -> Result<(), Stop> {
+    let platform = &worker.platform;
+    let begun = Instant::now();
+    let (staged, circumstances) =
+        tokio::try_join!(stage(platform, claim), Circumstances::measure(worker))?;
+    record.timings.fetch_ms = ms(begun);
+    lease.check()?;
+    let end = train_and_prove(worker, claim, lease, &staged, &circumstances, record).await;
+    if let Err(Stop::Failed(_)) = end {
+        record.logs = keep_logs(platform, claim.job.unique_dir, &staged.room).await;
+    }
+    // A room may be large, and nobody waits for it to be gone.
+    tokio::task::spawn_blocking(move || drop(staged));
+    end
+}
+
+async fn train_and_prove(
+    worker: &Worker,
+    claim: &Claim,
+    lease: &LeaseKeeper,
+    staged: &Staged,
+    circumstances: &Circumstances,
+    record: &mut Record,
+) -> Result<(), Stop> {
+    let platform = &worker.platform;
+    let begun = Instant::now();
+    let trained = train(platform, claim, staged, lease).await;
+    record.timings.train_ms = ms(begun);
+    let trained = trained?;
+
+    let begun = Instant::now();
+    let said = &trained.done.outputs;
+    let (unique_dir, stored) = (claim.job.unique_dir, &mut record.stored);
+    let outputs = collect(platform, unique_dir, &staged.room, said, stored).await?;
+    lease.check()?;
+    let evidence = Evidence {
+        claim,
+        worker: &worker.name,
+        circumstances,
+        staged,
+        trained: &trained,
+        outputs: &outputs,
+    };
+    attest(platform, evidence, stored).await?;
+    record.timings.proof_ms = ms(begun);
+    metrics::histogram!(PROOF_SECONDS).record(begun.elapsed().as_secs_f64());
+    lease.check()
+}
+
+/// Milliseconds since `begun`.
+fn ms(begun: Instant) -> f64 {
+    begun.elapsed().as_secs_f64() * 1000.0
+}

@@ -1,0 +1,128 @@
+//! The proof of a good run: the signed `run_training` link, the signed AIBoM that names it by digest, and the AIBoM's detached signature.
+
+mod aibom;
+mod link;
+
+use std::fmt::Display;
+
+use assay_attest::{
+    Digest, RUN_TRAINING, SigningKey,
+    aibom::sign,
+    intoto::link_file_name,
+    verify::{AIBOM_FILE, AIBOM_SIGNATURE_FILE},
+};
+use assay_platform::{
+    Platform,
+    job::{Artifact, Claim, Role},
+};
+
+use crate::{
+    collect::keep_stored, environment::Measured, outcome::Trained, run_loop::Worker, stage::Staged,
+    stop::Stop,
+};
+
+/// What the record of a run says beside its artifacts; measured before the run, so that the proof does not wait for it.
+#[derive(Debug)]
+pub(crate) struct Circumstances {
+    machine: Vec<(&'static str, Measured)>,
+    /// SHA-256 of the program that is about to train, in hexadecimal.
+    program: Measured,
+}
+
+impl Circumstances {
+    pub(crate) async fn measure(worker: &Worker) -> Result<Self, Stop> {
+        let (program, machine) = (worker.program.clone(), worker.machine.clone());
+        let folder = worker.platform.config.dir.clone();
+        let measure = move || Self {
+            machine: machine.now(&folder),
+            program: match program.digest() {
+                Ok(digest) => Measured::Text(digest.to_string()),
+                Err(error) => Measured::Unknown(error.to_string()),
+            },
+        };
+        tokio::task::spawn_blocking(measure)
+            .await
+            .map_err(|error| Stop::Infrastructure(error.to_string()))
+    }
+}
+
+/// Everything that a proof is made of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Evidence<'a> {
+    pub(crate) claim: &'a Claim,
+    /// The worker's name.
+    pub(crate) worker: &'a str,
+    pub(crate) circumstances: &'a Circumstances,
+    pub(crate) staged: &'a Staged,
+    pub(crate) trained: &'a Trained,
+    pub(crate) outputs: &'a [Artifact],
+}
+
+/// The three files of a proof.
+#[derive(Debug)]
+struct Proof {
+    link_name: String,
+    link: Vec<u8>,
+    aibom: Vec<u8>,
+    aibom_signature: Vec<u8>,
+}
+
+/// Signs the proof and stores its three files.
+pub(crate) async fn attest(
+    platform: &Platform,
+    evidence: Evidence<'_>,
+    stored: &mut Vec<Artifact>,
+) -> Result<(), Stop> {
+    let keys = &platform.keys;
+    let proof = prove(evidence, keys.worker(), keys.platform())?;
+    let put = |name: &str, role: Role, bytes: Vec<u8>| {
+        let path = format!("{}/{name}", evidence.claim.job.unique_dir);
+        async move {
+            let stored = platform.store.put_bytes(&bytes).await?;
+            Ok::<_, Stop>(Artifact {
+                path,
+                role,
+                digest: stored.digest,
+                bytes: stored.bytes,
+            })
+        }
+    };
+    let (link, aibom, signature) = tokio::join!(
+        put(&proof.link_name, Role::TrainingLink, proof.link),
+        put(AIBOM_FILE, Role::Aibom, proof.aibom),
+        put(
+            AIBOM_SIGNATURE_FILE,
+            Role::AibomSignature,
+            proof.aibom_signature
+        ),
+    );
+    keep_stored([link, aibom, signature], stored).map(|_| ())
+}
+
+/// Writes and signs the proof; no disk, no database.
+fn prove(
+    evidence: Evidence<'_>,
+    worker: &SigningKey,
+    platform: &SigningKey,
+) -> Result<Proof, Stop> {
+    let unsigned = |what: &str, error: &dyn Display| {
+        Stop::ours(
+            "platform.attest",
+            format!("{what} cannot be signed: {error}"),
+        )
+    };
+    let link =
+        link::training_link(evidence, worker).map_err(|error| unsigned("the link", &error))?;
+    let link_name = link_file_name(RUN_TRAINING, &worker.keyid());
+    let facts = aibom::facts(evidence, &link_name, Digest::of(&link));
+    let aibom = sign(&facts, platform).map_err(|error| unsigned("the AIBoM", &error))?;
+    Ok(Proof {
+        link_name,
+        link,
+        aibom_signature: platform.sign_der(&aibom),
+        aibom,
+    })
+}
+
+#[cfg(test)]
+mod tests;

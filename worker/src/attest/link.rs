@@ -1,0 +1,127 @@
+use assay_attest::{
+    RUN_TRAINING, SigningKey,
+    intoto::{Artifacts, Link, MetadataError, sign},
+    training_command,
+};
+use assay_platform::{
+    job::Artifact,
+    sandbox::{Isolation, Usage},
+};
+use serde_json::{Map, Value, json};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+use super::Evidence;
+
+/// The signed `run_training` link: the inputs as measured on the way into the room, the outputs as measured on the way out.
+///
+/// Byproducts follow in-toto's convention (`stdout`, `stderr`, `return-value`): `stdout` is the last lines for people
+/// among the events that the trainer printed, `stderr` the end of what it wrote there.
+pub(crate) fn training_link(
+    evidence: Evidence<'_>,
+    key: &SigningKey,
+) -> Result<Vec<u8>, MetadataError> {
+    let trained = evidence.trained;
+    let mut link = Link::new(RUN_TRAINING, training_command());
+    link.materials = artifacts(&evidence.staged.materials);
+    link.products = artifacts(evidence.outputs);
+    link.byproducts = object(json!({
+        "stdout": trained.log_tail,
+        "stderr": trained.finished.stderr_tail,
+        "return-value": 0,
+        "events": trained.events,
+        "lines-not-understood": trained.finished.garbage_lines,
+    }));
+    link.environment = object(json!({
+        "job": run(evidence),
+        "trainer": trainer(evidence),
+        "isolation": isolation(&trained.finished.isolation),
+        "usage": usage(&trained.finished.usage),
+        "machine": evidence
+            .circumstances
+            .machine
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.to_json()))
+            .collect::<Map<_, _>>(),
+    }));
+    sign(&link, key)
+}
+
+fn artifacts(artifacts: &[Artifact]) -> Artifacts {
+    artifacts
+        .iter()
+        .map(|artifact| (artifact.path.clone(), artifact.digest))
+        .collect()
+}
+
+fn run(evidence: Evidence<'_>) -> Value {
+    let claim = evidence.claim;
+    json!({
+        "id": claim.job.id.to_string(),
+        "attempt": claim.attempt,
+        "worker": evidence.worker,
+        "started-at": time_text(evidence.trained.started_at),
+        "finished-at": time_text(evidence.trained.finished_at),
+    })
+}
+
+fn trainer(evidence: Evidence<'_>) -> Value {
+    let trainer = &evidence.trained.started.trainer;
+    json!({
+        "name": trainer.name,
+        "version": trainer.version,
+        "candle-version": trainer.candle,
+        "arithmetic": trainer.arithmetic,
+        "threads": trainer.threads,
+        "program-sha256": evidence.circumstances.program.to_json(),
+    })
+}
+
+fn time_text(at: OffsetDateTime) -> Value {
+    match at.format(&Rfc3339) {
+        Ok(text) => json!(text),
+        Err(error) => json!({ "unknown": error.to_string() }),
+    }
+}
+
+fn isolation(isolation: &Isolation) -> Value {
+    let held: Map<_, _> = isolation
+        .held
+        .iter()
+        .map(|held| (held.mechanism.to_string(), json!(held.detail)))
+        .collect();
+    let missing: Map<_, _> = isolation
+        .missing
+        .iter()
+        .map(|missing| (missing.mechanism.to_string(), json!(missing.reason)))
+        .collect();
+    json!({ "sandbox": isolation.sandbox, "held": held, "missing": missing })
+}
+
+/// Whole milliseconds and bytes: a link carries no fractions.
+fn usage(usage: &Usage) -> Value {
+    let unknown = |reason: &str| json!({ "unknown": reason });
+    let cpu = |time: Option<std::time::Duration>| match time {
+        Some(time) => json!(whole_ms(time)),
+        None => unknown("the processor time of the process could not be read"),
+    };
+    json!({
+        "wall-ms": whole_ms(usage.wall),
+        "cpu-user-ms": cpu(usage.cpu_user),
+        "cpu-system-ms": cpu(usage.cpu_system),
+        "peak-memory-bytes": match usage.max_rss_bytes {
+            Some(bytes) => json!(bytes),
+            None => unknown("the run was too short for its memory to be seen"),
+        },
+    })
+}
+
+fn whole_ms(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        other => Map::from_iter([("value".to_owned(), other)]),
+    }
+}

@@ -1,0 +1,126 @@
+use std::time::Duration;
+
+use assay_platform::{
+    Platform,
+    db::DbError,
+    job::{Artifact, Claim, Completion, Failure},
+    telemetry::metrics::ATTEMPTS,
+};
+use assay_protocol::Fault;
+
+use tokio::time::sleep;
+
+use crate::{attempt::Record, lease::LeaseKeeper, stop::Stop};
+
+/// Between an attempt that broke down and the next, times the attempt's number.
+const BREATHER: Duration = Duration::from_secs(1);
+
+/// Before the end of an attempt is written again after the database refused; together well under a lease.
+const AGAIN_AFTER: [Duration; 3] = [
+    Duration::from_millis(50),
+    Duration::from_millis(250),
+    Duration::from_secs(1),
+];
+
+/// Writes the end of an attempt with one compare-and-set on its number; gives the word for the log.
+///
+/// What the attempt stored and no row names afterwards is removed again: an attempt that lost its lease leaves nothing.
+pub(crate) async fn complete(
+    platform: &Platform,
+    claim: &Claim,
+    lease: &LeaseKeeper,
+    record: Record,
+    end: Result<(), Stop>,
+) -> Result<&'static str, DbError> {
+    let Record {
+        timings,
+        stored,
+        logs,
+    } = record;
+    let (db, id, attempt) = (&platform.db, claim.job.id, claim.attempt);
+    let (word, unnamed) = match end {
+        Ok(()) => {
+            let completion = Completion {
+                artifacts: stored,
+                timings,
+            };
+            if retry(|| db.complete(id, attempt, &completion)).await? {
+                ("completed", logs)
+            } else {
+                ("lost", completion.artifacts)
+            }
+        }
+        Err(Stop::LeaseLost) => ("lost", stored),
+        Err(Stop::Cancelled) => {
+            let written = retry(|| db.cancelled(id, attempt)).await?;
+            (if written { "cancelled" } else { "lost" }, stored)
+        }
+        Err(Stop::Stopping) => {
+            retry(|| db.release(id, attempt)).await?;
+            ("released", stored)
+        }
+        Err(Stop::Infrastructure(reason)) if attempt < platform.config.max_attempts => {
+            tracing::warn!(reason, "the attempt broke down; the job is queued again");
+            // What broke one attempt would break the next at once, and other jobs too: the slot waits with it.
+            tokio::select! {
+                () = sleep(BREATHER * attempt) => {}
+                () = lease.ended() => {}
+            }
+            retry(|| db.release(id, attempt)).await?;
+            ("released", stored)
+        }
+        Err(Stop::Infrastructure(reason)) => {
+            let failure = worn_out(attempt, &reason);
+            let written = retry(|| db.fail(id, attempt, &failure, &[], &timings)).await?;
+            (if written { "failed" } else { "lost" }, stored)
+        }
+        Err(Stop::Failed(failure)) => {
+            tracing::info!(code = %failure.fault.code, reason = %failure.fault.message, "the job failed");
+            discard(platform, &stored).await;
+            if retry(|| db.fail(id, attempt, &failure, &logs, &timings)).await? {
+                ("failed", Vec::new())
+            } else {
+                ("lost", logs)
+            }
+        }
+    };
+    discard(platform, &unnamed).await;
+    metrics::counter!(ATTEMPTS, "end" => word).increment(1);
+    Ok(word)
+}
+
+fn worn_out(attempt: u32, reason: &str) -> Failure {
+    let message = format!("the platform could not run the job in {attempt} attempts: {reason}");
+    Failure {
+        fault: Fault::trainer("platform.infrastructure", message),
+        detail: None,
+    }
+}
+
+/// Writes the end of an attempt, a few times if need be. Writing it twice is harmless: each write is a compare-and-set.
+async fn retry<T, F>(mut write: impl FnMut() -> F) -> Result<T, DbError>
+where
+    F: Future<Output = Result<T, DbError>>,
+{
+    for wait in AGAIN_AFTER {
+        match write().await {
+            Err(error) => tracing::warn!(%error, "the end of an attempt is written again"),
+            written => return written,
+        }
+        sleep(wait).await;
+    }
+    write().await
+}
+
+/// Removes objects that this attempt stored and no job names.
+async fn discard(platform: &Platform, artifacts: &[Artifact]) {
+    for artifact in artifacts {
+        let released = platform.release(artifact.digest).await;
+        if let Err(error) = released {
+            tracing::warn!(digest = %artifact.digest, %error, "an object that nobody names could not be removed");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,140 @@
+use std::cell::Cell;
+
+use assay_platform::{
+    Config,
+    ids::{JobId, UniqueDir},
+    job::{NewJob, Role, Status},
+};
+use assay_protocol::{Framework, JobRequest, Metadata, Parameters};
+use tempfile::TempDir;
+use time::OffsetDateTime;
+use tokio::sync::watch;
+
+use super::*;
+
+/// Long enough for no lease to run out by the clock.
+const LEASE: Duration = Duration::from_secs(3600);
+
+/// A platform with one job, claimed once.
+async fn claimed() -> (TempDir, Platform, Claim) {
+    let folder = tempfile::tempdir().unwrap();
+    let config = Config::in_dir(folder.path().join("assay")).unwrap();
+    let platform = Platform::open(config).await.unwrap();
+    let job = NewJob {
+        id: JobId::new(),
+        unique_dir: UniqueDir::new(),
+        request: JobRequest {
+            framework: Framework::Candle,
+            metadata: Metadata::default(),
+            parameters: Parameters::default(),
+        },
+        submitted_at: OffsetDateTime::now_utc(),
+        artifacts: Vec::new(),
+    };
+    platform.db.insert_job(&job).await.unwrap();
+    let claim = platform.db.claim(job.id, "one", LEASE).await.unwrap();
+    (folder, platform, claim.unwrap())
+}
+
+async fn output(platform: &Platform, claim: &Claim) -> Artifact {
+    let stored = platform.store.put_bytes(b"a model").await.unwrap();
+    Artifact {
+        path: format!("{}/outputs/trained_model.keras", claim.job.unique_dir),
+        role: Role::Output,
+        digest: stored.digest,
+        bytes: stored.bytes,
+    }
+}
+
+async fn finish(platform: &Platform, claim: &Claim, stored: Artifact) -> &'static str {
+    let (_stop, stopped) = watch::channel(false);
+    let lease = LeaseKeeper::start(platform.clone(), claim.job.id, claim.attempt, stopped);
+    let record = Record {
+        stored: vec![stored],
+        ..Record::default()
+    };
+    complete(platform, claim, &lease, record, Ok(()))
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn of_two_attempts_only_the_one_with_the_lease_completes_and_the_other_leaves_nothing() {
+    let (_folder, platform, first) = claimed().await;
+    let db = &platform.db;
+    let late = output(&platform, &first).await;
+    let digest = late.digest;
+    let later = OffsetDateTime::now_utc() + LEASE + LEASE;
+    assert_eq!(db.expire_leases(later, 10).await.unwrap(), [first.job.id]);
+    let second = db.claim(first.job.id, "two", LEASE).await.unwrap().unwrap();
+
+    assert_eq!(finish(&platform, &first, late).await, "lost");
+    assert!(platform.store.verify(digest).await.is_err());
+    let job = db.job(first.job.id).await.unwrap().unwrap();
+    assert_eq!((job.status, job.attempt), (Status::Running, 2));
+
+    let good = output(&platform, &second).await;
+    assert_eq!(finish(&platform, &second, good).await, "completed");
+    assert!(platform.store.verify(digest).await.is_ok());
+    let job = db.job(first.job.id).await.unwrap().unwrap();
+    assert_eq!(job.status, Status::Completed);
+}
+
+#[tokio::test]
+async fn a_worn_out_job_fails_with_the_last_reason() {
+    let (_folder, mut platform, claim) = claimed().await;
+    let mut config = (*platform.config).clone();
+    config.max_attempts = 1;
+    platform.config = config.into();
+    let (_stop, stopped) = watch::channel(false);
+    let lease = LeaseKeeper::start(platform.clone(), claim.job.id, claim.attempt, stopped);
+    let broken = Err(Stop::Infrastructure("the disk is full".to_owned()));
+    let word = complete(&platform, &claim, &lease, Record::default(), broken).await;
+    assert_eq!(word.unwrap(), "failed");
+    let failure = platform
+        .db
+        .job(claim.job.id)
+        .await
+        .unwrap()
+        .unwrap()
+        .failure;
+    let fault = failure.unwrap().fault;
+    assert_eq!(fault.code, "platform.infrastructure");
+    assert!(fault.message.contains("the disk is full"), "{fault}");
+    assert!(!fault.is_users());
+}
+
+fn broken() -> DbError {
+    DbError::Corrupt {
+        id: "x".to_owned(),
+        reason: "test".to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn writes_again_until_the_database_answers() {
+    let calls = Cell::new(0);
+    let written = retry(|| {
+        calls.set(calls.get() + 1);
+        let answer = if calls.get() == 1 {
+            Err(broken())
+        } else {
+            Ok(true)
+        };
+        async move { answer }
+    });
+    assert!(written.await.unwrap());
+    assert_eq!(calls.get(), 2);
+}
+
+#[tokio::test]
+async fn gives_up_after_a_few_times() {
+    let calls = Cell::new(0);
+    let written: Result<bool, _> = retry(|| {
+        calls.set(calls.get() + 1);
+        async { Err(broken()) }
+    })
+    .await;
+    assert!(written.is_err());
+    assert_eq!(calls.get(), AGAIN_AFTER.len() + 1);
+}

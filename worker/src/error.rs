@@ -1,0 +1,20 @@
+use assay_platform::{db::DbError, queue::QueueError};
+
+/// Why a worker could not start or go on. What goes wrong with one job never ends a worker.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    /// The database could not be reached while jobs of an earlier run were taken up again.
+    #[error("the worker could not take up its earlier jobs: {0}")]
+    Recover(#[from] DbError),
+    /// The queue refused a doorbell.
+    #[error("the worker could not fill the queue: {0}")]
+    Queue(#[from] QueueError),
+    /// The program that trains cannot be read, so no record could say what it was.
+    #[error("the trainer program {path} cannot be read: {source}")]
+    Program {
+        /// Its path.
+        path: String,
+        /// What the system answered.
+        source: std::io::Error,
+    },
+}

@@ -1,0 +1,62 @@
+use std::time::Duration;
+
+use assay_platform::{Platform, ids::JobId, job::JobEvent};
+use assay_protocol::{Event, Parameters};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep_until},
+};
+
+use crate::hear::Heard;
+
+/// Events wait this long for company: one transaction for many lines.
+const BATCH_WAIT: Duration = Duration::from_millis(50);
+/// Events of one transaction.
+const BATCH_EVENTS: usize = 64;
+
+/// Takes in a run's events until the sandbox closes the channel, writing them to the job's event log in batches.
+///
+/// A batch that the database refuses is lost to the log (and said so), never to the judgement of the run.
+pub(crate) async fn listen(
+    platform: &Platform,
+    id: JobId,
+    attempt: u32,
+    parameters: &Parameters,
+    mut events: mpsc::Receiver<Event>,
+) -> Heard {
+    let mut heard = Heard::default();
+    let mut batch = Vec::with_capacity(BATCH_EVENTS);
+    let mut flush_at = Instant::now();
+    loop {
+        let received = tokio::select! {
+            received = events.recv() => received,
+            () = sleep_until(flush_at), if !batch.is_empty() => {
+                flush(platform, id, attempt, &mut batch).await;
+                continue;
+            }
+        };
+        let Some(event) = received else { break };
+        let Some(event) = heard.take(event, parameters) else {
+            continue;
+        };
+        if batch.is_empty() {
+            flush_at = Instant::now() + BATCH_WAIT;
+        }
+        batch.push(JobEvent::Trainer { event });
+        if batch.len() >= BATCH_EVENTS {
+            flush(platform, id, attempt, &mut batch).await;
+        }
+    }
+    flush(platform, id, attempt, &mut batch).await;
+    heard
+}
+
+async fn flush(platform: &Platform, id: JobId, attempt: u32, batch: &mut Vec<JobEvent>) {
+    if batch.is_empty() {
+        return;
+    }
+    if let Err(error) = platform.db.log(id, attempt, batch).await {
+        tracing::warn!(%error, events = batch.len(), "events could not be written to the log");
+    }
+    batch.clear();
+}

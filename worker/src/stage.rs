@@ -1,0 +1,169 @@
+use assay_attest::{
+    INGEST, RUN_TRAINING,
+    intoto::{Layout, Link, Signed, check_signer},
+    json::{Limits, jcs, parse},
+};
+use assay_platform::{
+    Platform,
+    job::{Artifact, Claim, Role},
+    sandbox::Room,
+};
+use assay_protocol::{JobRequest, room};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::stop::Stop;
+
+/// Bytes of a link, a layout or the request at most; the service writes far smaller ones.
+const MAX_METADATA_BYTES: u64 = 4 << 20;
+
+/// A room with the inputs in it, each of them exactly what the `ingest` link says.
+#[derive(Debug)]
+pub(crate) struct Staged {
+    pub(crate) room: Room,
+    /// The inputs, with the digests measured on the way into the room.
+    pub(crate) materials: Vec<Artifact>,
+    /// The request as `parameters.json` has it: what the link binds, not what a database row says.
+    pub(crate) request: JobRequest,
+    /// The same as the JSON value whose canonical form the file is.
+    pub(crate) request_json: Value,
+    /// The `ingest` link.
+    pub(crate) ingest: Artifact,
+}
+
+/// Places the inputs in a new room and checks each against the `ingest` link, and that link against the layout of the job.
+pub(crate) async fn stage(platform: &Platform, claim: &Claim) -> Result<Staged, Stop> {
+    let ingest = only(claim, Role::IngestLink)?;
+    let link = ingest_link(platform, claim, ingest).await?;
+    let rooms = platform.rooms();
+    let room = tokio::task::spawn_blocking(move || Room::create(&rooms))
+        .await
+        .map_err(|error| Stop::Infrastructure(error.to_string()))??;
+    let inputs = [
+        (only(claim, Role::Model)?, room::MODEL),
+        (only(claim, Role::Dataset)?, room::DATASET),
+        (only(claim, Role::DatasetDefinition)?, room::DEFINITION),
+        (only(claim, Role::Parameters)?, room::PARAMETERS),
+    ];
+    if link.products.len() != inputs.len() || !link.materials.is_empty() {
+        return Err(changed(
+            "the ingest link does not name exactly the inputs of the job",
+        ));
+    }
+    let [model, dataset, definition, parameters] =
+        inputs.map(|(artifact, name)| place(platform, &room, &link, artifact, name));
+    let ((request, request_json), model, dataset, definition, parameters) = tokio::try_join!(
+        request(platform, claim),
+        model,
+        dataset,
+        definition,
+        parameters
+    )?;
+    let limits = serde_json::to_vec(&platform.config.data_limits)
+        .map_err(|error| Stop::Infrastructure(error.to_string()))?;
+    room.add_input_bytes(room::LIMITS, &limits)?;
+    Ok(Staged {
+        materials: vec![model, dataset, definition, parameters],
+        request,
+        request_json,
+        ingest: ingest.clone(),
+        room,
+    })
+}
+
+/// The one artifact of a role.
+fn only(claim: &Claim, role: Role) -> Result<&Artifact, Stop> {
+    let mut of_role = claim.artifacts.iter().filter(|one| one.role == role);
+    match (of_role.next(), of_role.next()) {
+        (Some(artifact), None) => Ok(artifact),
+        (None, _) => Err(changed(format!("the job has no {role:?} artifact"))),
+        (Some(_), Some(_)) => Err(changed(format!("the job has several {role:?} artifacts"))),
+    }
+}
+
+/// Reads the `ingest` link; it must be signed by a functionary that the owner's layout names, and the layout must let this worker train.
+async fn ingest_link(platform: &Platform, claim: &Claim, ingest: &Artifact) -> Result<Link, Stop> {
+    let layout = only(claim, Role::Layout)?;
+    let (layout, link) = tokio::try_join!(
+        platform.store.read(layout.digest, MAX_METADATA_BYTES),
+        platform.store.read(ingest.digest, MAX_METADATA_BYTES),
+    )?;
+    let layout = Signed::<Layout>::parse(&layout)
+        .map_err(|error| changed(format!("the layout of the job: {error}")))?;
+    let layout = layout
+        .verify(&platform.keys.trust().owner)
+        .map_err(|error| changed(format!("the layout of the job: {error}")))?;
+    let worker = platform.keys.worker().keyid();
+    let may_train = layout
+        .step(RUN_TRAINING)
+        .is_some_and(|step| step.pubkeys.contains(&worker));
+    if !may_train {
+        return Err(changed(format!(
+            "the layout of the job does not name this worker's key {worker} for {RUN_TRAINING}"
+        )));
+    }
+    let link = Signed::<Link>::parse(&link)
+        .map_err(|error| changed(format!("the ingest link: {error}")))?;
+    let link = check_signer(layout, &link)
+        .map_err(|error| changed(format!("the ingest link: {error}")))?;
+    if link.name != INGEST {
+        return Err(changed(format!(
+            "the ingest link is of the step {:?}",
+            link.name
+        )));
+    }
+    Ok(link.clone())
+}
+
+/// Places one input in the room; the digest measured on the way must be the one that the link has for the path.
+async fn place(
+    platform: &Platform,
+    room: &Room,
+    link: &Link,
+    artifact: &Artifact,
+    name: &str,
+) -> Result<Artifact, Stop> {
+    let to = room.input().join(name);
+    let stored = platform.store.fetch(artifact.digest, &to).await?;
+    match link.products.get(&artifact.path) {
+        Some(digest) if *digest == stored.digest => Ok(Artifact {
+            digest: stored.digest,
+            bytes: stored.bytes,
+            ..artifact.clone()
+        }),
+        Some(digest) => Err(changed(format!(
+            "{} has the digest {}, but the ingest link says {digest}",
+            artifact.path, stored.digest
+        ))),
+        None => Err(changed(format!(
+            "the ingest link does not name {}",
+            artifact.path
+        ))),
+    }
+}
+
+/// The request as the link binds it, which must be the one that the database shows.
+async fn request(platform: &Platform, claim: &Claim) -> Result<(JobRequest, Value), Stop> {
+    let artifact = only(claim, Role::Parameters)?;
+    let bytes = platform
+        .store
+        .read(artifact.digest, MAX_METADATA_BYTES)
+        .await?;
+    let value = parse(&bytes, &Limits::METADATA)
+        .map_err(|error| changed(format!("parameters.json: {error}")))?;
+    let shown = serde_json::to_value(&claim.job.request)
+        .map_err(|error| Stop::Infrastructure(error.to_string()))?;
+    if jcs(&shown) != bytes {
+        return Err(changed(
+            "parameters.json is not what the database says was asked for",
+        ));
+    }
+    let request = JobRequest::deserialize(&value)
+        .map_err(|error| changed(format!("parameters.json: {error}")))?;
+    Ok((request, value))
+}
+
+/// Something is not what it was when the job was taken in. Nobody can mend that by trying again.
+fn changed(message: impl Into<String>) -> Stop {
+    Stop::ours("platform.artifact_changed", message)
+}

@@ -1,0 +1,161 @@
+//! A trainer that plays the part its data set asks for, so that every end of a run can be brought about.
+//!
+//! It is its own launcher too: with the hidden subcommand it seals the room, then becomes the trainer.
+
+use std::{ffi::OsStr, fs, io::Write, path::Path, process::ExitCode, time::Duration};
+
+use assay_platform::sandbox::{ENTER_ROOM, enter};
+use assay_protocol::{
+    DataSummary, EpochReport, Event, Fault, JobRequest, LogLevel, ModelSummary, OutputFile, Task,
+    TrainerInfo, room,
+};
+
+type Outcome = Result<ExitCode, Box<dyn std::error::Error>>;
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    let (first, second) = (arguments.next(), arguments.next());
+    let outcome = match (first.as_deref().and_then(OsStr::to_str), second) {
+        (Some(ENTER_ROOM), Some(room)) => return enter(&room),
+        (Some("train"), _) => train(),
+        _ => Err("expected `train`".into()),
+    };
+    outcome.unwrap_or_else(|error| {
+        let _told = writeln!(std::io::stderr(), "scripted trainer: {error}");
+        ExitCode::from(70)
+    })
+}
+
+fn train() -> Outcome {
+    let (input, output) = (Path::new("in"), Path::new("out"));
+    let part = fs::read_to_string(input.join(room::DATASET))?;
+    let request: JobRequest = serde_json::from_slice(&fs::read(input.join(room::PARAMETERS))?)?;
+    let epochs = request.parameters.epochs;
+    say(&started())?;
+    let mut files = outputs();
+    match part.trim() {
+        "done" => {}
+        "fault" => {
+            write(output, &[(room::LOGS, b"what went wrong\n".to_vec())])?;
+            let fault = Fault::dataset(
+                "dataset.column_type",
+                "column \"a\" holds \"x\", not a number",
+            );
+            say(&Event::Failed(fault))?;
+            return Ok(ExitCode::from(1));
+        }
+        "crash" => std::process::abort(),
+        "forged" => {
+            write(output, &files)?;
+            say(&done(&files))?;
+            return Ok(ExitCode::from(3));
+        }
+        "silent" => return Ok(ExitCode::SUCCESS),
+        "missing" => files.retain(|(name, _)| *name != room::METRICS),
+        "extra" => files.push(("more.txt", b"x".to_vec())),
+        "symlink" => {
+            files.retain(|(name, _)| *name != room::LOGS);
+            let _made = std::os::unix::fs::symlink("/etc/passwd", output.join(room::LOGS));
+        }
+        "forever" => loop {
+            std::thread::sleep(Duration::from_millis(20));
+        },
+        "flood" => {
+            for line in 0..20_000 {
+                say(&Event::Log {
+                    level: LogLevel::Info,
+                    message: format!("line {line}"),
+                })?;
+            }
+        }
+        other => return Err(format!("no such part: {other:?}").into()),
+    }
+    for epoch in 1..=epochs {
+        say(&Event::Epoch(EpochReport {
+            epoch,
+            of: epochs,
+            metrics: [("loss".to_owned(), 1.0 / f64::from(epoch))].into(),
+            seconds: 0.001,
+        }))?;
+    }
+    write(output, &files)?;
+    say(&done(&files))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn say(event: &Event) -> Result<(), Box<dyn std::error::Error>> {
+    let mut out = std::io::stdout().lock();
+    serde_json::to_writer(&mut out, event)?;
+    out.write_all(b"\n")?;
+    Ok(out.flush()?)
+}
+
+fn write(folder: &Path, files: &[(&str, Vec<u8>)]) -> std::io::Result<()> {
+    files
+        .iter()
+        .try_for_each(|(name, bytes)| fs::write(folder.join(name), bytes))
+}
+
+fn outputs() -> Vec<(&'static str, Vec<u8>)> {
+    let mut weights = 2_u64.to_le_bytes().to_vec();
+    weights.extend(b"{}");
+    vec![
+        (room::TRAINED_MODEL, b"PK\x03\x04 not really".to_vec()),
+        (room::METRICS, b"{\"loss\":[1.0,0.5]}".to_vec()),
+        (room::LOGS, b"epoch 1\nepoch 2\n".to_vec()),
+        (room::WEIGHTS, weights),
+        (room::ARCHITECTURE, b"{}".to_vec()),
+        (room::PREPROCESSING, b"{}".to_vec()),
+    ]
+}
+
+fn done(files: &[(&str, Vec<u8>)]) -> Event {
+    Event::Done {
+        outputs: files
+            .iter()
+            .map(|(name, bytes)| OutputFile {
+                name: (*name).to_owned(),
+                bytes: bytes.len() as u64,
+            })
+            .collect(),
+        metrics: [("loss".to_owned(), 0.5), ("accuracy".to_owned(), 0.875)].into(),
+        training_seconds: 0.002,
+    }
+}
+
+fn started() -> Event {
+    Event::Started {
+        trainer: TrainerInfo {
+            name: "assay-trainer".into(),
+            version: "0.0.0-scripted".into(),
+            candle: "0.11.1".into(),
+            arithmetic: "none".into(),
+            threads: 1,
+        },
+        model: ModelSummary {
+            name: "sequential".into(),
+            class: "Sequential".into(),
+            keras_version: Some("3.11.0".into()),
+            input_shape: vec![2],
+            output_shape: vec![1],
+            layers: Vec::new(),
+            trainable_parameters: 3,
+            non_trainable_parameters: 0,
+            optimizer: serde_json::json!({"name": "sgd", "learning_rate": 0.01}),
+            loss: "binary_crossentropy".into(),
+            metrics: vec!["accuracy".into()],
+            task: Task::BinaryClassification,
+        },
+        data: DataSummary {
+            kind: "csv".into(),
+            rows: 10,
+            training_rows: 8,
+            validation_rows: 2,
+            input_shape: vec![2],
+            features: vec!["a".into(), "b".into()],
+            label: Some("label".into()),
+            classes: vec!["0".into(), "1".into()],
+            preprocessing: serde_json::json!({"scale": 0.5}),
+        },
+    }
+}

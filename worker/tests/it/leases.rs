@@ -1,0 +1,111 @@
+//! Who may end a job: cancelling, losing a lease, stopping and restarting a worker.
+
+use std::time::Duration;
+
+use assay_platform::{
+    db::Cancelled,
+    job::{Completion, Status, Timings},
+};
+use time::OffsetDateTime;
+
+use crate::support::{Bench, LONG, config, open};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wish_to_cancel_stops_the_training() {
+    let bench = Bench::new().await;
+    let worker = bench.work();
+    let id = bench.submit("forever").await;
+    bench.running(id).await;
+    let asked = bench.platform.db.cancel(id).await.unwrap();
+    assert_eq!(asked, Cancelled::Requested);
+    let job = tokio::time::timeout(Duration::from_secs(5), bench.ended(id))
+        .await
+        .unwrap();
+    assert_eq!(job.status, Status::Cancelled);
+    assert!(bench.outputs(id).await.is_empty());
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_that_lost_its_lease_writes_nothing() {
+    let bench = Bench::new().await;
+    let worker = bench.work();
+    let id = bench.submit("forever").await;
+    let first = bench.running(id).await;
+    let db = &bench.platform.db;
+
+    // The lease runs out by the database's clock, and somebody else claims the job.
+    let later = OffsetDateTime::now_utc() + time::Duration::hours(1);
+    assert_eq!(db.expire_leases(later, 10).await.unwrap(), [id]);
+    let claim = loop {
+        match db.claim(id, "another", LONG).await.unwrap() {
+            Some(claim) => break claim,
+            // The worker was faster; it loses the job again.
+            None => {
+                let _expired = db.expire_leases(later, 10).await.unwrap();
+            }
+        }
+    };
+    assert!(claim.attempt > first.attempt);
+    let nothing = Completion {
+        artifacts: Vec::new(),
+        timings: Timings::default(),
+    };
+    assert!(!db.complete(id, first.attempt, &nothing).await.unwrap());
+    worker.stop().await;
+
+    let job = bench.job(id).await;
+    assert_eq!(job.status, Status::Running);
+    assert_eq!(job.worker.as_deref(), Some("another"));
+    assert_eq!(job.attempt, claim.attempt);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stopping_puts_running_jobs_back_within_two_seconds() {
+    let bench = Bench::new().await;
+    let worker = bench.work();
+    let id = bench.submit("forever").await;
+    bench.running(id).await;
+    tokio::time::timeout(Duration::from_secs(2), worker.stop())
+        .await
+        .unwrap();
+    let job = bench.job(id).await;
+    assert_eq!(job.status, Status::Queued);
+    assert_eq!(job.worker, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restarted_worker_takes_up_its_job_and_completes_it_once() {
+    let bench = Bench::new().await;
+    // A claim by this very worker that nobody works on any more: what kill -9 leaves.
+    let id = bench.submit("done").await;
+    let name = format!("worker-{}", bench.platform.keys.worker().keyid().short());
+    let lease = bench.platform.config.lease;
+    let claim = bench.platform.db.claim(id, &name, lease).await.unwrap();
+    assert_eq!(claim.unwrap().attempt, 1);
+    let Bench { platform, folder } = bench;
+    drop(platform);
+
+    let platform = open(config(folder.path().join("assay"))).await;
+    let bench = Bench { platform, folder };
+    let worker = bench.work();
+    let job = bench.ended(id).await;
+    worker.stop().await;
+    assert_eq!(job.status, Status::Completed, "{:?}", job.failure);
+    assert_eq!(job.attempt, 2);
+    assert_eq!(bench.times_became(id, Status::Completed).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_that_nobody_renews_is_reaped_and_the_job_runs() {
+    let bench = Bench::with(|config| config.lease = Duration::from_millis(400)).await;
+    let id = bench.submit("done").await;
+    let lease = bench.platform.config.lease;
+    let claim = bench.platform.db.claim(id, "silent", lease).await.unwrap();
+    assert!(claim.is_some());
+    let worker = bench.work();
+    let job = bench.ended(id).await;
+    worker.stop().await;
+    assert_eq!(job.status, Status::Completed, "{:?}", job.failure);
+    assert_eq!(job.attempt, 2);
+}

@@ -1,0 +1,62 @@
+//! The files of the room's `in/`.
+
+use std::path::Path;
+
+use assay_protocol::{DataLimits, Fault, JobRequest, Parameters, room};
+
+use crate::data::Definition;
+
+/// Everything that a job hands in, the small files already parsed.
+#[derive(Debug)]
+pub(super) struct Inputs {
+    pub(super) parameters: Parameters,
+    pub(super) limits: DataLimits,
+    pub(super) definition: Definition,
+    pub(super) model: Vec<u8>,
+    pub(super) dataset: Vec<u8>,
+}
+
+impl Inputs {
+    /// Reads a folder.
+    ///
+    /// # Errors
+    /// `trainer.room` if a file is missing or one that the platform wrote cannot be parsed; the faults of
+    /// the parameters and of the definition.
+    pub(super) fn read(folder: &Path) -> Result<Self, Fault> {
+        let limits = match std::fs::read(folder.join(room::LIMITS)) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => DataLimits::default(),
+            Err(error) => return Err(unreadable(room::LIMITS, &error)),
+            Ok(bytes) => parse(room::LIMITS, &bytes)?,
+        };
+        let request: JobRequest = parse(room::PARAMETERS, &file(folder, room::PARAMETERS)?)?;
+        request.parameters.validate()?;
+        let definition = Definition::parse(&file(folder, room::DEFINITION)?, &limits)?;
+        Ok(Self {
+            parameters: request.parameters,
+            limits,
+            definition,
+            model: file(folder, room::MODEL)?,
+            dataset: file(folder, room::DATASET)?,
+        })
+    }
+}
+
+fn file(folder: &Path, name: &str) -> Result<Vec<u8>, Fault> {
+    std::fs::read(folder.join(name)).map_err(|error| unreadable(name, &error))
+}
+
+fn unreadable(name: &str, error: &std::io::Error) -> Fault {
+    Fault::trainer(
+        "trainer.room",
+        format!("the input {name:?} cannot be read: {error}"),
+    )
+}
+
+fn parse<T: serde::de::DeserializeOwned>(name: &str, bytes: &[u8]) -> Result<T, Fault> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        Fault::trainer(
+            "trainer.room",
+            format!("the input {name:?} is not what it should be: {error}"),
+        )
+    })
+}
