@@ -9,7 +9,7 @@ use actix_web::{
 
 use assay_platform::telemetry::metrics::HTTP_REQUESTS;
 
-use crate::{problem::Problem, routes, service::Service};
+use crate::{origin, problem::Problem, routes, service::Service};
 
 /// The routes over a service, with problems for everything that no route answers.
 pub(crate) fn configure(
@@ -28,8 +28,8 @@ pub(crate) fn headers() -> DefaultHeaders {
     DefaultHeaders::new().add((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
 }
 
-/// Counts answers by the class of their status.
-pub(crate) fn count<S, B>(
+/// Refuses what comes from other origins, and counts answers by the class of their status.
+pub(crate) fn guard<S, B>(
     request: ServiceRequest,
     next: &S,
 ) -> impl Future<Output = Result<ServiceResponse<B>, Error>> + use<S, B>
@@ -37,9 +37,15 @@ where
     S: actix_web::dev::Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
     B: MessageBody,
 {
-    let answer = next.call(request);
+    let answer = match origin::check(&request) {
+        Ok(()) => Ok(next.call(request)),
+        Err(problem) => Err(problem.into()),
+    };
     async move {
-        let answer = answer.await;
+        let answer = match answer {
+            Ok(answer) => answer.await,
+            Err(refused) => Err(refused),
+        };
         let status = match &answer {
             Ok(answer) => answer.status(),
             Err(error) => error.as_response_error().status_code(),

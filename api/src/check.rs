@@ -197,6 +197,20 @@ mod tests {
         }
     }
 
+    #[test]
+    fn isolation_that_is_missing_is_named() {
+        let problem = unavailable(SandboxError::Unavailable {
+            mechanism: assay_platform::sandbox::Mechanism::Seccomp,
+            reason: "not built in".into(),
+        });
+        assert_eq!(problem.status_code(), 503);
+        let text = problem.to_string();
+        assert!(
+            text.contains("seccomp") && text.contains("not built in"),
+            "{text}"
+        );
+    }
+
     #[tokio::test]
     async fn waiting_is_bounded() {
         let checks = Checks::new();

@@ -10,6 +10,7 @@ mod error;
 mod file_name;
 mod form;
 mod ingest;
+mod origin;
 mod problem;
 mod routes;
 mod server;

@@ -165,6 +165,7 @@ impl ResponseError for Problem {
         };
         let mut response = HttpResponseBuilder::new(self.0.status);
         response.insert_header((header::CACHE_CONTROL, "no-store"));
+        response.insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"));
         if let Some(seconds) = self.0.retry_after_seconds {
             response.insert_header((header::RETRY_AFTER, seconds));
         }

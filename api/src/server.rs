@@ -34,7 +34,7 @@ pub async fn run(
     let server = HttpServer::new(move || {
         App::new()
             .wrap(app::headers())
-            .wrap_fn(app::count)
+            .wrap_fn(app::guard)
             .configure(app::configure(service.clone()))
     })
     .workers(THREADS)

@@ -10,11 +10,16 @@ use crate::{ApiError, check::Checks};
 /// Streams of events that are served at a time.
 const STREAMS: usize = 512;
 
+/// Requests that hash stored objects anew at a time; others wait.
+const REHASHING: usize = 2;
+
 /// What the handlers share.
 #[derive(Debug)]
 pub(crate) struct Service {
     pub(crate) platform: Platform,
     pub(crate) checks: Checks,
+    /// Requests that hash stored objects anew, which costs as much as the objects are large.
+    pub(crate) rehashing: Semaphore,
     /// Open streams of events.
     pub(crate) streams: Arc<Semaphore>,
     /// What verifications pin.
@@ -35,6 +40,7 @@ impl Service {
         let trust = Arc::new(platform.keys.trust().clone());
         Ok(Self {
             checks: Checks::new(),
+            rehashing: Semaphore::new(REHASHING),
             streams: Arc::new(Semaphore::new(STREAMS)),
             trust_json: trust.to_json()?.into(),
             trust,

@@ -118,16 +118,14 @@ pub(crate) async fn submit(
     service: Data<Service>,
     multipart: Multipart,
 ) -> Result<HttpResponse, Problem> {
-    let id = JobId::new();
-    let span = tracing::info_span!("submit", job.id = %id);
-    Box::pin(accept(&request, &service, multipart, id).instrument(span)).await
+    let span = tracing::info_span!("submit", job.id = tracing::field::Empty);
+    Box::pin(accept(&request, &service, multipart).instrument(span)).await
 }
 
 async fn accept(
     request: &HttpRequest,
     service: &Service,
     multipart: Multipart,
-    id: JobId,
 ) -> Result<HttpResponse, Problem> {
     let platform = &service.platform;
     let mut form = Form::new(multipart);
@@ -143,7 +141,9 @@ async fn accept(
             return Err(problem);
         }
     };
-    let unique_dir = UniqueDir::new();
+    // Ids sort by the time at which the upload was complete.
+    let (id, unique_dir) = (JobId::new(), UniqueDir::new());
+    tracing::Span::current().record("job.id", tracing::field::display(id));
     let artifacts = match artifacts(service, &submission, id, unique_dir, &mut staged).await {
         Ok(artifacts) => artifacts,
         Err(problem) => {

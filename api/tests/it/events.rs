@@ -52,7 +52,8 @@ async fn a_stream_tells_all_ends_with_the_job_and_can_be_resumed() {
 
     // A client that is there while the job still runs.
     let mut socket = TcpStream::connect(bench.address).await.unwrap();
-    let head = format!("GET /jobs/{id}/events HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    let head =
+        format!("GET /jobs/{id}/events HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     socket.write_all(head.as_bytes()).await.unwrap();
     let mut text = String::new();
     while !text.contains("hello") {
@@ -114,7 +115,7 @@ async fn open_streams_do_not_keep_the_service_from_stopping() {
     let bench = Bench::new().await;
     let (id, _) = bench.submit().await;
     let mut socket = TcpStream::connect(bench.address).await.unwrap();
-    let head = format!("GET /jobs/{id}/events HTTP/1.1\r\nHost: x\r\n\r\n");
+    let head = format!("GET /jobs/{id}/events HTTP/1.1\r\nHost: localhost\r\n\r\n");
     socket.write_all(head.as_bytes()).await.unwrap();
     let mut first = [0; 1];
     socket.read_exact(&mut first).await.unwrap();

@@ -36,6 +36,17 @@ async fn what_is_not_there_is_a_problem() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn pages_of_other_origins_are_refused() {
+    let bench = Bench::new().await;
+    let (id, _) = bench.submit().await;
+    let foreign = [("Origin", "http://evil.example")];
+    let answer = bench.ask("DELETE", &format!("/jobs/{id}"), &foreign).await;
+    assert_eq!(answer.problem(403).0, "request.cross_origin");
+    let job = bench.get(&format!("/jobs/{id}")).await.json(200);
+    assert_eq!(job["status"], "queued");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn it_tells_of_itself() {
     let bench = Bench::new().await;
     let health = bench.get("/health").await.json(200);
@@ -75,7 +86,7 @@ async fn defect_14_sixteen_connections_are_answered_and_fresh() {
     let path = format!("/job_status/{id}");
     let clients: Vec<_> = (0..16)
         .map(|_| {
-            let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
+            let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
             let address = bench.address;
             tokio::spawn(async move {
                 let mut socket = TcpStream::connect(address).await.unwrap();

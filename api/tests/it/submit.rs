@@ -123,7 +123,7 @@ async fn defect_16_a_cut_connection_leaves_nothing() {
     for sent in [10, body.len() / 2, body.len() - 20] {
         let mut socket = TcpStream::connect(bench.address).await.unwrap();
         let head = format!(
-            "POST {SUBMIT} HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary={}\r\nContent-Length: {}\r\n\r\n",
+            "POST {SUBMIT} HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary={}\r\nContent-Length: {}\r\n\r\n",
             http::BOUNDARY,
             body.len()
         );
@@ -175,4 +175,24 @@ async fn too_large_is_said_at_once_and_leaves_nothing() {
     let (code, _) = bench.ask("POST", SUBMIT, &headers).await.problem(413);
     assert_eq!(code, "upload.too_large");
     assert_eq!(bench.kept().await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn defect_11_zero_is_a_value_where_it_makes_sense() {
+    let bench = Bench::new().await;
+    let mut parts = good();
+    for field in ["validation_split", "initial_epoch", "seed"] {
+        parts.push(Part::text(field, "0"));
+    }
+    let accepted = bench.post(SUBMIT, &parts).await.json(200);
+    let id = accepted["job_id"].as_str().unwrap().parse().unwrap();
+    let parameters = bench.fetch(id, "parameters.json").await;
+    let text = String::from_utf8(parameters).unwrap();
+    for recorded in [
+        "\"validation_split\":0,",
+        "\"initial_epoch\":0,",
+        "\"seed\":0,",
+    ] {
+        assert!(text.contains(recorded), "{text}");
+    }
 }

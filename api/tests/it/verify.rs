@@ -280,3 +280,24 @@ async fn stored_artifacts_are_hashed_anew() {
     assert_eq!(told["status"], "failure");
     assert_eq!(told["mismatched_products"], json!([]));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn verifications_at_the_same_time_do_not_mix() {
+    let bench = Bench::new().await;
+    let (one, other) = (bench.completed().await, bench.completed().await);
+    let good = bench.link(one, "run_training").await;
+    let bad = edited(
+        &bench.link(other, "run_training").await,
+        "assay-trainer",
+        "rm",
+    );
+    // Both are handed in under the same name, many times over.
+    let answers = futures_util::future::join_all((0..32).map(|turn| {
+        let file = if turn % 2 == 0 { &good } else { &bad };
+        bench.verify_link(LINK, file)
+    }));
+    for (turn, answer) in answers.await.into_iter().enumerate() {
+        let expected = if turn % 2 == 0 { "success" } else { "failure" };
+        assert_eq!(answer.json(200)["status"], expected);
+    }
+}

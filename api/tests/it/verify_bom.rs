@@ -100,9 +100,11 @@ async fn defect_05_a_swapped_link_is_found() {
     let (mine, theirs) = (object(one).await, object(other).await);
     std::fs::remove_file(&mine).unwrap();
     std::fs::copy(theirs, &mine).unwrap();
-    let answer = bench.verify_bom(&bom).await;
-    // The store itself finds that its object is not what its name says.
-    assert_ne!(answer.status, 200, "{}", answer.text());
+    let told = bench.verify_bom(&bom).await.json(200);
+    assert_eq!(told["status"], "failure", "{told}");
+    assert!(not_passed(&told).contains(&"stored-proof"), "{told}");
+    let link = told["details"]["link_file"].as_str().unwrap();
+    assert!(link.starts_with("Failed: run_training."), "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

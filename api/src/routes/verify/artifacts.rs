@@ -129,6 +129,7 @@ async fn compare(
     link: &Link,
     index: &BTreeMap<String, Digest>,
 ) -> Result<ArtifactsAnswer, Problem> {
+    let _permit = service.rehashing.acquire().await;
     let mut answer = empty();
     (answer.verified_materials, answer.mismatched_materials) =
         compare_all(service, &link.materials, index).await?;

@@ -120,6 +120,7 @@ fn verify(bytes: &[u8], stored: &StoredProof, trust: &Trust) -> BomAnswer {
     };
     let proof = verify_proof(&files, trust, OffsetDateTime::now_utc());
     let mut report = proof.report;
+    report.checks.push(stored.is_whole());
     report.checks.push(is_indexed(proof.bom.as_ref(), stored));
     BomAnswer {
         status: status(report.is_verified()),

@@ -92,6 +92,7 @@ fn verify(given: &GivenLink, stored: &StoredProof, trust: &Trust) -> LinkAnswer 
         .filter(|(_, link)| link.is_none())
         .map(|(step, _)| step)
         .collect();
+    report.checks.push(stored.is_whole());
     report.checks.push(is_stored(given, stored));
     LinkAnswer {
         status: status(report.is_verified()),

@@ -1,9 +1,11 @@
-use assay_attest::verify::{LinkFile, ProofFiles};
+use assay_attest::verify::{Check, LinkFile, ProofFiles};
 use assay_platform::{
     ids::{JobId, UniqueDir},
     job::{Artifact, Role},
+    store::StoreError,
 };
 
+use super::answer::check;
 use crate::{problem::Problem, service::Service};
 
 /// Bytes of a stored proof file at most; the service and its workers write far smaller ones.
@@ -20,7 +22,12 @@ pub(super) struct StoredProof {
     pub(super) links: Vec<(String, Vec<u8>)>,
     pub(super) aibom_signature: Option<Vec<u8>>,
     pub(super) parameters: Option<Vec<u8>>,
+    /// Files that are gone from the store or are not what they were, and how.
+    damaged: Vec<String>,
 }
+
+/// A file by its name.
+type Named = (String, Vec<u8>);
 
 impl StoredProof {
     /// The proof of the job that has this folder.
@@ -39,34 +46,58 @@ impl StoredProof {
         if let Some(id) = id {
             proof.artifacts = service.platform.db.artifacts(id).await?;
         }
-        let (layout, ingest, training, aibom_signature, parameters) = tokio::try_join!(
+        let (layout, ingest, training, signature, parameters) = tokio::try_join!(
             proof.read(service, Role::Layout),
             proof.read(service, Role::IngestLink),
             proof.read(service, Role::TrainingLink),
             proof.read(service, Role::AibomSignature),
             proof.read(service, Role::Parameters),
         )?;
-        proof.layout = match layout {
-            Some((_, layout)) => layout,
-            None => service.platform.keys.layout().to_vec(),
+        let mut take = |read: Result<Option<Named>, String>| {
+            read.unwrap_or_else(|damage| {
+                proof.damaged.push(damage);
+                None
+            })
         };
-        proof.links = [ingest, training].into_iter().flatten().collect();
-        proof.aibom_signature = aibom_signature.map(|(_, bytes)| bytes);
-        proof.parameters = parameters.map(|(_, bytes)| bytes);
+        let bytes = |(_, bytes)| bytes;
+        let in_force = || service.platform.keys.layout().to_vec();
+        proof.layout = take(layout).map_or_else(in_force, bytes);
+        proof.links = [ingest, training]
+            .into_iter()
+            .filter_map(&mut take)
+            .collect();
+        proof.aibom_signature = take(signature).map(bytes);
+        proof.parameters = take(parameters).map(bytes);
         Ok(proof)
     }
 
+    /// One file, if the job has it; the inner error says how it is damaged.
     async fn read(
         &self,
         service: &Service,
         role: Role,
-    ) -> Result<Option<(String, Vec<u8>)>, Problem> {
+    ) -> Result<Result<Option<Named>, String>, Problem> {
         let Some(artifact) = self.artifacts.iter().find(|one| one.role == role) else {
-            return Ok(None);
+            return Ok(Ok(None));
         };
         let store = &service.platform.store;
-        let bytes = store.read(artifact.digest, PROOF_BYTES).await?;
-        Ok(Some((artifact.name().to_owned(), bytes)))
+        match store.read(artifact.digest, PROOF_BYTES).await {
+            Ok(bytes) => Ok(Ok(Some((artifact.name().to_owned(), bytes)))),
+            Err(error @ (StoreError::Corrupt { .. } | StoreError::Missing(_))) => {
+                Ok(Err(format!("{}: {error}", artifact.name())))
+            }
+            Err(other) => Err(other.into()),
+        }
+    }
+
+    /// Whether the store still has the proof as it was written.
+    pub(super) fn is_whole(&self) -> Check {
+        let result = match self.damaged.as_slice() {
+            [] => Ok(()),
+            damaged => Err(damaged.join("; ")),
+        };
+        let compared = "the stored files of the proof with their digests";
+        check("stored-proof", compared, result)
     }
 
     /// The stored layout and links, with one link in the place of the stored one of its name.
