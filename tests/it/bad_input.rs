@@ -314,7 +314,8 @@ fn rewrite_config(model: &[u8], from: &str, to: &str) -> Vec<u8> {
         let mut entry = archive.by_index(index).unwrap();
         let mut bytes = Vec::new();
         std::io::copy(&mut entry, &mut bytes).unwrap();
-        if entry.name() == "config.json" {
+        let name = entry.name().unwrap().into_owned();
+        if name == "config.json" {
             let text = String::from_utf8(bytes)
                 .unwrap()
                 .replace(": ", ":")
@@ -322,7 +323,7 @@ fn rewrite_config(model: &[u8], from: &str, to: &str) -> Vec<u8> {
             assert!(text.contains(from), "{from} is not in {text}");
             bytes = text.replacen(from, to, 1).into_bytes();
         }
-        entries.push((entry.name().to_owned(), bytes));
+        entries.push((name, bytes));
     }
     let entries: Vec<(&str, &[u8])> = entries
         .iter()

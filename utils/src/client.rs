@@ -59,9 +59,9 @@ impl Client {
         self.get(&format!("/jobs/{}", segment(job))).await
     }
 
-    /// What happens to a job from its beginning on.
-    pub(crate) async fn events(&self, job: &str) -> anyhow::Result<JobStream> {
-        JobStream::open(self.clone(), job).await
+    /// What happens to a job from its beginning on: to its end, or up to now for one who does not follow.
+    pub(crate) async fn events(&self, job: &str, follow: bool) -> anyhow::Result<JobStream> {
+        JobStream::open(self.clone(), job, follow).await
     }
 
     /// Writes the bytes behind a path of the server to a new file, counting them on the bar.

@@ -45,7 +45,7 @@ impl Output {
         }
         let mut table = Table::new();
         table
-            .load_style(presets::UTF8_HORIZONTAL_ONLY)
+            .load_style(presets::NOTHING)
             .set_content_arrangement(ContentArrangement::Dynamic)
             .set_header(
                 header
@@ -75,6 +75,38 @@ impl Output {
             ]
         });
         self.table(&["check", "result", "what was compared"], rows.collect());
+    }
+
+    /// A verification in few lines: how often each check passed, and whatever did not.
+    pub(crate) fn report_in_short(self, report: &Report) {
+        let mut names: Vec<(&str, usize)> = Vec::new();
+        for check in report
+            .checks
+            .iter()
+            .filter(|c| c.outcome == Outcome::Passed)
+        {
+            match names.iter_mut().find(|(name, _)| *name == check.name) {
+                Some((_, count)) => *count += 1,
+                None => names.push((&check.name, 1)),
+            }
+        }
+        let passed: Vec<String> = names
+            .iter()
+            .map(|(name, count)| match count {
+                1 => (*name).to_owned(),
+                count => format!("{name} ×{count}"),
+            })
+            .collect();
+        for line in passed.chunks(4) {
+            self.say(format!("  ✓ {}", line.join(", ")));
+        }
+        for check in report.not_passed() {
+            self.say(format!(
+                "  ✗ {}: {}",
+                check.name,
+                shown(check.detail.as_deref().unwrap_or(&check.compared))
+            ));
+        }
     }
 
     /// An error: what went wrong and what led to it.

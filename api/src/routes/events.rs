@@ -14,7 +14,7 @@ use assay_protocol::Event;
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, broadcast, watch};
 
-use super::job_id;
+use super::{job_id, query};
 use crate::{problem::Problem, service::Service};
 
 /// Silence after which a comment is sent, so that no proxy takes the stream for dead.
@@ -29,11 +29,12 @@ const BATCH: u32 = 256;
     get, path = "/jobs/{job_id}/events", tag = "jobs",
     params(
         ("job_id" = String, Path, description = "The job's id"),
+        ("follow" = Option<bool>, Query, description = "`false`: only what has happened so far; true if absent"),
         ("Last-Event-ID" = Option<i64>, Header, description = "Only what happened after this event"),
     ),
     responses(
         (status = 200, description = "The stream", content_type = "text/event-stream", body = String),
-        (status = 400, description = "Last-Event-ID is not the id of an event"),
+        (status = 400, description = "The query or Last-Event-ID is not understood"),
         (status = 404, description = "There is no such job"),
         (status = 503, description = "Too many streams are open"),
     )
@@ -45,6 +46,7 @@ pub(crate) async fn events(
 ) -> Result<HttpResponse, Problem> {
     let id = job_id(&path)?;
     let after = last_event_id(&request)?;
+    let follow = follow(&request)?;
     // Told of news from before the first look on, so that nothing falls in between.
     let news = service.platform.subscribe();
     if service.platform.db.status(id).await?.is_none() {
@@ -61,6 +63,7 @@ pub(crate) async fn events(
         service,
         id,
         after,
+        follow,
         news,
         ready: VecDeque::new(),
         ended: false,
@@ -90,11 +93,23 @@ fn last_event_id(request: &HttpRequest) -> Result<i64, Problem> {
     })
 }
 
+fn follow(request: &HttpRequest) -> Result<bool, Problem> {
+    match query(request, &["follow"], &[])?.first() {
+        None => Ok(true),
+        Some((_, value)) => value.parse().map_err(|_| {
+            let detail = format!("follow is {value:?}; expected true or false");
+            Problem::bad_request("query.follow", detail).field("follow")
+        }),
+    }
+}
+
 /// One client's stream. The database is read, never a copy kept in memory: a slow client costs nothing but its place.
 struct EventStream {
     service: Data<Service>,
     id: JobId,
     after: i64,
+    /// Whether to wait for what is still to happen.
+    follow: bool,
     news: broadcast::Receiver<JobId>,
     stopping: watch::Receiver<bool>,
     ready: VecDeque<Bytes>,
@@ -137,7 +152,7 @@ impl EventStream {
         if events.is_empty() {
             // Everything was told; a client that resumes after the last event has nothing to wait for.
             let status = db.status(self.id).await?;
-            self.ended = status.is_none_or(|row| row.status.is_terminal());
+            self.ended = !self.follow || status.is_none_or(|row| row.status.is_terminal());
             if self.ended {
                 // Between the two questions the job may have ended.
                 let last = db.events(self.id, self.after, BATCH).await?;

@@ -2,6 +2,7 @@
 
 use std::{fs, path::Path};
 
+use assay_protocol::DataLimits;
 use serde_json::Value;
 
 use super::{python, script, show};
@@ -66,7 +67,12 @@ fn keras_predicts_what_our_weights_predict() {
             &mut theirs,
         );
 
-        let ours = assay_trainer::predict(&fs::read(&model).unwrap(), &values, 64).unwrap();
+        let archive =
+            assay_trainer::archive::read(&fs::read(&model).unwrap(), &DataLimits::default())
+                .unwrap();
+        let engine =
+            assay_trainer::engine::Engine::new(&archive.spec, archive.weights, None, 0).unwrap();
+        let ours = engine.predict(&values, 64).unwrap();
         assert_eq!(ours.len(), theirs.len());
         let apart = ours
             .iter()

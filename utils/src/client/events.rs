@@ -26,12 +26,13 @@ pub(crate) struct JobStream {
     last_id: Option<String>,
     body: Bytes,
     buffer: Vec<u8>,
+    follow: bool,
     ended: bool,
 }
 
 impl JobStream {
-    pub(super) async fn open(client: Client, job: &str) -> anyhow::Result<Self> {
-        let path = format!("/jobs/{}/events", segment(job));
+    pub(super) async fn open(client: Client, job: &str, follow: bool) -> anyhow::Result<Self> {
+        let path = format!("/jobs/{}/events?follow={follow}", segment(job));
         let body = connect(&client, &path, None).await?;
         Ok(Self {
             client,
@@ -39,11 +40,12 @@ impl JobStream {
             last_id: None,
             body,
             buffer: Vec::new(),
+            follow,
             ended: false,
         })
     }
 
-    /// The next event; `None` once the job has reached its end.
+    /// The next event; `None` once the job has reached its end, or all was told to one who does not follow.
     pub(crate) async fn next(&mut self) -> anyhow::Result<Option<Said>> {
         loop {
             while let Some(block) = take_block(&mut self.buffer) {
@@ -56,6 +58,7 @@ impl JobStream {
             }
             match self.body.next().await {
                 Some(Ok(chunk)) => self.buffer.extend_from_slice(&chunk),
+                None if !self.follow => self.ended = true,
                 Some(Err(_)) | None => self.resume().await?,
             }
         }

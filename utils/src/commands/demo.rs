@@ -151,7 +151,7 @@ async fn one(output: Output, client: &Client, sample: Sample, dir: &Path) -> any
     let bundle = dir.join(sample.name());
     get::bundle(client, &job, &bundle).await?;
     let (_, report) = verify::bundle(&bundle, None)?;
-    output.report(&report);
+    output.report_in_short(&report);
     if report.is_verified() {
         output.say(format!("  {}: the proof is verified.", sample.name()));
     }

@@ -16,10 +16,7 @@ pub(crate) async fn run(
     job: String,
     follow: bool,
 ) -> anyhow::Result<ExitCode> {
-    if !follow {
-        return so_far(output, &client, &job).await;
-    }
-    let mut stream = client.events(&job).await?;
+    let mut stream = client.events(&job, follow).await?;
     let mut status = Status::Queued;
     while let Some(said) = stream.next().await? {
         output.value(&said.entry)?;
@@ -32,27 +29,10 @@ pub(crate) async fn run(
     }
     Ok(match status {
         Status::Completed => ExitCode::SUCCESS,
+        // Who only looks has asked nothing about the end.
+        _ if !follow => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     })
-}
-
-/// What was logged up to now: the stream is read until it has given the last event that the job had when we asked.
-async fn so_far(output: Output, client: &Client, job: &str) -> anyhow::Result<ExitCode> {
-    let entries = client
-        .get(&format!(
-            "/jobs/{}/events?follow=false",
-            crate::client::segment(job)
-        ))
-        .await?;
-    for entry in entries["events"].as_array().into_iter().flatten() {
-        output.value(entry)?;
-        if let Ok(event) = serde_json::from_value(entry["event"].clone())
-            && let Some(line) = line(&event)
-        {
-            output.say(line);
-        }
-    }
-    Ok(ExitCode::SUCCESS)
 }
 
 fn line(event: &JobEvent) -> Option<String> {

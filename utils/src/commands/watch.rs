@@ -44,7 +44,7 @@ impl End {
 
 /// Shows a job's epochs until it ends.
 pub(crate) async fn watch(output: Output, client: &Client, job: &str) -> anyhow::Result<End> {
-    let mut stream = client.events(job).await?;
+    let mut stream = client.events(job, true).await?;
     let bar = epoch_bar(output);
     let mut status = Status::Queued;
     while let Some(said) = stream.next().await? {

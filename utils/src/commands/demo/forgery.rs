@@ -3,13 +3,9 @@
 use std::{fs, path::Path};
 
 use anyhow::Context;
-use assay_attest::verify::Outcome;
 use serde_json::json;
 
-use crate::{
-    commands::verify,
-    output::{Output, shown},
-};
+use crate::{commands::verify, output::Output};
 
 /// Forges a copy of `bundle` and shows that verification refuses it; `true` when it does.
 pub(super) fn show(output: Output, bundle: &Path, dir: &Path) -> anyhow::Result<bool> {
@@ -29,15 +25,7 @@ pub(super) fn show(output: Output, bundle: &Path, dir: &Path) -> anyhow::Result<
     ));
     let (_, report) = verify::bundle(&forged, None)?;
     output.value(&json!({ "forged": forged, "report": report }))?;
-    for check in &report.checks {
-        if check.outcome == Outcome::Failed {
-            output.say(format!(
-                "  {}: {}",
-                check.name,
-                shown(check.detail.as_deref().unwrap_or(&check.compared))
-            ));
-        }
-    }
+    output.report_in_short(&report);
     if !report.is_verified() {
         output.say("  the forgery is refused.");
     }
