@@ -255,7 +255,10 @@ fn spoilt_models_and_definitions_are_refused_and_leave_nothing() {
             "an unknown layer",
             config("\"class_name\":\"Dense\"", "\"class_name\":\"LSTM\""),
         ),
-        ("another input", config("[null,13]", "[null,14]")),
+        (
+            "another input",
+            config("\"batch_shape\":[null,13]", "\"batch_shape\":[null,14]"),
+        ),
     ];
     all_refused(
         &server,

@@ -28,10 +28,7 @@ fn the_same_seed_gives_the_same_weights_with_one_thread_and_with_two() {
     let digests: Vec<[String; 2]> = ["1", "2"]
         .iter()
         .map(|threads| {
-            let server = Server::over(
-                Folder::new(),
-                &[("ASSAY__WORKER__TRAINER_THREADS", threads)],
-            );
+            let server = Server::over(Folder::new(), &[("ASSAY__TRAINER_THREADS", threads)]);
             ["digits", "wine"].map(|sample| {
                 let job = server.train(sample, &["epochs=2", "seed=11"]);
                 weights(&server, &job)

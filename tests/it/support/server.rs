@@ -43,6 +43,7 @@ impl Server {
         let mut child = Command::new(assay())
             .args(["up", "--json", "--listen", "127.0.0.1:0", "--dir"])
             .arg(folder.path().join("data"))
+            .env("ASSAY__LOG__FILTER", "warn")
             .envs(environment.iter().copied())
             .stdout(Stdio::piped())
             .spawn()
@@ -62,11 +63,6 @@ impl Server {
     /// The folder that holds keys, store and database.
     pub(crate) fn data(&self) -> PathBuf {
         self.folder.path().join("data")
-    }
-
-    /// The server's process id.
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
     }
 
     /// Requests to it.
