@@ -238,7 +238,7 @@ fn spoilt_images_are_refused_and_leave_nothing() {
 }
 
 #[test]
-fn spoilt_models_and_definitions_are_refused_and_leave_nothing() {
+fn spoilt_models_are_refused_and_leave_nothing() {
     let server = Server::start();
     let http = server.http();
     let before = kept(&server);
@@ -271,6 +271,15 @@ fn spoilt_models_and_definitions_are_refused_and_leave_nothing() {
             (what, "model", job.submit(&http, &[]))
         }),
     );
+    assert_eq!(kept(&server), before);
+}
+
+#[test]
+fn spoilt_definitions_are_refused_and_leave_nothing() {
+    let server = Server::start();
+    let http = server.http();
+    let before = kept(&server);
+    let good = Good::new("wine");
     let bomb = format!(
         "a: &a [x,x,x,x,x,x,x,x,x]\n{}",
         ('b'..='i')

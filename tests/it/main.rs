@@ -1,5 +1,7 @@
 //! Journeys over the real programs: a file each.
 
+#![expect(clippy::unwrap_used, reason = "a journey that cannot go on has failed")]
+
 mod bad_input;
 mod crash;
 mod demo;

@@ -100,7 +100,7 @@ fn show(output: Output, bar: &ProgressBar, event: &Event) {
 /// Without a terminal about ten epochs get a line, the first and the last among them.
 fn worth_a_line(report: &EpochReport) -> bool {
     let step = (report.of / 10).max(1);
-    report.epoch == 1 || report.epoch == report.of || report.epoch % step == 0
+    report.epoch == 1 || report.epoch == report.of || report.epoch.is_multiple_of(step)
 }
 
 fn measures(report: &EpochReport) -> String {
