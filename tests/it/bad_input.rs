@@ -238,7 +238,7 @@ fn spoilt_images_are_refused_and_leave_nothing() {
 }
 
 #[test]
-fn spoilt_models_are_refused_and_leave_nothing() {
+fn defect_08_spoilt_models_and_code_in_them_are_refused_and_leave_nothing() {
     let server = Server::start();
     let http = server.http();
     let before = kept(&server);

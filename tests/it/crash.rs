@@ -27,7 +27,7 @@ fn wait_for(server: &Server, id: &str, what: impl Fn(&Value) -> bool) -> Value {
 }
 
 #[test]
-fn killed_in_the_middle_of_a_job_it_completes_once_after_a_restart() {
+fn defect_03_killed_in_the_middle_of_a_job_it_completes_once_after_a_restart() {
     let server = Server::start();
     let dir = tempfile::tempdir().unwrap();
     let inputs = Inputs::sample("digits", dir.path());

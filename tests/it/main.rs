@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod crash;
+mod defects;
 mod demo;
 mod determinism;
 mod jobs;

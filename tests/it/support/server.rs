@@ -1,6 +1,7 @@
 //! `assay up` as a child process.
 
 use std::{
+    fs,
     io::{BufRead, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -43,16 +44,19 @@ impl Server {
         let mut child = Command::new(assay())
             .args(["up", "--json", "--listen", "127.0.0.1:0", "--dir"])
             .arg(folder.path().join("data"))
-            .env("ASSAY__LOG__FILTER", "warn")
             .envs(environment.iter().copied())
             .stdout(Stdio::piped())
+            .stderr(fs::File::create(folder.path().join("log")).unwrap())
             .spawn()
             .unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap())
             .read_line(&mut line)
             .unwrap();
-        let started: Value = serde_json::from_str(&line).expect("the server did not start");
+        let started: Value = serde_json::from_str(&line).unwrap_or_else(|_| {
+            let log = fs::read_to_string(folder.path().join("log")).unwrap();
+            panic!("the server did not start: {log}")
+        });
         Self {
             child,
             folder,
@@ -63,6 +67,11 @@ impl Server {
     /// The folder that holds keys, store and database.
     pub(crate) fn data(&self) -> PathBuf {
         self.folder.path().join("data")
+    }
+
+    /// What it has logged.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).unwrap()
     }
 
     /// Requests to it.
@@ -157,33 +166,57 @@ impl Inputs {
                 format!("{a:.6},{b:.6},{:.6}\n", 2.0 * a - 3.0 * b + 1.0)
             })
             .collect();
-        let config = serde_json::json!({
-            "module": "keras", "class_name": "Sequential", "registered_name": null,
-            "config": {"name": "line", "trainable": true, "dtype": "float32", "layers": [
-                {"module": "keras.layers", "class_name": "InputLayer", "registered_name": null,
-                 "config": {"batch_shape": [null, 2], "dtype": "float32", "sparse": false, "name": "ab"}},
-                {"module": "keras.layers", "class_name": "Dense", "registered_name": null,
-                 "config": {"name": "y", "trainable": true, "dtype": "float32", "units": 1,
-                            "activation": "linear", "use_bias": true}}
-            ]},
-            "build_config": {"input_shape": [null, 2]},
-            "compile_config": {"loss": "mse", "metrics": ["mae"],
-                "optimizer": {"module": "keras.optimizers", "class_name": "Adam", "registered_name": null,
-                              "config": {"learning_rate": 0.05}}}
-        });
-        let inputs = Self {
-            model: dir.join("line.keras"),
-            dataset: dir.join("line.csv"),
-            definition: dir.join("line.yaml"),
-        };
-        let model = assay_trainer::archive::untrained(&config, 5).unwrap();
-        std::fs::write(&inputs.model, model).unwrap();
-        std::fs::write(&inputs.dataset, format!("a,b,y\n{rows}")).unwrap();
-        std::fs::write(
-            &inputs.definition,
-            "columns: {a: float, b: float, y: float}\nlabel: y\ninput_shape: [2]\noutput_shape: [1]\n",
+        let text = format!("a,b,y\n{rows}");
+        let definition = "columns: {a: float, b: float, y: float}\nlabel: y\ninput_shape: [2]\noutput_shape: [1]\n";
+        Self::written(
+            dir,
+            &dense_model(2, 1, "linear", "mse"),
+            ("line.csv", text.as_bytes()),
+            definition,
         )
-        .unwrap();
+    }
+
+    /// Twelve records that TensorFlow wrote, and a model for them.
+    pub(crate) fn records(dir: &Path) -> Self {
+        let records = include_bytes!("../../../worker/trainer/tests/fixtures/records.tfrecord");
+        let definition = "type: tfrecord\nfeatures: {floats: {shape: [3], dtype: float32}}\n\
+                          label: {name: label, dtype: int64}\ninput_shape: [3]\noutput_shape: [3]\n";
+        Self::written(
+            dir,
+            &dense_model(3, 3, "softmax", "sparse_categorical_crossentropy"),
+            ("records.tfrecord", records),
+            definition,
+        )
+    }
+
+    fn written(dir: &Path, model: &[u8], (name, data): (&str, &[u8]), definition: &str) -> Self {
+        let inputs = Self {
+            model: dir.join("model.keras"),
+            dataset: dir.join(name),
+            definition: dir.join("definition.yaml"),
+        };
+        fs::write(&inputs.model, model).unwrap();
+        fs::write(&inputs.dataset, data).unwrap();
+        fs::write(&inputs.definition, definition).unwrap();
         inputs
     }
+}
+
+/// An untrained model of one dense layer.
+fn dense_model(input: usize, units: usize, activation: &str, loss: &str) -> Vec<u8> {
+    let config = serde_json::json!({
+        "module": "keras", "class_name": "Sequential", "registered_name": null,
+        "config": {"name": "small", "trainable": true, "dtype": "float32", "layers": [
+            {"module": "keras.layers", "class_name": "InputLayer", "registered_name": null,
+             "config": {"batch_shape": [null, input], "dtype": "float32", "sparse": false, "name": "in"}},
+            {"module": "keras.layers", "class_name": "Dense", "registered_name": null,
+             "config": {"name": "out", "trainable": true, "dtype": "float32", "units": units,
+                        "activation": activation, "use_bias": true}}
+        ]},
+        "build_config": {"input_shape": [null, input]},
+        "compile_config": {"loss": loss, "metrics": [],
+            "optimizer": {"module": "keras.optimizers", "class_name": "Adam", "registered_name": null,
+                          "config": {"learning_rate": 0.05}}}
+    });
+    assay_trainer::archive::untrained(&config, 5).unwrap()
 }
