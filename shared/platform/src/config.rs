@@ -65,7 +65,7 @@ pub enum ConfigError {
         reason: String,
     },
     /// A name that nothing is known by.
-    #[error("{layer}: there is no setting {name}; `assay config` prints all there are")]
+    #[error("{layer}: there is no setting {name}; `assay up --print-config` prints all there are")]
     Unknown {
         /// The file, the variable or the option.
         layer: String,

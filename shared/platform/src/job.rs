@@ -148,7 +148,7 @@ impl Artifact {
     pub(crate) fn order(&self) -> (usize, usize, &str) {
         let place = |found: Option<usize>| found.unwrap_or(usize::MAX);
         let role = place(Role::ALL.iter().position(|role| *role == self.role));
-        // The three that the predecessor documents come first, the AIBoM follows, then what is new here.
+        // The three that AIBoMGen documents come first, the AIBoM follows, then what is new here.
         let output = place(OUTPUTS.iter().position(|name| *name == self.name()));
         let role = if self.role == Role::Output && output >= DOCUMENTED_OUTPUTS {
             Role::ALL.len()

@@ -5,7 +5,7 @@ use crate::Fault;
 /// The `framework` that a job names. Both train Keras files with this project's own trainer, and the AIBoM says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Framework {
-    /// The name that users of the predecessor send; its models are Keras 3 files.
+    /// The name that users of AIBoMGen send; its models are Keras 3 files.
     #[serde(rename = "TensorFlow 2.16.1")]
     TensorFlow,
     /// The engine that really trains.

@@ -37,7 +37,7 @@ pub(crate) struct BomAnswer {
     status: &'static str,
     /// `BOM and .link file verification successful.`, or what failed.
     message: String,
-    /// The outcome in the words of old.
+    /// The outcome in AIBoMGen's words.
     details: BomDetails,
     /// Every check.
     #[schema(value_type = Vec<Object>)]

@@ -33,7 +33,7 @@ pub(crate) struct LinkAnswer {
     status: &'static str,
     /// `Verification successful.`, or what failed.
     message: String,
-    /// The outcome in the words of old.
+    /// The outcome in AIBoMGen's words.
     details: LinkDetails,
     /// Steps of the layout of which the service has no link, so that nothing can be said of them.
     absent: Vec<&'static str>,

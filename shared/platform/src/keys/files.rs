@@ -37,7 +37,7 @@ const ALL: [&str; 8] = [
 
 const NOTE_TEXT: &str = "\
 owner.pem signs layouts, and nothing else. No service reads it. Move it to a medium that is kept offline, and bring
-it back only for `assay keys reissue`.
+it back only for `assay keys layout`.
 
 api.pem, worker.pem and platform.pem are what the services sign with; they stay here, readable by the owner of this
 folder only. Verifiers need owner.pub and platform.pub, or trust.json, handed to them out of band.
