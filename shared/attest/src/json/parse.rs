@@ -34,6 +34,10 @@ impl Limits {
 /// Hard limit on nesting: below the JSON library's own, and small enough that walking a value cannot exhaust the stack.
 const DEEPEST: usize = 100;
 
+/// Objects with such a key are how `serde_json` passes raw text and long numbers to itself. It would read the text in
+/// them as JSON when the value is read into a struct, past every limit here, and signed bytes would say two things.
+const RESERVED: &str = "$serde_json::private::";
+
 /// Why bytes were not read as JSON.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum JsonError {
@@ -187,6 +191,9 @@ impl<'de> Visitor<'de> for Node<'_> {
                 let start: String = key.chars().take(80).collect();
                 return Err(A::Error::custom(format!("duplicate key {start:?}")));
             }
+            if key.starts_with(RESERVED) {
+                return Err(A::Error::custom("a key that the JSON library reserves"));
+            }
             let value = entries.next_value_seed(inside)?;
             object.insert(key, value);
         }
@@ -263,6 +270,18 @@ mod tests {
                 "{result:?}"
             );
         }
+    }
+
+    #[test]
+    fn keys_that_the_json_library_would_interpret_are_refused() {
+        for text in [
+            r#"{"$serde_json::private::RawValue":"{\"a\":1,\"a\":2}"}"#,
+            r#"[{"\u0024serde_json::private::Number":"1"}]"#,
+        ] {
+            let error = read(text).unwrap_err().to_string();
+            assert!(error.contains("reserves"), "{error}");
+        }
+        assert!(read(r#"{"$serde_json":"private"}"#).is_ok());
     }
 
     proptest! {

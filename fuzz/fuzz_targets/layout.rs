@@ -1,0 +1,32 @@
+//! An in-toto layout: as it is, and its rules on links with a few artifacts.
+//!
+//! A layout that is read says exactly what its bytes say.
+#![no_main]
+
+use assay_attest::{
+    Digest,
+    intoto::{Layout, Link, Signed, check_rules, sign},
+    json::{Limits, parse},
+};
+use assay_fuzz::key;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    let Ok(signed) = Signed::<Layout>::parse(bytes) else {
+        return;
+    };
+    let _ = signed.verify(key().public());
+    let layout = signed.unverified();
+    let ours = sign(layout, key()).expect("a layout that was read can be signed");
+    let part = |file: &[u8]| parse(file, &Limits::METADATA).expect("it is JSON")["signed"].take();
+    assert_eq!(part(&ours), part(bytes), "it was read as something else");
+
+    let mut link = Link::new("step", Vec::new());
+    for path in ["job/inputs/model.keras", "job/outputs/logs.txt", "a[b]*?"] {
+        link.materials.insert(path.into(), Digest::of(b"in"));
+        link.products.insert(path.into(), Digest::of(b"out"));
+    }
+    let steps = layout.steps.iter();
+    let chain = steps.map(|step| (step.name.clone(), &link)).collect();
+    let _ = check_rules(layout, &chain);
+});
