@@ -164,12 +164,14 @@ async fn one(output: Output, client: &Client, sample: Sample, dir: &Path) -> any
 
 fn places(output: Output, dir: &Path) {
     let at = |name: &str| dir.join(name).display().to_string();
+    // As it was typed: `assay` may not be on the PATH yet.
+    let program = std::env::args().next().unwrap_or_else(|| "assay".into());
     output.say(format!(
         "\nWhere things are:\n  \
          {}   the inputs, to hand in again\n  \
          {}      a bundle: layout, links, AIBoM, every artifact\n  \
          {}    the other bundle\n  \
-         {}     what a verifier pins; verify again with: assay verify {}",
+         {}     what a verifier pins; verify again with: {program} verify {}",
         at("samples"),
         at("wine"),
         at("digits"),
