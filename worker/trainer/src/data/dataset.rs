@@ -132,9 +132,7 @@ impl Loaded {
                 pixels,
                 tables: steps.tables(channels)?,
             },
-            Numbers::Single(all) => {
-                Prepared::Numbers(steps.apply_all(&all, channels, f64::from)?)
-            }
+            Numbers::Single(all) => Prepared::Numbers(steps.apply_in_place(all, channels)?),
             Numbers::Double(all) => Prepared::Numbers(steps.apply_all(&all, channels, |v| v)?),
         };
         let dataset = Dataset {

@@ -86,10 +86,21 @@ impl Steps {
                 out.push(self.apply(wide(*number), channel) as f32);
             }
         }
-        if out.iter().all(|value| value.is_finite()) {
-            return Ok(out);
+        finite(out)
+    }
+
+    /// As [`Steps::apply_all`], but where the numbers lie: they may be most of the memory there is.
+    pub(super) fn apply_in_place(
+        &self,
+        mut numbers: Vec<f32>,
+        channels: usize,
+    ) -> Result<Vec<f32>, Fault> {
+        for pixel in numbers.chunks_exact_mut(channels) {
+            for (channel, number) in pixel.iter_mut().enumerate() {
+                *number = self.apply(f64::from(*number), channel) as f32;
+            }
         }
-        Err(too_large())
+        finite(numbers)
     }
 
     /// What each of the 256 pixel values becomes, a table a channel.
@@ -125,6 +136,13 @@ impl Steps {
         }
         serde_json::Value::Array(steps)
     }
+}
+
+fn finite(numbers: Vec<f32>) -> Result<Vec<f32>, Fault> {
+    if numbers.iter().all(|value| value.is_finite()) {
+        return Ok(numbers);
+    }
+    Err(too_large())
 }
 
 fn too_large() -> Fault {
@@ -222,6 +240,7 @@ mod tests {
         let steps = Steps::fit(&ALL, &numbers, &[0, 1], 1, 1);
         let out = steps.apply_all(&[1.0, 2.25, 3.0], 1, |v| v).unwrap();
         assert_eq!(out, [-1.0, 0.5, 1.5]);
+        assert_eq!(steps.apply_in_place(vec![1.0, 2.25, 3.0], 1).unwrap(), out);
     }
 
     #[test]

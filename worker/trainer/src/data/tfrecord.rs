@@ -1,8 +1,5 @@
 //! TFRecord files of `tf.train.Example` records, plain or compressed as a whole with GZIP or ZLIB.
 
-use std::borrow::Cow;
-use std::io::Read;
-
 use assay_protocol::{DataLimits, Fault};
 
 use super::definition::{Dtype, Feature};
@@ -12,10 +9,12 @@ mod crc32c;
 mod example;
 mod frame;
 mod labels;
+mod source;
 #[cfg(test)]
 mod tests;
 
 use example::Example;
+use frame::Frames;
 use labels::Labels;
 
 /// The records of a file in memory.
@@ -46,43 +45,33 @@ pub(super) fn read(
     label: Label<'_>,
     limits: &DataLimits,
 ) -> Result<Records, Fault> {
-    let bytes = unpacked(bytes, limits)?;
+    if bytes.is_empty() {
+        return Err(Fault::dataset("dataset.empty", "the file is empty"));
+    }
     let width = features
         .iter()
         .try_fold(0usize, |sum, (_, feature)| sum.checked_add(feature.size()))
         .unwrap_or(usize::MAX);
-    let mut frames = frame::Frames::new(&bytes, limits.record_bytes);
+    let mut frames = Frames::new(bytes, limits);
     let mut values = Vec::new();
     let mut labels = Labels::default();
     let mut rows = 0usize;
     while let Some(record) = frames.next()? {
         rows += 1;
         check_size(rows, width, limits)?;
-        let place = |message: String| {
-            Fault::dataset(
-                "dataset.record_mismatch",
-                format!("record {rows}: {message}"),
-            )
-        };
+        values.try_reserve(width).map_err(|_| source::no_memory())?;
         let example = example::parse(record).map_err(|message| {
             Fault::dataset(
                 "dataset.record_malformed",
                 format!("record {rows}: {message}"),
             )
         })?;
-        for (name, feature) in features {
-            let list = example
-                .get(name)
-                .ok_or_else(|| place(missing(name, &example)))?;
-            list.append(feature, &mut values)
-                .map_err(|problem| place(format!("feature {name:?} {problem}")))?;
-        }
-        let list = example
-            .get(label.name)
-            .ok_or_else(|| place(missing(label.name, &example)))?;
-        labels
-            .push(list, label.dtype)
-            .map_err(|problem| place(format!("label {:?} {problem}", label.name)))?;
+        take(&example, features, label, &mut values, &mut labels).map_err(|message| {
+            Fault::dataset(
+                "dataset.record_mismatch",
+                format!("record {rows}: {message}"),
+            )
+        })?;
     }
     if rows == 0 {
         return Err(Fault::dataset("dataset.empty", "the file holds no records"));
@@ -103,6 +92,27 @@ pub(super) fn read(
     })
 }
 
+/// Adds the features and the label of a record; the error is the end of a sentence that begins with its number.
+fn take(
+    example: &Example<'_>,
+    features: &[(String, Feature)],
+    label: Label<'_>,
+    values: &mut Vec<f32>,
+    labels: &mut Labels,
+) -> Result<(), String> {
+    for (name, feature) in features {
+        let list = example.get(name).ok_or_else(|| missing(name, example))?;
+        list.append(feature, values)
+            .map_err(|problem| format!("feature {name:?} {problem}"))?;
+    }
+    let list = example
+        .get(label.name)
+        .ok_or_else(|| missing(label.name, example))?;
+    labels
+        .push(list, label.dtype)
+        .map_err(|problem| format!("label {:?} {problem}", label.name))
+}
+
 fn check_size(rows: usize, width: usize, limits: &DataLimits) -> Result<(), Fault> {
     if rows as u64 > limits.rows || (rows as u64).saturating_mul(width as u64) > limits.values {
         return Err(Fault::dataset(
@@ -121,40 +131,4 @@ fn check_size(rows: usize, width: usize, limits: &DataLimits) -> Result<(), Faul
 fn missing(name: &str, example: &Example<'_>) -> String {
     let known: Vec<_> = example.names().take(20).collect();
     format!("there is no feature {name:?}; the record has {known:?}")
-}
-
-/// The file without its compression, which is told by the first bytes unless they begin a good plain record.
-fn unpacked<'a>(bytes: &'a [u8], limits: &DataLimits) -> Result<Cow<'a, [u8]>, Fault> {
-    if bytes.is_empty() {
-        return Err(Fault::dataset("dataset.empty", "the file is empty"));
-    }
-    if frame::begins_plain(bytes) {
-        return Ok(Cow::Borrowed(bytes));
-    }
-    let limit = limits.zip_total_bytes;
-    let mut out = Vec::new();
-    let outcome = if bytes.starts_with(&[0x1f, 0x8b, 0x08]) {
-        flate2::read::MultiGzDecoder::new(bytes)
-            .take(limit + 1)
-            .read_to_end(&mut out)
-    } else if matches!(bytes, [0x78, 0x01 | 0x5e | 0x9c | 0xda, ..]) {
-        flate2::read::ZlibDecoder::new(bytes)
-            .take(limit + 1)
-            .read_to_end(&mut out)
-    } else {
-        return Ok(Cow::Borrowed(bytes));
-    };
-    outcome.map_err(|error| {
-        Fault::dataset(
-            "dataset.record_malformed",
-            format!("the compressed file cannot be unpacked: {error}"),
-        )
-    })?;
-    if out.len() as u64 > limit {
-        return Err(Fault::dataset(
-            "dataset.too_large",
-            format!("the compressed file unpacks to more than {limit} bytes"),
-        ));
-    }
-    Ok(Cow::Owned(out))
 }

@@ -1,17 +1,19 @@
 //! The frame of a TFRecord: length, its checksum, the record, its checksum.
 
-use assay_protocol::Fault;
+use assay_protocol::{DataLimits, Fault};
 
 use super::crc32c::masked;
+use super::source::Source;
 
 const HEADER: usize = 12;
+const CHECKSUM: usize = 4;
 
-/// The records of a file, each with both checksums checked.
-#[derive(Debug)]
+/// The records of a file, each with both checksums checked; one at a time is in memory.
 pub(super) struct Frames<'a> {
-    rest: &'a [u8],
+    source: Source<'a>,
     record: u64,
     max_bytes: u64,
+    buffer: Vec<u8>,
 }
 
 /// Whether the file begins with the frame of a plain record.
@@ -26,21 +28,30 @@ fn header(bytes: &[u8]) -> Option<([u8; 8], u32)> {
 }
 
 impl<'a> Frames<'a> {
-    pub(super) fn new(bytes: &'a [u8], max_bytes: u64) -> Self {
+    pub(super) fn new(bytes: &'a [u8], limits: &DataLimits) -> Self {
         Self {
-            rest: bytes,
+            source: Source::new(bytes, limits),
             record: 0,
-            max_bytes,
+            max_bytes: limits.record_bytes,
+            buffer: Vec::new(),
         }
     }
 
     /// The next record; `None` at the end of the file.
-    pub(super) fn next(&mut self) -> Result<Option<&'a [u8]>, Fault> {
-        if self.rest.is_empty() {
+    ///
+    /// # Errors
+    /// `dataset.record_malformed`, `dataset.record_too_large`, and the limits of [`Source`].
+    pub(super) fn next(&mut self) -> Result<Option<&[u8]>, Fault> {
+        let mut start = [0; HEADER];
+        let there = self.source.fill(&mut start)?;
+        if there == 0 {
             return Ok(None);
         }
         self.record += 1;
-        let (length, sum) = header(self.rest).ok_or_else(|| self.fault("is cut off"))?;
+        let (length, sum) = start
+            .get(..there)
+            .and_then(header)
+            .ok_or_else(|| self.fault("is cut off"))?;
         if masked(&length) != sum {
             return Err(self.fault(if self.record == 1 {
                 "does not begin as a TFRecord does; the file is of another format or damaged"
@@ -60,21 +71,17 @@ impl<'a> Frames<'a> {
         }
         let end = usize::try_from(length)
             .ok()
-            .and_then(|length| length.checked_add(HEADER))
+            .and_then(|length| length.checked_add(CHECKSUM))
             .ok_or_else(|| self.fault("is cut off"))?;
-        let record = self
-            .rest
-            .get(HEADER..end)
-            .ok_or_else(|| self.fault("is cut off"))?;
-        let (sum, rest) = self
-            .rest
-            .get(end..)
-            .and_then(|rest| rest.split_first_chunk::<4>())
+        self.source.read(end, &mut self.buffer)?;
+        let (record, sum) = self
+            .buffer
+            .split_last_chunk::<CHECKSUM>()
+            .filter(|(record, _)| record.len() as u64 == length)
             .ok_or_else(|| self.fault("is cut off"))?;
         if masked(record) != u32::from_le_bytes(*sum) {
             return Err(self.fault("does not match its checksum; the file is damaged"));
         }
-        self.rest = rest;
         Ok(Some(record))
     }
 

@@ -68,7 +68,45 @@ fn compressed_files_hold_the_same() {
         ..DataLimits::default()
     };
     let fault = read(GZIP, &all(), label(None), &tight).unwrap_err();
-    assert_eq!(fault.code, "dataset.too_large");
+    assert_eq!(fault.code, "limit.dataset_bytes");
+}
+
+fn gzipped(bytes: &[u8]) -> Vec<u8> {
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    std::io::Write::write_all(&mut gzip, bytes).unwrap();
+    gzip.finish().unwrap()
+}
+
+#[test]
+fn zeros_are_no_records_however_many_they_are() {
+    // A length of zero has another checksum than zero, so the first twelve bytes give it away.
+    let zeros = gzipped(&vec![0; 64 << 20]);
+    let fault = read_with(&zeros, &all()).unwrap_err();
+    assert_eq!(fault.code, "dataset.record_malformed");
+    assert!(fault.message.starts_with("record 1 "), "{fault}");
+}
+
+#[test]
+fn what_unpacks_to_far_more_than_its_size_is_refused() {
+    // Good records that hold nothing but zeros in a feature that no one asked for.
+    let mut record =
+        PLAIN[12..12 + u64::from_le_bytes(PLAIN[..8].try_into().unwrap()) as usize].to_vec();
+    record.extend([0x7a, 0x80, 0x80, 0x40]); // field 15, 2^20 bytes
+    record.extend(vec![0; 1 << 20]);
+    let file = framed(&record).repeat(8);
+    assert_eq!(read_with(&file, &all()).unwrap().rows, 8);
+    assert_eq!(code(&gzipped(&file), &all()), "limit.dataset_bytes");
+}
+
+#[test]
+fn a_compressed_file_that_is_cut_off_or_damaged_is_refused() {
+    for cut in [GZIP.len() - 1, GZIP.len() - 8, GZIP.len() / 2, 11] {
+        assert_eq!(code(&GZIP[..cut], &all()), "dataset.record_malformed");
+    }
+    let mut sum = GZIP.to_vec();
+    let at = sum.len() - 8;
+    sum[at] ^= 1;
+    assert_eq!(code(&sum, &all()), "dataset.record_malformed");
 }
 
 #[test]

@@ -46,10 +46,7 @@ pub(crate) fn forward(
             plain(global_pooling::max_forward(input, *keepdims)?)
         }
         LayerKind::Flatten | LayerKind::Reshape => plain(reshaped(input, &layer.output_shape)?),
-        LayerKind::Dropout { rate } => match mode {
-            Mode::Training(Some(stream)) if *rate > 0.0 => dropout::forward(input, *rate, stream),
-            _ => plain(input.clone()),
-        },
+        LayerKind::Dropout { rate } => dropped(input, *rate, mode),
         LayerKind::BatchNormalization { .. } => {
             let from_batch = matches!(mode, Mode::Training(_)) && layer.trainable;
             batch_norm_of(&layer.kind, weights)?.forward(input, from_batch)
@@ -71,6 +68,14 @@ pub(crate) fn forward(
             plain(input.affine(f64::from(*scale), f64::from(*offset))?)
         }
         LayerKind::ZeroPadding2d { padding } => plain(merge::pad(input, *padding)?),
+    }
+}
+
+/// Dropout, which changes nothing outside training.
+fn dropped(input: &Tensor, rate: f32, mode: Mode<'_>) -> Result<(Tensor, Saved)> {
+    match mode {
+        Mode::Training(Some(stream)) if rate > 0.0 => dropout::forward(input, rate, stream),
+        _ => Ok((input.clone(), Saved::Nothing)),
     }
 }
 
