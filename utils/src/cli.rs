@@ -6,21 +6,20 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::{commands, output::Output, sample::Sample};
 
-/// Trains machine-learning models in a sealed room and proves what happened.
 #[derive(Debug, Parser)]
 #[command(
     name = "assay",
     version,
-    about,
+    about = "Trains machine-learning models in a sealed room and proves what happened",
     after_help = "Begin with `assay demo`. It needs nothing installed and ends with a verified proof."
 )]
 struct Cli {
     #[command(subcommand)]
     command: Command,
-    /// Print JSON for machines instead of text for people.
+    /// Print JSON for machines, one value a line, instead of text for people.
     #[arg(long, global = true)]
     json: bool,
-    /// Address of the server that the client commands talk to.
+    /// Address of the server, for submit, status, logs, cancel, artifacts, get and open.
     #[arg(
         long,
         global = true,
@@ -46,7 +45,7 @@ enum Command {
         /// Folder that keeps keys, database and store [default: assay-data].
         #[arg(long)]
         dir: Option<PathBuf>,
-        /// Address to listen on; loopback only, since there is no authentication yet.
+        /// Address to listen on [default: 127.0.0.1:8000]; loopback only, since there is no authentication yet.
         #[arg(long)]
         listen: Option<SocketAddr>,
         /// Configuration file (TOML); `assay up --print-config` shows every key and its default.
@@ -148,13 +147,18 @@ pub(crate) struct Submit {
     /// The data set definition (YAML).
     #[arg(long)]
     pub(crate) definition: PathBuf,
-    /// The framework to name.
+    /// What the record names as asked for: `candle`, or `TensorFlow 2.16.1` for clients of AIBoMGen. candle always trains.
     #[arg(long, default_value = "candle")]
     pub(crate) framework: String,
-    /// A training parameter or metadata field, as `epochs=20`, `seed=7` or `model_name=wine`; may be repeated.
+    /// A training parameter or metadata field; may be repeated.
+    ///
+    /// Parameters and their defaults: epochs=50, validation_split=0.2, initial_epoch=0, batch_size=32,
+    /// steps_per_epoch, validation_steps, validation_freq=1, seed=0. Metadata, all optional: model_name,
+    /// model_version, model_description, author, model_type, base_model, base_model_source, intended_use,
+    /// out_of_scope, misuse_or_malicious, license_name.
     #[arg(long = "param", value_name = "KEY=VALUE", value_parser = key_value)]
     pub(crate) parameters: Vec<(String, String)>,
-    /// Show the training and wait for its end; exit code 1 unless it completes.
+    /// Show the training and wait for its end; exit code 1 unless it completes. Ctrl-C stops the watching, not the job.
     #[arg(long)]
     pub(crate) wait: bool,
 }
@@ -202,7 +206,9 @@ pub(crate) fn run() -> ExitCode {
         Command::Get { job, dir } => commands::client(&cli.server, |client| {
             commands::get::run(output, client, job, dir)
         }),
-        Command::Open => commands::open::run(output, &cli.server),
+        Command::Open => {
+            commands::client(&cli.server, |client| commands::open::run(output, client))
+        }
     };
     match result {
         Ok(code) => code,

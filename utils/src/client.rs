@@ -31,6 +31,11 @@ impl Client {
         Ok(Self { http, base })
     }
 
+    /// The server's address.
+    pub(crate) fn base(&self) -> &str {
+        &self.base
+    }
+
     /// Hands in a job.
     pub(crate) async fn submit(&self, form: Form) -> anyhow::Result<Value> {
         let request = self
@@ -93,11 +98,15 @@ impl Client {
     }
 
     async fn answer(&self, request: reqwest::RequestBuilder) -> anyhow::Result<Response> {
-        let response = request.send().await.with_context(|| {
-            format!(
-                "no answer from {}; is the server running? (`assay up`)",
-                self.base
-            )
+        let response = request.send().await.map_err(|error| {
+            let base = &self.base;
+            if error.is_connect() {
+                anyhow::anyhow!(
+                    "nothing listens at {base}; start it with `assay up`, or name another with --server"
+                )
+            } else {
+                anyhow::Error::from(error).context(format!("no answer from {base}"))
+            }
         })?;
         if response.status().is_success() {
             return Ok(response);

@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 
-use assay_attest::verify::{Outcome, Report};
+use assay_attest::verify::{Check, Outcome, Report};
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets};
 use serde::Serialize;
 
@@ -58,7 +58,12 @@ impl Output {
 
     /// The checks of a verification, a row each.
     pub(crate) fn report(self, report: &Report) {
-        let rows = report.checks.iter().map(|check| {
+        // What did not pass comes last, where a person's eyes are.
+        let passed = report
+            .checks
+            .iter()
+            .filter(|c| c.outcome == Outcome::Passed);
+        let rows = passed.chain(report.not_passed()).map(|check| {
             let (word, colour) = match check.outcome {
                 Outcome::Passed => ("passed", Color::Green),
                 Outcome::Failed => ("FAILED", Color::Red),
@@ -68,10 +73,7 @@ impl Output {
             vec![
                 Cell::new(&check.name),
                 Cell::new(word).fg(colour),
-                Cell::new(shown(match &check.detail {
-                    Some(detail) => detail,
-                    None => &check.compared,
-                })),
+                Cell::new(told(check)),
             ]
         });
         self.table(&["check", "result", "what was compared"], rows.collect());
@@ -101,11 +103,7 @@ impl Output {
             self.say(format!("  ✓ {}", line.join(", ")));
         }
         for check in report.not_passed() {
-            self.say(format!(
-                "  ✗ {}: {}",
-                check.name,
-                shown(check.detail.as_deref().unwrap_or(&check.compared))
-            ));
+            self.say(format!("  ✗ {}: {}", check.name, told(check)));
         }
     }
 
@@ -119,6 +117,14 @@ impl Output {
         }
         let mut stderr = std::io::stderr().lock();
         let _ = writeln!(stderr, "error: {}", shown(&format!("{error:#}")));
+    }
+}
+
+/// What was compared and, where it did not pass, what was found.
+fn told(check: &Check) -> String {
+    match &check.detail {
+        Some(detail) => shown(&format!("{}: {detail}", check.compared)),
+        None => shown(&check.compared),
     }
 }
 

@@ -22,7 +22,9 @@ pub(crate) async fn run(
     let trust = bundle(&client, &job, &dir).await?;
     output.value(&json!({ "bundle": dir, "trust": trust }))?;
     output.say(format!(
-        "The bundle is in {}, the trust anchor beside it in {}.\nVerify it with: assay verify {}",
+        "The bundle is in {}, the trust anchor beside it in {}.\n\
+         The anchor came from this server: compare it with what the platform's owner gave you.\n\
+         Verify the bundle with: assay verify {}",
         dir.display(),
         trust.display(),
         dir.display()
@@ -39,8 +41,12 @@ pub(crate) async fn bundle(client: &Client, job: &str, dir: &Path) -> anyhow::Re
             job["status"].as_str().unwrap_or("not there")
         );
     }
-    if dir.exists() {
-        bail!("{} exists; choose another folder", dir.display());
+    // A new folder, or one that is there and empty (`mktemp -d`), which the bundle's own then replaces.
+    if dir.exists() && fs::remove_dir(dir).is_err() {
+        bail!(
+            "{} is there and not an empty folder; choose another",
+            dir.display()
+        );
     }
     // Everything is fetched into a folder of its own, so a broken download leaves no half bundle.
     let parent = match dir.parent() {
@@ -118,7 +124,7 @@ async fn write_trust(client: &Client, dir: &Path) -> anyhow::Result<()> {
             .with_context(|| format!("{} is not a trust anchor", file.display()))?;
         if present.owner.keyid() != served.owner.keyid() {
             bail!(
-                "{} pins another owner ({}) than this server ({}); fetch into another folder",
+                "{} pins another owner ({}) than this server ({}); fetch below another parent folder",
                 file.display(),
                 present.owner.keyid(),
                 served.owner.keyid()

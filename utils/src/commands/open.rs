@@ -4,10 +4,12 @@ use std::process::{Command, ExitCode, Stdio};
 
 use serde_json::json;
 
-use crate::output::Output;
+use crate::{client::Client, output::Output};
 
-pub(crate) fn run(output: Output, server: &str) -> anyhow::Result<ExitCode> {
-    let page = format!("{}/docs", server.trim_end_matches('/'));
+pub(crate) async fn run(output: Output, client: Client) -> anyhow::Result<ExitCode> {
+    // A page that cannot be shown is not opened.
+    client.get("/health").await?;
+    let page = format!("{}/docs", client.base());
     output.value(&json!({ "url": page }))?;
     let opened = Command::new("xdg-open")
         .arg(&page)

@@ -8,19 +8,27 @@ use std::{
 
 use anyhow::Context;
 use assay_attest::{Trust, verify::Report};
+use serde_json::json;
 
 use crate::output::Output;
 
 pub(crate) fn run(output: Output, dir: &Path, trust: Option<PathBuf>) -> anyhow::Result<ExitCode> {
     let (anchor, report) = bundle(dir, trust)?;
-    output.value(&report)?;
+    output.value(&json!({
+        "verified": report.is_verified(), "trust": anchor, "checks": report.checks,
+    }))?;
     output.say(format!("trust anchor: {}", anchor.display()));
     output.report(&report);
     if report.is_verified() {
         output.say(format!("{} is verified.", dir.display()));
         Ok(ExitCode::SUCCESS)
     } else {
-        output.say(format!("{} is REFUSED.", dir.display()));
+        output.say(format!(
+            "{} is REFUSED: {} of {} checks did not pass.",
+            dir.display(),
+            report.not_passed().count(),
+            report.checks.len()
+        ));
         Ok(ExitCode::FAILURE)
     }
 }
@@ -30,7 +38,11 @@ pub(crate) fn bundle(dir: &Path, trust: Option<PathBuf>) -> anyhow::Result<(Path
     let dir = dir
         .canonicalize()
         .with_context(|| format!("no bundle at {}", dir.display()))?;
-    let anchor = trust.unwrap_or_else(|| dir.join("../trust/trust.json"));
+    let beside = || dir.with_file_name("trust");
+    let mut anchor = trust.unwrap_or_else(beside);
+    if anchor.is_dir() {
+        anchor.push("trust.json");
+    }
     if anchor
         .canonicalize()
         .is_ok_and(|path| path.starts_with(&dir))

@@ -1,6 +1,6 @@
 //! Watching a job until it ends: a bar on a terminal, a line now and then elsewhere.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use assay_platform::job::{JobEvent, Status};
 use assay_protocol::{EpochReport, Event, LogLevel};
@@ -47,7 +47,18 @@ pub(crate) async fn watch(output: Output, client: &Client, job: &str) -> anyhow:
     let mut stream = client.events(job, true).await?;
     let bar = epoch_bar(output);
     let mut status = Status::Queued;
-    while let Some(said) = stream.next().await? {
+    loop {
+        let said = tokio::select! {
+            said = stream.next() => said?,
+            interrupted = tokio::signal::ctrl_c() => {
+                interrupted?;
+                bar.abandon();
+                anyhow::bail!(
+                    "the job goes on; watch it with `assay logs -f {job}`, stop it with `assay cancel {job}`"
+                );
+            }
+        };
+        let Some(said) = said else { break };
         output.value(&said.entry)?;
         match said.event {
             JobEvent::Status { status: new } => status = new,
@@ -118,8 +129,10 @@ fn epoch_bar(output: Output) -> ProgressBar {
     if output.is_json() || !on_terminal() {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template("  epoch {pos:>4}/{len} {bar:32.cyan} {msg}");
-    let bar = ProgressBar::new(0);
+    let style =
+        ProgressStyle::with_template("  {spinner} epoch {pos}/{len} {bar:16.cyan} {wide_msg}");
+    let bar = ProgressBar::new(1).with_message("waiting for the first epoch");
+    bar.enable_steady_tick(Duration::from_millis(120));
     match style {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,
