@@ -1,12 +1,12 @@
 //! An in-toto layout: as it is, and its rules on links with a few artifacts.
 //!
-//! A layout that is read says exactly what its bytes say.
+//! A layout that is read can be signed and read again, and is the same. Its bytes may differ: keywords of rules are
+//! read in any case.
 #![no_main]
 
 use assay_attest::{
     Digest,
     intoto::{Layout, Link, Signed, check_rules, sign},
-    json::{Limits, parse},
 };
 use assay_fuzz::key;
 use libfuzzer_sys::fuzz_target;
@@ -18,8 +18,8 @@ fuzz_target!(|bytes: &[u8]| {
     let _ = signed.verify(key().public());
     let layout = signed.unverified();
     let ours = sign(layout, key()).expect("a layout that was read can be signed");
-    let part = |file: &[u8]| parse(file, &Limits::METADATA).expect("it is JSON")["signed"].take();
-    assert_eq!(part(&ours), part(bytes), "it was read as something else");
+    let again = Signed::<Layout>::parse(&ours).expect("a signed layout can be read");
+    assert_eq!(again.unverified(), layout);
 
     let mut link = Link::new("step", Vec::new());
     for path in ["job/inputs/model.keras", "job/outputs/logs.txt", "a[b]*?"] {
