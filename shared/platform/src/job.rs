@@ -187,6 +187,8 @@ pub struct Job {
     pub request: JobRequest,
     /// Claims so far; the current one's number while running.
     pub attempt: u32,
+    /// Attempts that broke off: an expired lease, a worker that crashed, a platform that failed.
+    pub lost: u32,
     /// Who holds the lease.
     pub worker: Option<String>,
     /// Whether somebody asked to stop it while it ran.
