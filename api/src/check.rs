@@ -133,7 +133,7 @@ fn judge(finished: &Finished, last: Option<Event>) -> Result<(), Problem> {
         (Some(Event::Failed(fault)), Ended::Exited(_)) => Err(fault.into()),
         (_, Ended::OverLimit(limit)) => Err(Problem::new(
             StatusCode::UNPROCESSABLE_ENTITY,
-            format!("limit.{}", limit.as_str()),
+            limit.code(),
             format!(
                 "checking these files went over the limit on {}; hand in smaller ones",
                 limit.as_str()

@@ -71,26 +71,20 @@ fn exit_message(status: i32, done: bool) -> String {
 }
 
 fn limit_fault(hit: LimitHit) -> Fault {
-    let (code, message) = match hit {
-        LimitHit::Memory => (
-            "limit.memory",
-            "the training needed more memory than a job may use; a smaller model, data set or batch_size would fit",
-        ),
-        LimitHit::Cpu => (
-            "limit.cpu",
-            "the training needed more processor time than a job may use; fewer epochs or a smaller model would fit",
-        ),
-        LimitHit::Wall => (
-            "limit.time",
-            "the training took longer than a job may; fewer epochs or a smaller model would fit",
-        ),
-        LimitHit::Output => (
-            "limit.disk",
-            "the training wrote more than a job may; a smaller model would fit",
-        ),
-        LimitHit::Printed => ("limit.printed", "the training printed more than a job may"),
+    let message = match hit {
+        LimitHit::Memory => {
+            "the training needed more memory than a job may use; a smaller model, data set or batch_size would fit"
+        }
+        LimitHit::Cpu => {
+            "the training needed more processor time than a job may use; fewer epochs or a smaller model would fit"
+        }
+        LimitHit::Wall => {
+            "the training took longer than a job may; fewer epochs or a smaller model would fit"
+        }
+        LimitHit::Output => "the training wrote more than a job may; a smaller model would fit",
+        LimitHit::Printed => "the training printed more than a job may",
     };
-    Fault::trainer(code, message)
+    Fault::trainer(hit.code(), message)
 }
 
 fn crash_message(signal: i32) -> String {
