@@ -38,13 +38,16 @@ pub(crate) fn judge(
         Ended::Cancelled => return Err(Stop::Cancelled),
         Ended::OverLimit(hit) => return fail(limit_fault(hit)),
         Ended::Crashed(signal) => {
-            return fail(Fault::trainer("trainer.crashed", crash_message(signal)));
+            return fail(Fault::without_field(
+                "trainer.crashed",
+                crash_message(signal),
+            ));
         }
         Ended::Exited(status) => status,
     };
     let log_tail = heard.log_tail().to_owned();
     match (heard.violation, heard.failed, heard.started, heard.done) {
-        (Some(violation), ..) => fail(Fault::trainer("trainer.protocol", violation)),
+        (Some(violation), ..) => fail(Fault::without_field("trainer.protocol", violation)),
         (None, Some(fault), ..) => fail(fault),
         (None, None, Some(started), Some(done)) if status == 0 => Ok(Trained {
             started,
@@ -55,7 +58,7 @@ pub(crate) fn judge(
             log_tail,
             events: heard.events,
         }),
-        (None, None, _, done) => fail(Fault::trainer(
+        (None, None, _, done) => fail(Fault::without_field(
             "trainer.exit_status",
             exit_message(status, done.is_some()),
         )),
@@ -84,7 +87,7 @@ fn limit_fault(hit: LimitHit) -> Fault {
         LimitHit::Output => "the training wrote more than a job may; a smaller model would fit",
         LimitHit::Printed => "the training printed more than a job may",
     };
-    Fault::trainer(hit.code(), message)
+    Fault::without_field(hit.code(), message)
 }
 
 fn crash_message(signal: i32) -> String {

@@ -196,7 +196,7 @@ fn worn_out(lost: u32, reason: &str) -> Failure {
         ),
     };
     Failure {
-        fault: Fault::trainer("worker.lost", message),
+        fault: Fault::without_field("worker.lost", message),
         detail: None,
     }
 }

@@ -33,7 +33,7 @@ pub(crate) async fn a_stale_attempt_can_do_nothing(db: &Db) {
     assert_eq!(second.attempt, 2);
 
     let failure = Failure {
-        fault: Fault::trainer("trainer.x", "stale"),
+        fault: Fault::without_field("trainer.x", "stale"),
         detail: None,
     };
     let before = db.events(id, 0, 99).await.unwrap();
