@@ -119,6 +119,22 @@ impl Role {
         Self::ALL.into_iter().find(|role| role.as_str() == text)
     }
 
+    /// What the proof calls it; `None` for the proof's own files, which no link names.
+    pub fn kind(self) -> Option<assay_attest::Role> {
+        match self {
+            Self::Model => Some(assay_attest::Role::Model),
+            Self::Dataset => Some(assay_attest::Role::Dataset),
+            Self::DatasetDefinition => Some(assay_attest::Role::DatasetDefinition),
+            Self::Parameters => Some(assay_attest::Role::Parameters),
+            Self::Output => Some(assay_attest::Role::Output),
+            Self::Layout
+            | Self::IngestLink
+            | Self::TrainingLink
+            | Self::Aibom
+            | Self::AibomSignature => None,
+        }
+    }
+
     /// Whether it is shown among a completed job's `output_artifacts`.
     pub fn is_output(self) -> bool {
         matches!(self, Self::Output | Self::Aibom | Self::AibomSignature)
