@@ -127,13 +127,10 @@ async fn furnish(platform: &Platform, inputs: &[Artifact]) -> Result<Room, Probl
 fn judge(finished: &Finished, last: Option<Event>) -> Result<(), Problem> {
     match (last, finished.ended) {
         (Some(Event::Checked { .. }), Ended::Exited(0)) => Ok(()),
-        (Some(Event::Failed(fault)), Ended::Exited(_)) if fault.code.starts_with("trainer.") => {
-            Err(Problem::internal("service.trainer", fault))
-        }
         (Some(Event::Failed(fault)), Ended::Exited(_)) => Err(fault.into()),
         (_, Ended::OverLimit(limit)) => Err(Problem::new(
             StatusCode::UNPROCESSABLE_ENTITY,
-            format!("limit.{}", limit.as_str()),
+            limit.code(),
             format!(
                 "checking these files went over the limit on {}; hand in smaller ones",
                 limit.as_str()
@@ -182,7 +179,7 @@ mod tests {
     #[test]
     fn only_an_honest_end_passes() {
         let fault = || Some(Event::Failed(Fault::dataset("dataset.empty", "no rows")));
-        let ours = || Some(Event::Failed(Fault::trainer("trainer.io", "disk")));
+        let ours = || Some(Event::Failed(Fault::without_field("trainer.io", "disk")));
         for (ended, last, status) in [
             (Ended::Exited(1), fault(), 422),
             (Ended::Exited(0), fault(), 422),

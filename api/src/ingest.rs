@@ -38,13 +38,11 @@ pub(crate) async fn inputs(
 }
 
 fn input(dir: &str, role: Role, name: &str, stored: Stored) -> Result<Artifact, Problem> {
-    let place = match role {
-        Role::Model => assay_attest::Role::Model,
-        Role::Dataset => assay_attest::Role::Dataset,
-        Role::DatasetDefinition => assay_attest::Role::DatasetDefinition,
-        _ => assay_attest::Role::Parameters,
-    };
-    let path = place
+    let kind = role.kind().ok_or_else(|| {
+        let cause = format!("{} is no input of a job", role.as_str());
+        Problem::internal("service.inputs", cause)
+    })?;
+    let path = kind
         .path(dir, name)
         .map_err(|error| Problem::unprocessable("upload.file_name", error.to_string()))?;
     // A name that could be taken for another place would be found out by every verifier; better now.

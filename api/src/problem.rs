@@ -13,8 +13,6 @@ use uuid::Uuid;
 
 /// The media type of a problem (RFC 9457 §3).
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
-/// Characters of a fault's message at most.
-const FAULT_CHARS: usize = 4000;
 
 /// Why a request was not answered as it wished, as RFC 9457 has it.
 ///
@@ -187,18 +185,25 @@ impl Responder for Problem {
 }
 
 impl From<Fault> for Problem {
+    /// A fault of the form, or one that the trainer reported; what it read was hostile, so it is cleaned here.
     fn from(fault: Fault) -> Self {
-        let Fault {
-            code,
-            field,
-            message,
-        } = fault;
-        // The trainer wrote this, and what it read was hostile.
-        let message: String = message.chars().take(FAULT_CHARS).collect();
-        let problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, code, message);
-        match field {
-            Some(field) => problem.field(field),
-            None => problem,
+        match fault.sanitized() {
+            Some(fault) if fault.is_users() => {
+                let problem =
+                    Self::new(StatusCode::UNPROCESSABLE_ENTITY, fault.code, fault.message);
+                match fault.field {
+                    Some(field) => problem.field(field),
+                    None => problem,
+                }
+            }
+            Some(fault) => Self::internal(
+                "service.trainer",
+                format_args!("{}: {}", fault.code, fault.message),
+            ),
+            None => Self::internal(
+                "service.trainer",
+                "the trainer reported a fault whose code is not a dotted lower-case word",
+            ),
         }
     }
 }
@@ -227,6 +232,25 @@ impl From<StoreError> for Problem {
 mod tests {
     use super::*;
     use actix_web::body::to_bytes;
+
+    #[test]
+    fn only_a_users_fault_is_told_to_the_user() {
+        let users = Problem::from(Fault::model("model.x", "a\nb"));
+        assert_eq!(users.status_code(), 422);
+        assert_eq!(users.0.field.as_deref(), Some("model"));
+        assert_eq!(users.to_string(), "a b");
+        let diverged = Problem::from(Fault::without_field("training.diverged", "x"));
+        assert_eq!(diverged.status_code(), 422);
+        for ours in [
+            Fault::without_field("trainer.io", "secret"),
+            Fault::of("no such field", "dataset.x", "secret"),
+            Fault::of("model", "<b>", "secret"),
+        ] {
+            let problem = Problem::from(ours);
+            assert_eq!(problem.status_code(), 500);
+            assert!(!problem.to_string().contains("secret"));
+        }
+    }
 
     #[actix_web::test]
     async fn a_problem_is_a_document_with_every_member() {

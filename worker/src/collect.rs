@@ -152,11 +152,14 @@ async fn store(
             format!("the training left no {name}"),
         ));
     };
+    let path = assay_attest::Role::Output
+        .path(&unique_dir.to_string(), name)
+        .map_err(|error| Stop::Infrastructure(error.to_string()))?;
     // The very file that was looked at, copied: what the trainer made would keep the trainer's owner. The digest is
     // of the copied bytes, so the record is of what is stored, whatever happens to the file.
     let stored = platform.store.put_open_file(entry.file).await?;
     Ok(Artifact {
-        path: format!("{unique_dir}/outputs/{name}"),
+        path,
         role: Role::Output,
         digest: stored.digest,
         bytes: stored.bytes,

@@ -3,16 +3,14 @@ use std::time::Duration;
 use assay_platform::{
     Platform,
     db::DbError,
-    job::{Artifact, Claim, Completion, Failure},
+    job::{Artifact, Claim, Completion, Status},
     telemetry::metrics::ATTEMPTS,
 };
-use assay_protocol::Fault;
-
 use tokio::time::sleep;
 
 use crate::{attempt::Record, lease::LeaseKeeper, stop::Stop};
 
-/// Between an attempt that broke down and the next, times the attempt's number.
+/// Between an attempt that broke down and the next, times the attempts that broke down.
 const BREATHER: Duration = Duration::from_secs(1);
 
 /// Before the end of an attempt is written again after the database refused; together well under a lease.
@@ -59,20 +57,19 @@ pub(crate) async fn complete(
             retry(|| db.release(id, attempt)).await?;
             ("released", stored)
         }
-        Err(Stop::Infrastructure(reason)) if attempt < platform.config.max_attempts => {
-            tracing::warn!(reason, "the attempt broke down; the job is queued again");
-            // What broke one attempt would break the next at once, and other jobs too: the slot waits with it.
-            tokio::select! {
-                () = sleep(BREATHER * attempt) => {}
-                () = lease.ended() => {}
-            }
-            retry(|| db.release(id, attempt)).await?;
-            ("released", stored)
-        }
         Err(Stop::Infrastructure(reason)) => {
-            let failure = worn_out(attempt, &reason);
-            let written = retry(|| db.fail(id, attempt, &failure, &[], &timings)).await?;
-            (if written { "failed" } else { "lost" }, stored)
+            tracing::warn!(reason, "the attempt broke down");
+            let most = platform.config.max_attempts;
+            let lost = claim.job.lost.saturating_add(1);
+            if lost < most {
+                // What broke one attempt would break the next at once, and other jobs too: the slot waits with it.
+                tokio::select! {
+                    () = sleep(BREATHER * lost) => {}
+                    () = lease.ended() => {}
+                }
+            }
+            let written = retry(|| db.break_off(id, attempt, &reason, most)).await?;
+            (broken_off(written), stored)
         }
         Err(Stop::Failed(failure)) => {
             tracing::info!(code = %failure.fault.code, reason = %failure.fault.message, "the job failed");
@@ -89,11 +86,12 @@ pub(crate) async fn complete(
     Ok(word)
 }
 
-fn worn_out(attempt: u32, reason: &str) -> Failure {
-    let message = format!("the platform could not run the job in {attempt} attempts: {reason}");
-    Failure {
-        fault: Fault::trainer("platform.infrastructure", message),
-        detail: None,
+fn broken_off(written: Option<Status>) -> &'static str {
+    match written {
+        Some(Status::Failed) => "failed",
+        Some(Status::Cancelled) => "cancelled",
+        Some(_) => "released",
+        None => "lost",
     }
 }
 

@@ -8,7 +8,7 @@ use assay_protocol::{
 
 /// Log lines of one attempt that reach the event log; a flood is cut with a note.
 const MAX_LOG_LINES: u32 = 10_000;
-/// Bytes of one log line or of a fault's sentence.
+/// Bytes of one log line.
 const MAX_LINE_BYTES: usize = 4096;
 /// Log text kept for the link, newest lines last.
 const MAX_TAIL_BYTES: usize = 4096;
@@ -92,13 +92,9 @@ impl Heard {
                 training_seconds,
             }),
             Event::Failed(fault) => {
-                let fault = Fault {
-                    message: cut(fault.message),
-                    ..fault
-                };
-                if !is_code(&fault.code) {
+                let Some(fault) = fault.sanitized() else {
                     return self.refuse("a failure whose code is not a dotted lower-case word");
-                }
+                };
                 self.failed = Some(fault.clone());
                 Some(Event::Failed(fault))
             }
@@ -177,14 +173,6 @@ impl Heard {
 
 fn plausible(metrics: &BTreeMap<String, f64>) -> bool {
     metrics.len() <= MAX_METRICS && metrics.keys().all(|name| name.len() <= MAX_METRIC_NAME)
-}
-
-fn is_code(code: &str) -> bool {
-    code.len() <= 64
-        && code.contains('.')
-        && code
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'.' || b == b'_')
 }
 
 /// Cuts a line that is too long, and says so.

@@ -96,17 +96,20 @@ impl Keeper {
         loop {
             let told = tokio::select! {
                 biased;
+                // First: a busy attempt makes news without end, and must not outshout a shutdown.
+                () = wanted(&mut self.shutdown) => return Hold::Stopping,
                 () = sleep_until(next_beat) => false,
                 () = told_of(&mut self.news, self.id) => true,
-                () = wanted(&mut self.shutdown) => return Hold::Stopping,
             };
             if told {
                 let hold = self.look().await;
                 if hold != Hold::Held {
                     return hold;
                 }
-                sleep(LOOK_GAP).await;
-                continue;
+                tokio::select! {
+                    () = wanted(&mut self.shutdown) => return Hold::Stopping,
+                    () = sleep(LOOK_GAP) => continue,
+                }
             }
             match self.beat(lease).await {
                 Some(Hold::Held) => held_until = Instant::now() + lease,

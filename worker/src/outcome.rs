@@ -38,13 +38,16 @@ pub(crate) fn judge(
         Ended::Cancelled => return Err(Stop::Cancelled),
         Ended::OverLimit(hit) => return fail(limit_fault(hit)),
         Ended::Crashed(signal) => {
-            return fail(Fault::trainer("trainer.crashed", crash_message(signal)));
+            return fail(Fault::without_field(
+                "trainer.crashed",
+                crash_message(signal),
+            ));
         }
         Ended::Exited(status) => status,
     };
     let log_tail = heard.log_tail().to_owned();
     match (heard.violation, heard.failed, heard.started, heard.done) {
-        (Some(violation), ..) => fail(Fault::trainer("trainer.protocol", violation)),
+        (Some(violation), ..) => fail(Fault::without_field("trainer.protocol", violation)),
         (None, Some(fault), ..) => fail(fault),
         (None, None, Some(started), Some(done)) if status == 0 => Ok(Trained {
             started,
@@ -55,7 +58,7 @@ pub(crate) fn judge(
             log_tail,
             events: heard.events,
         }),
-        (None, None, _, done) => fail(Fault::trainer(
+        (None, None, _, done) => fail(Fault::without_field(
             "trainer.exit_status",
             exit_message(status, done.is_some()),
         )),
@@ -71,26 +74,20 @@ fn exit_message(status: i32, done: bool) -> String {
 }
 
 fn limit_fault(hit: LimitHit) -> Fault {
-    let (code, message) = match hit {
-        LimitHit::Memory => (
-            "limit.memory",
-            "the training needed more memory than a job may use; a smaller model, data set or batch_size would fit",
-        ),
-        LimitHit::Cpu => (
-            "limit.cpu",
-            "the training needed more processor time than a job may use; fewer epochs or a smaller model would fit",
-        ),
-        LimitHit::Wall => (
-            "limit.time",
-            "the training took longer than a job may; fewer epochs or a smaller model would fit",
-        ),
-        LimitHit::Output => (
-            "limit.disk",
-            "the training wrote more than a job may; a smaller model would fit",
-        ),
-        LimitHit::Printed => ("limit.printed", "the training printed more than a job may"),
+    let message = match hit {
+        LimitHit::Memory => {
+            "the training needed more memory than a job may use; a smaller model, data set or batch_size would fit"
+        }
+        LimitHit::Cpu => {
+            "the training needed more processor time than a job may use; fewer epochs or a smaller model would fit"
+        }
+        LimitHit::Wall => {
+            "the training took longer than a job may; fewer epochs or a smaller model would fit"
+        }
+        LimitHit::Output => "the training wrote more than a job may; a smaller model would fit",
+        LimitHit::Printed => "the training printed more than a job may",
     };
-    Fault::trainer(code, message)
+    Fault::without_field(hit.code(), message)
 }
 
 fn crash_message(signal: i32) -> String {

@@ -20,7 +20,7 @@ pub(crate) enum Stop {
 impl Stop {
     /// The job cannot be done, and neither its user nor another attempt can change that.
     pub(crate) fn ours(code: &'static str, message: impl Into<String>) -> Self {
-        Self::failed(Fault::trainer(code, message), None)
+        Self::failed(Fault::without_field(code, message), None)
     }
 
     pub(crate) fn failed(fault: Fault, detail: Option<String>) -> Self {

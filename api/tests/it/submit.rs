@@ -70,7 +70,7 @@ async fn what_the_checker_refuses_leaves_nothing() {
         (b"silent", "model.checker_failed", Some("model")),
         (b"garbage", "model.checker_failed", Some("model")),
         (b"forged", "model.checker_failed", Some("model")),
-        (b"forever", "limit.wall", None),
+        (b"forever", "limit.time", None),
     ] {
         let mut parts = good();
         parts[1].body = dataset;

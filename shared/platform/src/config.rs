@@ -35,7 +35,7 @@ pub struct Config {
     /// How long a worker may say nothing before it has lost its job.
     #[serde(rename = "lease_seconds", deserialize_with = "seconds")]
     pub lease: Duration,
-    /// Attempts before a job whose workers fall silent is given up.
+    /// Attempts that may break off before a job is given up. One that a worker puts back as it stops is not counted.
     pub max_attempts: u32,
     /// Limits on what a job's files may hold.
     pub data_limits: DataLimits,

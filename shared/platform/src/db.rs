@@ -217,14 +217,30 @@ impl Db {
         }
     }
 
-    /// Puts an attempt's job back in the queue (drain, infrastructure failure), if the lease is still ours.
+    /// Puts an attempt's job back in the queue because its worker stops, if the lease is still ours. Not counted in [`Job::lost`].
     pub async fn release(&self, id: JobId, attempt: u32) -> Result<bool, DbError> {
         match self {
             Self::Sqlite(db) => db.release(id, attempt).await,
         }
     }
 
-    /// Puts jobs whose lease ended before `now` back in the queue; those with `max_attempts` behind them fail. Returns the queued ones.
+    /// Puts an attempt's job back in the queue because the platform failed it, and counts the attempt in [`Job::lost`];
+    /// at `max_attempts` of those the job fails with `worker.lost`. `None`: the lease is lost, nothing written.
+    ///
+    /// `reason` is what went wrong, as the second half of a sentence.
+    pub async fn break_off(
+        &self,
+        id: JobId,
+        attempt: u32,
+        reason: &str,
+        max_attempts: u32,
+    ) -> Result<Option<Status>, DbError> {
+        match self {
+            Self::Sqlite(db) => db.break_off(id, attempt, reason, max_attempts).await,
+        }
+    }
+
+    /// Puts jobs whose lease ended before `now` back in the queue; those that lost `max_attempts` attempts fail. Returns the queued ones.
     pub async fn expire_leases(
         &self,
         now: OffsetDateTime,
@@ -236,6 +252,7 @@ impl Db {
     }
 
     /// Puts every running job of this worker back in the queue, whatever its lease: for a worker that starts anew under a lock of its own.
+    /// Those that lost `max_attempts` attempts fail. Returns the queued ones.
     pub async fn recover_worker(
         &self,
         worker: &str,

@@ -119,6 +119,22 @@ impl Role {
         Self::ALL.into_iter().find(|role| role.as_str() == text)
     }
 
+    /// What the proof calls it; `None` for the proof's own files, which no link names.
+    pub fn kind(self) -> Option<assay_attest::Role> {
+        match self {
+            Self::Model => Some(assay_attest::Role::Model),
+            Self::Dataset => Some(assay_attest::Role::Dataset),
+            Self::DatasetDefinition => Some(assay_attest::Role::DatasetDefinition),
+            Self::Parameters => Some(assay_attest::Role::Parameters),
+            Self::Output => Some(assay_attest::Role::Output),
+            Self::Layout
+            | Self::IngestLink
+            | Self::TrainingLink
+            | Self::Aibom
+            | Self::AibomSignature => None,
+        }
+    }
+
     /// Whether it is shown among a completed job's `output_artifacts`.
     pub fn is_output(self) -> bool {
         matches!(self, Self::Output | Self::Aibom | Self::AibomSignature)
@@ -187,6 +203,8 @@ pub struct Job {
     pub request: JobRequest,
     /// Claims so far; the current one's number while running.
     pub attempt: u32,
+    /// Attempts that broke off: an expired lease, a worker that crashed, a platform that failed.
+    pub lost: u32,
     /// Who holds the lease.
     pub worker: Option<String>,
     /// Whether somebody asked to stop it while it ran.

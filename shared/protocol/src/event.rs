@@ -198,7 +198,7 @@ mod tests {
         let expected = r#"{"event":"failed","code":"dataset.empty","field":"dataset","message":"the file is empty"}"#;
         assert_eq!(text, expected);
         assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), event);
-        let ours = Event::Failed(Fault::trainer("trainer.panic", "x"));
+        let ours = Event::Failed(Fault::without_field("trainer.panic", "x"));
         let text = serde_json::to_string(&ours).unwrap();
         assert!(!text.contains("field"), "{text}");
         assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), ours);

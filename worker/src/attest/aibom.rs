@@ -1,14 +1,11 @@
 use assay_attest::{
-    Digest, Role,
+    Digest,
     aibom::{
         ArtifactFacts, DataFacts, EnvironmentFact, Facts, IsolationFact, LayerFacts, LinkRef,
         ModelFacts, Producer, Times, TrainerFacts,
     },
 };
-use assay_platform::{
-    job::{Artifact, Role as JobRole},
-    sandbox::Isolation,
-};
+use assay_platform::{job::Artifact, sandbox::Isolation};
 use assay_protocol::{DataSummary, ModelSummary, Task};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -65,16 +62,8 @@ pub(super) fn facts(evidence: Evidence<'_>, link_name: &str, link: Digest) -> Fa
 
 /// `None` for what is not an input or output; neither list holds any.
 fn artifact(artifact: &Artifact) -> Option<ArtifactFacts> {
-    let role = match artifact.role {
-        JobRole::Model => Role::Model,
-        JobRole::Dataset => Role::Dataset,
-        JobRole::DatasetDefinition => Role::DatasetDefinition,
-        JobRole::Parameters => Role::Parameters,
-        JobRole::Output => Role::Output,
-        _ => return None,
-    };
     Some(ArtifactFacts {
-        role,
+        role: artifact.role.kind()?,
         path: artifact.path.clone(),
         sha256: artifact.digest,
         bytes: artifact.bytes,

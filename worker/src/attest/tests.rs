@@ -77,6 +77,7 @@ fn claim(unique_dir: UniqueDir) -> Claim {
             status: Status::Running,
             request: request(),
             attempt: 2,
+            lost: 1,
             worker: Some("worker-1".into()),
             cancel_requested: false,
             progress: None,

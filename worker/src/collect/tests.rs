@@ -1,4 +1,4 @@
-use std::{fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path};
 
 use assay_platform::sandbox::Limits;
 
@@ -37,6 +37,15 @@ fn reason(folder: &Path, said: &[OutputFile]) -> Option<String> {
         }
         Err(other) => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn the_proof_and_the_room_know_the_same_outputs() {
+    let (room, proof) = (
+        BTreeSet::from(room::OUTPUTS),
+        BTreeSet::from(assay_attest::OUTPUT_NAMES),
+    );
+    assert_eq!(room, proof);
 }
 
 #[test]

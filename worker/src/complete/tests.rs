@@ -3,7 +3,7 @@ use std::cell::Cell;
 use assay_platform::{
     Config,
     ids::{JobId, UniqueDir},
-    job::{NewJob, Role, Status},
+    job::{NewJob, Role},
 };
 use assay_protocol::{Framework, JobRequest, Metadata, Parameters};
 use tempfile::TempDir;
@@ -99,7 +99,7 @@ async fn a_worn_out_job_fails_with_the_last_reason() {
         .unwrap()
         .failure;
     let fault = failure.unwrap().fault;
-    assert_eq!(fault.code, "platform.infrastructure");
+    assert_eq!(fault.code, "worker.lost");
     assert!(fault.message.contains("the disk is full"), "{fault}");
     assert!(!fault.is_users());
 }

@@ -103,10 +103,21 @@ fn events_out_of_order_are_refused() {
         vec![started(), epoch(4)],
         vec![started(), done(), epoch(1)],
         vec![started(), done(), done()],
-        vec![started(), Event::Failed(Fault::trainer("Not A Code", "x"))],
+        vec![
+            started(),
+            Event::Failed(Fault::without_field("Not A Code", "x")),
+        ],
     ] {
         assert!(hear(events.clone()).violation.is_some(), "{events:?}");
     }
+}
+
+#[test]
+fn a_failure_is_kept_without_what_may_not_be_shown() {
+    let fault = Fault::of("shell", "dataset.x", "a\x1b[2Jb");
+    let heard = hear([started(), Event::Failed(fault)]);
+    let expected = Fault::without_field("dataset.x", "a [2Jb");
+    assert_eq!(heard.failed, Some(expected));
 }
 
 #[test]

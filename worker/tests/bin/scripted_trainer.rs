@@ -34,7 +34,7 @@ fn train() -> Outcome {
     say(&started())?;
     let mut files = outputs();
     match part.trim() {
-        "done" => {}
+        "done" | "short epochs" => {}
         "fault" => {
             write(output, &[(room::LOGS, b"what went wrong\n".to_vec())])?;
             let fault = Fault::dataset(
@@ -70,7 +70,12 @@ fn train() -> Outcome {
         }
         other => return Err(format!("no such part: {other:?}").into()),
     }
+    let pause = match part.trim() {
+        "short epochs" => Duration::from_millis(3),
+        _ => Duration::ZERO,
+    };
     for epoch in 1..=epochs {
+        std::thread::sleep(pause);
         say(&Event::Epoch(EpochReport {
             epoch,
             of: epochs,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use assay_platform::{
     db::Cancelled,
-    job::{Completion, Status, Timings},
+    job::{Completion, Job, Status, Timings},
 };
 use time::OffsetDateTime;
 
@@ -72,6 +72,20 @@ async fn stopping_puts_running_jobs_back_within_two_seconds() {
     let job = bench.job(id).await;
     assert_eq!(job.status, Status::Queued);
     assert_eq!(job.worker, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_makes_news_all_the_time_is_put_back_at_once() {
+    let bench = Bench::new().await;
+    let worker = bench.work();
+    let id = bench.submit_for("short epochs", 100_000).await;
+    let busy = |job: &Job| job.progress.as_ref().is_some_and(|last| last.epoch > 20);
+    bench.until(id, busy).await;
+    tokio::time::timeout(Duration::from_secs(1), worker.stop())
+        .await
+        .unwrap();
+    let job = bench.job(id).await;
+    assert_eq!((job.status, job.worker), (Status::Queued, None));
 }
 
 #[tokio::test(flavor = "multi_thread")]

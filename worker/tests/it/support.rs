@@ -64,9 +64,14 @@ impl Bench {
 
     /// Hands in a job whose trainer will play `part`, as the service does.
     pub(crate) async fn submit(&self, part: &str) -> JobId {
+        self.submit_for(part, 2).await
+    }
+
+    /// Likewise, with so many epochs asked for.
+    pub(crate) async fn submit_for(&self, part: &str, epochs: u32) -> JobId {
         let store = &self.platform.store;
         let unique_dir = UniqueDir::new();
-        let request = request();
+        let request = request(epochs);
         let parameters = jcs(&serde_json::to_value(&request).unwrap());
         let files: [(Role, &str, &[u8]); 4] = [
             (Role::Model, "model/small.keras", b"the model"),
@@ -216,7 +221,7 @@ pub(crate) fn config(dir: PathBuf) -> Config {
     Config::in_dir(dir).unwrap()
 }
 
-fn request() -> JobRequest {
+fn request(epochs: u32) -> JobRequest {
     JobRequest {
         framework: Framework::Candle,
         metadata: Metadata {
@@ -225,7 +230,7 @@ fn request() -> JobRequest {
             ..Metadata::default()
         },
         parameters: Parameters {
-            epochs: 2,
+            epochs,
             ..Parameters::default()
         },
     }

@@ -85,7 +85,7 @@ fn panic_fault(panic: &(dyn std::any::Any + Send)) -> Fault {
         .or_else(|| panic.downcast_ref::<&str>().copied())
         .unwrap_or("no message");
     let text: String = text.chars().take(500).collect();
-    Fault::trainer(
+    Fault::without_field(
         "trainer.panic",
         format!("the trainer stopped at a point that should be impossible to reach: {text}"),
     )

@@ -10,6 +10,18 @@ use super::{
 };
 use crate::{OUTPUT_NAMES, Role};
 
+/// What the outputs beside the trained model are.
+const DESCRIPTIONS: [(&str, &str); OUTPUT_NAMES.len() - 1] = [
+    ("metrics.json", "History of the metrics per epoch"),
+    ("logs.txt", "What the training printed"),
+    ("model.safetensors", "The trained weights"),
+    ("model.json", "The architecture that the weights belong to"),
+    (
+        "preprocessing.json",
+        "Every step from a raw row to the model's input, with fitted statistics",
+    ),
+];
+
 /// The `bom-ref` of an output.
 pub(super) fn output_ref(name: &str) -> String {
     format!("output/{name}")
@@ -18,8 +30,8 @@ pub(super) fn output_ref(name: &str) -> String {
 /// Every component, outputs first.
 pub(super) fn all(facts: &Facts) -> Result<Vec<Value>, BomError> {
     let mut components = vec![trained_model(facts)?];
-    for name in OUTPUT_NAMES.into_iter().skip(1) {
-        components.push(output(facts, name)?);
+    for (name, description) in DESCRIPTIONS {
+        components.push(output(facts, name, description)?);
     }
     components.extend([input_model(facts)?, dataset(facts)?]);
     components.push(file(
@@ -137,15 +149,8 @@ fn is_url(text: &str) -> bool {
     })
 }
 
-fn output(facts: &Facts, name: &str) -> Result<Value, BomError> {
+fn output(facts: &Facts, name: &str, description: &str) -> Result<Value, BomError> {
     let artifact = find(facts, Role::Output, name)?;
-    let description = match name {
-        "metrics.json" => "History of the metrics per epoch",
-        "logs.txt" => "What the training printed",
-        "model.safetensors" => "The trained weights",
-        "model.json" => "The architecture that the weights belong to",
-        _ => "Every step from a raw row to the model's input, with fitted statistics",
-    };
     Ok(json!({
         "type": "file",
         "bom-ref": output_ref(name),
@@ -329,6 +334,14 @@ mod tests {
             "pkg:generic/Wein%2FModell%20%C3%A9@1%200%40b"
         );
         assert_eq!(purl("cargo", "candle-core", None), "pkg:cargo/candle-core");
+    }
+
+    #[test]
+    fn every_output_has_a_component() {
+        let [model, ..] = OUTPUT_NAMES;
+        let mut named = vec![model];
+        named.extend(DESCRIPTIONS.map(|(name, _)| name));
+        assert_eq!(named, OUTPUT_NAMES);
     }
 
     #[test]

@@ -6,6 +6,7 @@ CREATE TABLE jobs (
     model_name       TEXT   NOT NULL DEFAULT '', -- in lower case, for searching
     request          TEXT   NOT NULL,
     attempt          BIGINT NOT NULL DEFAULT 0,
+    lost             BIGINT NOT NULL DEFAULT 0, -- attempts that broke off; a worker that stops in order is none
     worker           TEXT,
     lease_until      BIGINT,
     cancel_requested BIGINT NOT NULL DEFAULT 0,

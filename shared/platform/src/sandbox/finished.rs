@@ -53,14 +53,25 @@ pub enum LimitHit {
 }
 
 impl LimitHit {
-    /// The second part of the fault code `limit.*`, and the limit's name for people.
+    /// The code of the fault that going over it is.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Memory => "limit.memory",
+            Self::Cpu => "limit.cpu",
+            Self::Wall => "limit.time",
+            Self::Output => "limit.disk",
+            Self::Printed => "limit.printed",
+        }
+    }
+
+    /// What there was too much of, for people.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Memory => "memory",
-            Self::Cpu => "cpu",
-            Self::Wall => "wall",
-            Self::Output => "output",
-            Self::Printed => "printed",
+            Self::Cpu => "processor time",
+            Self::Wall => "time",
+            Self::Output => "written files",
+            Self::Printed => "printed text",
         }
     }
 }

@@ -117,7 +117,7 @@ fn entry_count(bytes: &[u8]) -> Option<usize> {
 /// Packs the three files, unpacked and with constant times, so that equal content gives equal bytes.
 pub(super) fn pack(metadata: &[u8], config: &[u8], weights: &[u8]) -> Result<Vec<u8>, Fault> {
     let fail = |e: zip::result::ZipError| {
-        Fault::trainer("trainer.archive", format!("packing the model: {e}"))
+        Fault::without_field("trainer.archive", format!("packing the model: {e}"))
     };
     let mut zip = ZipWriter::new(Cursor::new(Vec::with_capacity(
         weights.len() + config.len() + metadata.len() + 1024,
@@ -129,8 +129,9 @@ pub(super) fn pack(metadata: &[u8], config: &[u8], weights: &[u8]) -> Result<Vec
             .unix_permissions(0o644)
             .large_file(content.len() as u64 >= u64::from(u32::MAX));
         zip.start_file(name, options).map_err(fail)?;
-        zip.write_all(content)
-            .map_err(|e| Fault::trainer("trainer.archive", format!("packing the model: {e}")))?;
+        zip.write_all(content).map_err(|e| {
+            Fault::without_field("trainer.archive", format!("packing the model: {e}"))
+        })?;
     }
     Ok(zip.finish().map_err(fail)?.into_inner())
 }

@@ -23,7 +23,7 @@ const FORMAT_VERSION: u32 = 1;
 pub fn safetensors(spec: &ModelSpec, weights: &Weights) -> Result<Vec<u8>, Fault> {
     check_weights(spec, weights)?;
     let fail = |e: safetensors::SafeTensorError| {
-        Fault::trainer("trainer.archive", format!("writing {}: {e}", room::WEIGHTS))
+        Fault::without_field("trainer.archive", format!("writing {}: {e}", room::WEIGHTS))
     };
     let mut named = Vec::new();
     for (layer, arrays) in spec.layers.iter().zip(&weights.layers) {
@@ -73,7 +73,7 @@ pub fn architecture(spec: &ModelSpec) -> Result<Vec<u8>, Fault> {
         "preprocessing": room::PREPROCESSING,
     });
     let mut bytes = serde_json::to_vec_pretty(&document).map_err(|e| {
-        Fault::trainer(
+        Fault::without_field(
             "trainer.archive",
             format!("writing {}: {e}", room::ARCHITECTURE),
         )

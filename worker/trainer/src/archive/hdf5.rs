@@ -31,7 +31,7 @@ pub(super) fn with_tree<T: Send>(
                 use_tree(&Tree::new(file, bulk))
             })
             .map_err(|e| {
-                Fault::trainer("trainer.thread", format!("starting the HDF5 reader: {e}"))
+                Fault::without_field("trainer.thread", format!("starting the HDF5 reader: {e}"))
             })?;
         reader.join().unwrap_or_else(|_| {
             Err(fault::malformed(

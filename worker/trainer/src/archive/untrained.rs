@@ -26,8 +26,9 @@ pub fn untrained(config: &Value, seed: u64) -> Result<Vec<u8>, Fault> {
     let weights = initial_weights(&spec, seed);
     let state = fresh_state(&spec);
     let json = |value: &Value| {
-        serde_json::to_vec(value)
-            .map_err(|e| Fault::trainer("trainer.archive", format!("writing config.json: {e}")))
+        serde_json::to_vec(value).map_err(|e| {
+            Fault::without_field("trainer.archive", format!("writing config.json: {e}"))
+        })
     };
     let archive = KerasArchive {
         config: json(config)?,

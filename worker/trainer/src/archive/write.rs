@@ -67,8 +67,9 @@ fn weights_file(
     let mut own = file.create_group("vars");
     own.set_attr("name", AttrValue::String(spec.name.clone()));
     file.add_group(own.finish());
-    file.finish()
-        .map_err(|e| Fault::trainer("trainer.archive", format!("writing model.weights.h5: {e}")))
+    file.finish().map_err(|e| {
+        Fault::without_field("trainer.archive", format!("writing model.weights.h5: {e}"))
+    })
 }
 
 /// A `vars` group with the name that later versions of Keras record.
@@ -106,7 +107,7 @@ pub(super) fn check(
     if same {
         return Ok(());
     }
-    Err(Fault::trainer(
+    Err(Fault::without_field(
         "trainer.archive",
         "the optimizer's state does not have the arrays of this model",
     ))
@@ -130,7 +131,7 @@ pub(super) fn check_weights(spec: &ModelSpec, weights: &Weights) -> Result<(), F
     if same {
         return Ok(());
     }
-    Err(Fault::trainer(
+    Err(Fault::without_field(
         "trainer.archive",
         "the weights do not have the shapes of this model",
     ))

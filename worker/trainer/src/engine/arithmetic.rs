@@ -42,7 +42,7 @@ pub(crate) fn threads(count: usize) -> Result<ThreadPool, Fault> {
         .start_handler(|_| flush_to_zero())
         .build()
         .map_err(|error| {
-            Fault::trainer(
+            Fault::without_field(
                 "trainer.threads",
                 format!("the threads for the arithmetic cannot be started: {error}"),
             )

@@ -20,7 +20,7 @@ impl Error {
         match self {
             Self::Fault(fault) => fault,
             Self::Tensor(error) => {
-                Fault::trainer("trainer.arithmetic", format!("{place}: {error}"))
+                Fault::without_field("trainer.arithmetic", format!("{place}: {error}"))
             }
         }
     }

@@ -148,7 +148,7 @@ fn check(
     let rows = data.rows();
     let beyond = |row: &&u32| **row as usize >= rows;
     match split.training.iter().chain(&split.validation).find(beyond) {
-        Some(row) => Err(Fault::trainer(
+        Some(row) => Err(Fault::without_field(
             "trainer.split",
             format!("row {row} of {rows} does not exist"),
         )),
@@ -157,7 +157,7 @@ fn check(
 }
 
 fn diverged(epoch: u32, batch: usize) -> Fault {
-    Fault::trainer(
+    Fault::without_field(
         "training.diverged",
         format!(
             "the loss is no longer a number in epoch {}, batch {}; a smaller learning rate or scaled inputs may help",

@@ -104,7 +104,7 @@ impl Engine {
         let width: usize = self.input_shape().iter().product();
         if x.len() != rows.saturating_mul(width) {
             let message = format!("{} numbers are not {rows} rows of {width}", x.len());
-            return Err(Fault::trainer("trainer.rows", message));
+            return Err(Fault::without_field("trainer.rows", message));
         }
         let mut output = Vec::with_capacity(rows * self.output_width());
         self.pool.install(|| {

@@ -60,7 +60,7 @@ impl Targets {
             }
         };
         if targets.classes.len() != rows || targets.numbers.len() != rows * width {
-            return Err(Fault::trainer(
+            return Err(Fault::without_field(
                 "trainer.labels",
                 "a batch has more or fewer labels than rows",
             ));

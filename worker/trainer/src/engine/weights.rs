@@ -31,7 +31,7 @@ pub(crate) fn no_gradient(spec: &ModelSpec, layer: usize, weight: usize) -> Faul
     let name = layer.map(|layer| layer.name.as_str()).unwrap_or_default();
     let weight = layer.and_then(|layer| layer.weights.get(weight));
     let weight = weight.map(|weight| weight.name).unwrap_or_default();
-    Fault::trainer(
+    Fault::without_field(
         "trainer.no_gradient",
         format!("weight {weight} of layer {name} gets no gradient, so it would never be trained"),
     )

@@ -24,7 +24,7 @@ impl<'a> Reporter<'a> {
     /// Writes one event and flushes it.
     pub(super) fn emit(&mut self, event: &Event) -> Result<(), Fault> {
         let line = serde_json::to_string(event).map_err(|error| {
-            Fault::trainer(
+            Fault::without_field(
                 "trainer.event",
                 format!("an event cannot be written as JSON: {error}"),
             )
@@ -38,7 +38,7 @@ impl<'a> Reporter<'a> {
             .write_all(text.as_bytes())
             .and_then(|()| self.stdout.flush())
             .map_err(|error| {
-                Fault::trainer(
+                Fault::without_field(
                     "trainer.event",
                     format!("standard output cannot be written: {error}"),
                 )

@@ -46,7 +46,7 @@ fn file(folder: &Path, name: &str) -> Result<Vec<u8>, Fault> {
 }
 
 fn unreadable(name: &str, error: &std::io::Error) -> Fault {
-    Fault::trainer(
+    Fault::without_field(
         "trainer.room",
         format!("the input {name:?} cannot be read: {error}"),
     )
@@ -54,7 +54,7 @@ fn unreadable(name: &str, error: &std::io::Error) -> Fault {
 
 fn parse<T: serde::de::DeserializeOwned>(name: &str, bytes: &[u8]) -> Result<T, Fault> {
     serde_json::from_slice(bytes).map_err(|error| {
-        Fault::trainer(
+        Fault::without_field(
             "trainer.room",
             format!("the input {name:?} is not what it should be: {error}"),
         )

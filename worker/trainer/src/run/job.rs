@@ -112,7 +112,7 @@ fn load(
         .num_threads(threads)
         .build()
         .map_err(|error| {
-            Fault::trainer(
+            Fault::without_field(
                 "trainer.threads",
                 format!("{threads} threads cannot be started: {error}"),
             )

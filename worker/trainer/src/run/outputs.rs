@@ -29,14 +29,14 @@ pub(super) fn write(
                 room::ARCHITECTURE => archive::architecture(spec)?,
                 room::PREPROCESSING => json(&job.recipe)?,
                 other => {
-                    return Err(Fault::trainer(
+                    return Err(Fault::without_field(
                         "trainer.output",
                         format!("nothing is known of the output {other:?}"),
                     ));
                 }
             };
             put(folder, name, &bytes).map_err(|error| {
-                Fault::trainer(
+                Fault::without_field(
                     "trainer.output",
                     format!("the output {name:?} cannot be written: {error}"),
                 )
@@ -58,7 +58,7 @@ fn put(folder: &Path, name: &str, bytes: &[u8]) -> std::io::Result<()> {
 
 fn json(value: &impl serde::Serialize) -> Result<Vec<u8>, Fault> {
     let mut bytes = serde_json::to_vec_pretty(value).map_err(|error| {
-        Fault::trainer(
+        Fault::without_field(
             "trainer.output",
             format!("an output cannot be written as JSON: {error}"),
         )

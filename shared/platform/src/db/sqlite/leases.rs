@@ -15,38 +15,71 @@ struct Left {
     id: JobId,
     attempt: u32,
     cancel_requested: bool,
+    /// Attempts that broke off before this one.
+    lost: u32,
 }
 
-/// Reads `id, attempt, cancel_requested`.
-type LeftRow = (String, i64, i64);
+/// Reads `id, attempt, cancel_requested, lost`.
+type LeftRow = (String, i64, i64, i64);
 
 impl Left {
-    fn of((id, attempt, cancel): LeftRow) -> Result<Self, DbError> {
+    fn of((id, attempt, cancel, lost): LeftRow) -> Result<Self, DbError> {
         Ok(Self {
             attempt: rows::number(attempt).map_err(rows::corrupt_row(&id))?,
+            lost: rows::number(lost).map_err(rows::corrupt_row(&id))?,
             id: rows::id(&id)?,
             cancel_requested: cancel != 0,
         })
     }
 }
 
+/// What broke an attempt, and how many of a job may break.
+#[derive(Clone, Copy)]
+struct Break<'a> {
+    reason: &'a str,
+    max_attempts: u32,
+}
+
 impl Sqlite {
     pub(in crate::db) async fn release(&self, id: JobId, attempt: u32) -> Result<bool, DbError> {
+        Ok(self.let_go(id, attempt, None).await?.is_some())
+    }
+
+    pub(in crate::db) async fn break_off(
+        &self,
+        id: JobId,
+        attempt: u32,
+        reason: &str,
+        max_attempts: u32,
+    ) -> Result<Option<Status>, DbError> {
+        let broken = Break {
+            reason,
+            max_attempts,
+        };
+        self.let_go(id, attempt, Some(broken)).await
+    }
+
+    async fn let_go(
+        &self,
+        id: JobId,
+        attempt: u32,
+        broken: Option<Break<'_>>,
+    ) -> Result<Option<Status>, DbError> {
         let mut tx = self.write().await?;
         let found: Option<LeftRow> = sqlx::query_as(
-            "SELECT id, attempt, cancel_requested FROM jobs WHERE id = $1 AND status = 'running' AND attempt = $2",
+            "SELECT id, attempt, cancel_requested, lost FROM jobs WHERE id = $1 AND status = 'running' AND attempt = $2",
         )
         .bind(id.to_string())
         .bind(i64::from(attempt))
         .fetch_optional(&mut *tx)
         .await?;
         let Some(row) = found else {
-            return Ok(false);
+            return Ok(None);
         };
-        put_back(&mut tx, &Left::of(row)?, u32::MAX).await?;
+        let status = put_back(&mut tx, &Left::of(row)?, broken).await?;
         tx.commit().await?;
         self.notify(id);
-        Ok(true)
+        Ok(Some(status))
     }
 
     pub(in crate::db) async fn expire_leases(
@@ -54,7 +87,7 @@ impl Sqlite {
         now: OffsetDateTime,
         max_attempts: u32,
     ) -> Result<Vec<JobId>, DbError> {
-        const EXPIRED: &str = "SELECT id, attempt, cancel_requested FROM jobs WHERE lease_until < $1 AND status = 'running' ORDER BY id";
+        const EXPIRED: &str = "SELECT id, attempt, cancel_requested, lost FROM jobs WHERE lease_until < $1 AND status = 'running' ORDER BY id";
         // Nearly always there is none, and asking does not keep the writer.
         let some: Option<LeftRow> = sqlx::query_as(EXPIRED)
             .bind(millis(now))
@@ -68,7 +101,11 @@ impl Sqlite {
             .bind(millis(now))
             .fetch_all(&mut *tx)
             .await?;
-        self.put_all_back(tx, left, max_attempts).await
+        let broken = Break {
+            reason: "the worker fell silent",
+            max_attempts,
+        };
+        self.put_all_back(tx, left, broken).await
     }
 
     pub(in crate::db) async fn recover_worker(
@@ -78,25 +115,29 @@ impl Sqlite {
     ) -> Result<Vec<JobId>, DbError> {
         let mut tx = self.write().await?;
         let left = sqlx::query_as(
-            "SELECT id, attempt, cancel_requested FROM jobs WHERE worker = $1 AND status = 'running' ORDER BY id",
+            "SELECT id, attempt, cancel_requested, lost FROM jobs WHERE worker = $1 AND status = 'running' ORDER BY id",
         )
         .bind(worker)
         .fetch_all(&mut *tx)
         .await?;
-        self.put_all_back(tx, left, max_attempts).await
+        let broken = Break {
+            reason: "the worker ended without a word",
+            max_attempts,
+        };
+        self.put_all_back(tx, left, broken).await
     }
 
     async fn put_all_back(
         &self,
         mut tx: Tx,
         found: Vec<LeftRow>,
-        max_attempts: u32,
+        broken: Break<'_>,
     ) -> Result<Vec<JobId>, DbError> {
         let mut queued = Vec::new();
         let mut told = Vec::with_capacity(found.len());
         for row in found {
             let left = Left::of(row)?;
-            if put_back(&mut tx, &left, max_attempts).await? == Status::Queued {
+            if put_back(&mut tx, &left, Some(broken)).await? == Status::Queued {
                 queued.push(left.id);
             }
             told.push(left.id);
@@ -109,23 +150,17 @@ impl Sqlite {
     }
 }
 
-/// Queues a job anew; ends it when somebody asked for that, or when it has worn out its attempts.
-async fn put_back(tx: &mut Tx, left: &Left, max_attempts: u32) -> Result<Status, DbError> {
+/// Queues a job anew; ends it when somebody asked for that, or when it has lost too many attempts.
+async fn put_back(tx: &mut Tx, left: &Left, broken: Option<Break<'_>>) -> Result<Status, DbError> {
     let Left { id, attempt, .. } = *left;
     if left.cancel_requested {
         endings::end(tx, id, attempt, Status::Cancelled, None, None).await?;
         return Ok(Status::Cancelled);
     }
-    if attempt >= max_attempts {
-        let failure = Failure {
-            fault: Fault::trainer(
-                "worker.lost",
-                format!(
-                    "the worker fell silent, and so did those before it: {attempt} attempts began and none ended"
-                ),
-            ),
-            detail: None,
-        };
+    let lost = left.lost.saturating_add(u32::from(broken.is_some()));
+    set_lost(tx, id, lost).await?;
+    if let Some(broken) = broken.filter(|broken| lost >= broken.max_attempts) {
+        let failure = worn_out(lost, broken.reason);
         endings::end(tx, id, attempt, Status::Failed, Some(&failure), None).await?;
         return Ok(Status::Failed);
     }
@@ -142,4 +177,26 @@ async fn put_back(tx: &mut Tx, left: &Left, max_attempts: u32) -> Result<Status,
     };
     events::add(tx, id, 0, &queued).await?;
     Ok(Status::Queued)
+}
+
+async fn set_lost(tx: &mut Tx, id: JobId, lost: u32) -> Result<(), DbError> {
+    sqlx::query("UPDATE jobs SET lost = $2 WHERE id = $1")
+        .bind(id.to_string())
+        .bind(i64::from(lost))
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
+fn worn_out(lost: u32, reason: &str) -> Failure {
+    let message = match lost {
+        ..=1 => format!("the platform could not run this job to an end: {reason}"),
+        _ => format!(
+            "{lost} attempts at this job broke off before an end; what was wrong with the last: {reason}"
+        ),
+    };
+    Failure {
+        fault: Fault::without_field("worker.lost", message),
+        detail: None,
+    }
 }

@@ -13,7 +13,7 @@ use crate::{
 /// The columns that [`job`] reads, in its order.
 macro_rules! job_columns {
     () => {
-        "id, unique_dir, status, request, attempt, worker, cancel_requested, progress, failure, timings, submitted_at, started_at, finished_at"
+        "id, unique_dir, status, request, attempt, worker, cancel_requested, progress, failure, timings, submitted_at, started_at, finished_at, lost"
     };
 }
 pub(super) use job_columns;
@@ -27,6 +27,7 @@ pub(super) fn job(row: &SqliteRow) -> Result<Job, DbError> {
         status: status(row.try_get(2)?).map_err(corrupt)?,
         request: json(row.try_get(3)?).map_err(corrupt)?,
         attempt: number(row.try_get(4)?).map_err(corrupt)?,
+        lost: number(row.try_get(13)?).map_err(corrupt)?,
         worker: row.try_get(5)?,
         cancel_requested: row.try_get::<i64, _>(6)? != 0,
         progress: optional(row.try_get(7)?).map_err(corrupt)?,

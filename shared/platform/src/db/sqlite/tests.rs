@@ -32,6 +32,7 @@ contracts! {
     released_jobs_are_queued_and_ring
     leases_expire
     a_worker_that_starts_anew_recovers_its_jobs
+    only_attempts_that_broke_use_up_a_job
     lists_are_filtered_and_paged
     events_are_in_order_and_belong_to_the_holder
     doorbells_ring_until_they_are_heard

@@ -33,7 +33,7 @@ pub(crate) async fn a_stale_attempt_can_do_nothing(db: &Db) {
     assert_eq!(second.attempt, 2);
 
     let failure = Failure {
-        fault: Fault::trainer("trainer.x", "stale"),
+        fault: Fault::without_field("trainer.x", "stale"),
         detail: None,
     };
     let before = db.events(id, 0, 99).await.unwrap();
@@ -116,6 +116,46 @@ pub(crate) async fn a_worker_that_starts_anew_recovers_its_jobs(db: &Db) {
     db.claim(mine, "me", LEASE).await.unwrap().unwrap();
     assert!(db.recover_worker("me", 2).await.unwrap().is_empty());
     assert_eq!(status(mine).await, Status::Failed);
+}
+
+pub(crate) async fn only_attempts_that_broke_use_up_a_job(db: &Db) {
+    let id = claimed(db, "me").await.job.id;
+    let lost = async || db.job(id).await.unwrap().unwrap().lost;
+    // A worker may be restarted in order as often as its owner likes.
+    for attempt in 1..=9 {
+        assert!(db.release(id, attempt).await.unwrap());
+        db.claim(id, "me", LEASE).await.unwrap().unwrap();
+    }
+    assert_eq!(lost().await, 0);
+
+    let later = OffsetDateTime::now_utc() + LEASE + LEASE;
+    assert_eq!(db.expire_leases(later, 4).await.unwrap(), [id]);
+    assert_eq!(lost().await, 1);
+    db.claim(id, "me", LEASE).await.unwrap().unwrap();
+    assert_eq!(db.recover_worker("me", 4).await.unwrap(), [id]);
+    assert_eq!(lost().await, 2);
+    let claim = db.claim(id, "me", LEASE).await.unwrap().unwrap();
+    assert_eq!((claim.attempt, claim.job.lost), (12, 2));
+    let full = async |attempt| db.break_off(id, attempt, "the disk is full", 4).await;
+    assert_eq!(full(11).await.unwrap(), None);
+    assert_eq!(full(12).await.unwrap(), Some(Status::Queued));
+    assert_eq!(lost().await, 3);
+    db.claim(id, "me", LEASE).await.unwrap().unwrap();
+    assert_eq!(full(13).await.unwrap(), Some(Status::Failed));
+    let job = db.job(id).await.unwrap().unwrap();
+    assert_eq!((job.status, job.lost), (Status::Failed, 4));
+    let fault = job.failure.unwrap().fault;
+    assert_eq!(fault.code, "worker.lost");
+    let said = &fault.message;
+    assert!(
+        said.contains("4 attempts") && said.contains("the disk is full"),
+        "{said}"
+    );
+
+    let id = claimed(db, "me").await.job.id;
+    db.cancel(id).await.unwrap();
+    let ended = db.break_off(id, 1, "the disk is full", 1).await.unwrap();
+    assert_eq!(ended, Some(Status::Cancelled));
 }
 
 pub(crate) async fn doorbells_ring_until_they_are_heard(db: &Db) {
