@@ -8,6 +8,7 @@ pub mod sqlite;
 use std::{sync::Arc, time::Duration};
 
 use assay_attest::Digest;
+use assay_protocol::EpochReport;
 use time::OffsetDateTime;
 use tokio::sync::broadcast;
 
