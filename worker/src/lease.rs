@@ -122,12 +122,12 @@ impl Keeper {
         }
     }
 
-    /// Renews the lease; `None` when the database gave no answer. Progress is written with the event log.
+    /// Renews the lease; `None` when the database gave no answer.
     async fn beat(&mut self, lease: Duration) -> Option<Hold> {
         let renewed = self
             .platform
             .db
-            .heartbeat(self.id, self.attempt, lease, None)
+            .heartbeat(self.id, self.attempt, lease)
             .await;
         match renewed {
             Ok(Lease::Held) => Some(Hold::Held),

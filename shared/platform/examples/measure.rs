@@ -81,7 +81,7 @@ async fn writes(platform: &Platform, jobs: &[NewJob]) -> anyhow::Result<()> {
     each("claim", begun, 200);
     let begun = Instant::now();
     for job in jobs.iter().take(200) {
-        platform.db.heartbeat(job.id, 1, LEASE, None).await?;
+        platform.db.heartbeat(job.id, 1, LEASE).await?;
     }
     each("heartbeat", begun, 200);
     for job in jobs.iter().skip(700) {

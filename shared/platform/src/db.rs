@@ -171,16 +171,15 @@ impl Db {
         }
     }
 
-    /// Renews the lease of an attempt and records its progress.
+    /// Renews the lease of an attempt.
     pub async fn heartbeat(
         &self,
         id: JobId,
         attempt: u32,
         lease: Duration,
-        progress: Option<&EpochReport>,
     ) -> Result<Lease, DbError> {
         match self {
-            Self::Sqlite(db) => db.heartbeat(id, attempt, lease, progress).await,
+            Self::Sqlite(db) => db.heartbeat(id, attempt, lease).await,
         }
     }
 
@@ -270,7 +269,7 @@ impl Db {
         }
     }
 
-    /// Appends events of an attempt (0 for the job itself), if its lease is still held.
+    /// Appends events of an attempt (0 for the job itself), if its lease is still held. The last epoch among them is its progress.
     pub async fn log(&self, id: JobId, attempt: u32, events: &[JobEvent]) -> Result<(), DbError> {
         match self {
             Self::Sqlite(db) => db.log(id, attempt, events).await,
@@ -328,13 +327,6 @@ impl Db {
     pub fn subscribe(&self) -> broadcast::Receiver<JobId> {
         match self {
             Self::Sqlite(db) => db.subscribe(),
-        }
-    }
-
-    /// Tells every subscriber of a job.
-    pub fn notify(&self, id: JobId) {
-        match self {
-            Self::Sqlite(db) => db.notify(id),
         }
     }
 

@@ -104,11 +104,6 @@ impl Platform {
         self.db.subscribe()
     }
 
-    /// Tells every subscriber of a job.
-    pub fn notify(&self, id: JobId) {
-        self.db.notify(id);
-    }
-
     /// Where rooms are made.
     pub fn rooms(&self) -> PathBuf {
         self.store.scratch()

@@ -145,15 +145,7 @@ impl Store {
         }
     }
 
-    /// Stores a file, hashing it once on the way in: moved when `take` and it is ours alone and on the same file
-    /// system, else copied. Symbolic links and what is no plain file are refused.
-    pub async fn put_file(&self, path: &Path, take: bool) -> Result<Stored, StoreError> {
-        match self {
-            Self::Folder(store) => store.put_file(path, take).await,
-        }
-    }
-
-    /// Stores what an open file holds from where it stands, hashing it once on the way in.
+    /// Stores what an open file holds from where it stands, hashing it once on the way in. What is no plain file is refused.
     pub async fn put_open_file(&self, file: File) -> Result<Stored, StoreError> {
         match self {
             Self::Folder(store) => store.put_open_file(file).await,

@@ -67,8 +67,6 @@ fn artifact(artifact: &Artifact) -> Option<ArtifactFacts> {
         path: artifact.path.clone(),
         sha256: artifact.digest,
         bytes: artifact.bytes,
-        // The path ends in the name that the submitter gave.
-        original_name: None,
     })
 }
 

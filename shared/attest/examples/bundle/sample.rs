@@ -131,7 +131,6 @@ impl Job {
                 path: path.clone(),
                 sha256,
                 bytes: bytes.len() as u64,
-                original_name: None,
             });
             artifacts.insert(path, bytes);
         }

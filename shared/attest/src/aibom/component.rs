@@ -195,7 +195,7 @@ fn dataset(facts: &Facts) -> Result<Value, BomError> {
     Ok(json!({
         "type": "data",
         "bom-ref": "dataset",
-        "name": artifact.original_name.as_deref().unwrap_or_else(|| file_name(artifact)),
+        "name": file_name(artifact),
         "hashes": hashes(artifact),
         "data": [{"type": "dataset", "contents": {"properties": contents.into_value()}}],
         "properties": located(artifact).into_value(),
@@ -213,7 +213,7 @@ fn file(
     Ok(json!({
         "type": "data",
         "bom-ref": reference,
-        "name": artifact.original_name.as_deref().unwrap_or_else(|| file_name(artifact)),
+        "name": file_name(artifact),
         "description": description,
         "hashes": hashes(artifact),
         "data": [{"type": kind}],
@@ -298,7 +298,6 @@ fn located(artifact: &ArtifactFacts) -> Properties {
     Properties::new()
         .with("path", &artifact.path)
         .with("bytes", artifact.bytes.to_string())
-        .with_some("original-name", artifact.original_name.as_deref())
 }
 
 /// A package URL (ECMA-427).

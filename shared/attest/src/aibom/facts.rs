@@ -80,9 +80,6 @@ pub struct ArtifactFacts {
     pub sha256: Digest,
     /// Its size in bytes.
     pub bytes: u64,
-    /// The name that the submitter's file had, where the path has another.
-    #[serde(default)]
-    pub original_name: Option<String>,
 }
 
 /// A link file.

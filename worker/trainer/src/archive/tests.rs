@@ -6,6 +6,7 @@ use super::*;
 use crate::spec::{Activation, Array, LayerKind, Padding};
 
 mod hostile;
+#[cfg(feature = "outside-tools")]
 mod keras;
 mod refusals;
 

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use assay_protocol::EpochReport;
-
 use super::{Sqlite, Tx, after, events, now, outbox, rows};
 use crate::{
     db::{DbError, Lease},
@@ -55,24 +53,17 @@ impl Sqlite {
         id: JobId,
         attempt: u32,
         lease: Duration,
-        progress: Option<&EpochReport>,
     ) -> Result<Lease, DbError> {
-        let told = progress.is_some();
-        let progress = progress.map(serde_json::to_string).transpose()?;
         let mut tx = self.write_relaxed().await?;
         let cancel: Option<i64> = sqlx::query_scalar(
-            "UPDATE jobs SET lease_until = $3, progress = COALESCE($4, progress) WHERE id = $1 AND status = 'running' AND attempt = $2 RETURNING cancel_requested",
+            "UPDATE jobs SET lease_until = $3 WHERE id = $1 AND status = 'running' AND attempt = $2 RETURNING cancel_requested",
         )
         .bind(id.to_string())
         .bind(i64::from(attempt))
         .bind(after(lease))
-        .bind(progress)
         .fetch_optional(&mut *tx)
         .await?;
         tx.commit().await?;
-        if told && cancel.is_some() {
-            self.notify(id);
-        }
         Ok(match cancel {
             None => Lease::Lost,
             Some(0) => Lease::Held,

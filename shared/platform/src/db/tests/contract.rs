@@ -7,13 +7,13 @@ mod reading;
 use std::time::Duration;
 
 use assay_attest::Digest;
-use assay_protocol::{EpochReport, Framework, JobRequest, Metadata, Parameters};
+use assay_protocol::{EpochReport, Event, Framework, JobRequest, Metadata, Parameters};
 use time::OffsetDateTime;
 
 use crate::{
     db::Db,
     ids::{JobId, UniqueDir},
-    job::{Artifact, Claim, Completion, NewJob, Role, Timings},
+    job::{Artifact, Claim, Completion, JobEvent, NewJob, Role, Timings},
 };
 
 pub(crate) use endings::*;
@@ -60,6 +60,13 @@ pub(crate) fn epoch(number: u32) -> EpochReport {
         of: 5,
         metrics: [("loss".to_owned(), 0.25)].into(),
         seconds: 0.5,
+    }
+}
+
+/// What the trainer says at the end of an epoch.
+pub(crate) fn epoch_event(number: u32) -> JobEvent {
+    JobEvent::Trainer {
+        event: Event::Epoch(epoch(number)),
     }
 }
 

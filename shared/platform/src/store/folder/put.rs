@@ -1,14 +1,13 @@
-//! Writing objects: from memory, from a file, from a stream that has ended.
+//! Writing objects: from memory, from an open file, from a stream that has ended.
 
 use std::{
     fs::{self, File, OpenOptions, Permissions},
     io::{self, Read, Write as _},
-    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
 use assay_attest::{Digest, Hasher};
-use nix::unistd::geteuid;
 use uuid::Uuid;
 
 use super::{CHUNK, Folder, blocking};
@@ -132,30 +131,6 @@ impl Folder {
         there
     }
 
-    pub(in crate::store) async fn put_file(
-        &self,
-        path: &Path,
-        take: bool,
-    ) -> Result<Stored, StoreError> {
-        let (store, path) = (self.clone(), path.to_owned());
-        blocking(move || {
-            let file = OpenOptions::new()
-                .read(true)
-                .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
-                .open(&path)?;
-            if take && store.can_take(&file)? {
-                let (digest, bytes) = assay_attest::hash_reader(&file)?;
-                return place(&store, &path, file, Stored { digest, bytes });
-            }
-            let stored = store.copy_in(file)?;
-            if take {
-                fs::remove_file(&path)?;
-            }
-            Ok(stored)
-        })
-        .await
-    }
-
     pub(in crate::store) async fn put_open_file(&self, file: File) -> Result<Stored, StoreError> {
         let store = self.clone();
         blocking(move || store.copy_in(file)).await
@@ -163,24 +138,11 @@ impl Folder {
 
     fn copy_in(&self, file: File) -> Result<Stored, StoreError> {
         if !file.metadata()?.is_file() {
-            return Err(not_plain().into());
+            let refused = io::Error::new(io::ErrorKind::InvalidInput, "not a plain file");
+            return Err(refused.into());
         }
         let mut draft = Draft::create(self)?;
         draft.copy(file)?;
         draft.commit(self)
     }
-
-    /// Whether a file may become an object by a mere rename: nobody else may be able to change it afterwards.
-    fn can_take(&self, file: &File) -> io::Result<bool> {
-        let meta = file.metadata()?;
-        if !meta.is_file() {
-            return Err(not_plain());
-        }
-        let here = fs::metadata(&self.0.uploads)?;
-        Ok(meta.uid() == geteuid().as_raw() && meta.nlink() == 1 && meta.dev() == here.dev())
-    }
-}
-
-fn not_plain() -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidInput, "not a plain file")
 }

@@ -4,12 +4,11 @@ use std::process::Command;
 
 use super::*;
 
-/// Runs `check_archives.py` with the Python that `ASSAY_KERAS_PYTHON` names, which must have Keras 3.
+/// Runs `check_archives.py` with the Python in the folder that `ASSAY_TEST_PYTHON` names, which must have Keras 3.
 #[test]
-#[ignore = "needs Python with Keras 3; set ASSAY_KERAS_PYTHON and run with --ignored"]
 fn keras_loads_what_is_written_and_predicts_the_same() {
-    let python = std::env::var("ASSAY_KERAS_PYTHON")
-        .expect("ASSAY_KERAS_PYTHON names a Python with Keras 3");
+    let folder = std::env::var("ASSAY_TEST_PYTHON")
+        .expect("ASSAY_TEST_PYTHON names the folder of the outside tools; run ./test");
     let dir = tempfile::tempdir().unwrap();
     for name in MODELS {
         let archive = read_fixture(name);
@@ -23,7 +22,7 @@ fn keras_loads_what_is_written_and_predicts_the_same() {
     )
     .unwrap();
     let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/check_archives.py");
-    let output = Command::new(python)
+    let output = Command::new(PathBuf::from(folder).join("python"))
         .arg(script)
         .arg(dir.path())
         .output()

@@ -15,7 +15,7 @@ fn failure() -> Failure {
 pub(crate) async fn a_completed_job_shows_its_outputs_in_order(db: &Db) {
     let claim = claimed(db, "w").await;
     let (id, dir) = (claim.job.id, claim.job.unique_dir);
-    db.heartbeat(id, 1, LEASE, Some(&epoch(5))).await.unwrap();
+    db.log(id, 1, &[epoch_event(5)]).await.unwrap();
     assert!(db.complete(id, 1, &completion(dir)).await.unwrap());
     let status = db.status(id).await.unwrap().unwrap();
     assert_eq!(status.status, Status::Completed);
@@ -40,7 +40,7 @@ pub(crate) async fn a_completed_job_shows_its_outputs_in_order(db: &Db) {
     assert!(!db.complete(id, 1, &completion(dir)).await.unwrap());
     assert!(!db.release(id, 1).await.unwrap());
     assert_eq!(db.claim(id, "w", LEASE).await.unwrap(), None);
-    assert_eq!(db.heartbeat(id, 1, LEASE, None).await.unwrap(), Lease::Lost);
+    assert_eq!(db.heartbeat(id, 1, LEASE).await.unwrap(), Lease::Lost);
     let cancel = db.cancel(id).await.unwrap();
     assert_eq!(cancel, Cancelled::AlreadyEnded(Status::Completed));
 }
@@ -72,10 +72,10 @@ pub(crate) async fn cancelling(db: &Db) {
     assert_eq!(db.claim(new.id, "w", LEASE).await.unwrap(), None);
 
     let id = claimed(db, "w").await.job.id;
-    assert_eq!(db.heartbeat(id, 1, LEASE, None).await.unwrap(), Lease::Held);
+    assert_eq!(db.heartbeat(id, 1, LEASE).await.unwrap(), Lease::Held);
     assert_eq!(db.cancel(id).await.unwrap(), Cancelled::Requested);
     assert_eq!(db.cancel(id).await.unwrap(), Cancelled::Requested);
-    let lease = db.heartbeat(id, 1, LEASE, None).await.unwrap();
+    let lease = db.heartbeat(id, 1, LEASE).await.unwrap();
     assert_eq!(lease, Lease::CancelRequested);
     assert!(db.cancelled(id, 1).await.unwrap());
     let job = db.job(id).await.unwrap().unwrap();

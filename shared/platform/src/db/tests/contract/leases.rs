@@ -37,10 +37,7 @@ pub(crate) async fn a_stale_attempt_can_do_nothing(db: &Db) {
         detail: None,
     };
     let before = db.events(id, 0, 99).await.unwrap();
-    assert_eq!(
-        db.heartbeat(id, 1, LEASE, Some(&epoch(1))).await.unwrap(),
-        Lease::Lost
-    );
+    assert_eq!(db.heartbeat(id, 1, LEASE).await.unwrap(), Lease::Lost);
     assert!(!db.complete(id, 1, &completion(dir)).await.unwrap());
     assert!(
         !db.fail(id, 1, &failure, &[], &Timings::default())
@@ -52,7 +49,7 @@ pub(crate) async fn a_stale_attempt_can_do_nothing(db: &Db) {
     let status = JobEvent::Status {
         status: Status::Failed,
     };
-    db.log(id, 1, &[status]).await.unwrap();
+    db.log(id, 1, &[status, epoch_event(1)]).await.unwrap();
     assert_eq!(db.events(id, 0, 99).await.unwrap(), before);
     assert_eq!(db.job(id).await.unwrap().unwrap(), second.job);
     assert_eq!(db.artifacts(id).await.unwrap().len(), 3);
@@ -61,7 +58,7 @@ pub(crate) async fn a_stale_attempt_can_do_nothing(db: &Db) {
 
 pub(crate) async fn released_jobs_are_queued_and_ring(db: &Db) {
     let id = claimed(db, "w").await.job.id;
-    db.heartbeat(id, 1, LEASE, Some(&epoch(2))).await.unwrap();
+    db.log(id, 1, &[epoch_event(2)]).await.unwrap();
     assert!(db.doorbells(9).await.unwrap().is_empty());
     assert!(db.release(id, 1).await.unwrap());
     assert_eq!(db.doorbells(9).await.unwrap(), [id]);
@@ -84,11 +81,11 @@ pub(crate) async fn leases_expire(db: &Db) {
     let soon = OffsetDateTime::now_utc() + Duration::from_secs(30);
     let later = soon + Duration::from_secs(60);
     assert!(db.expire_leases(soon, 2).await.unwrap().is_empty());
-    db.heartbeat(id, 1, Duration::from_secs(3600), None)
+    db.heartbeat(id, 1, Duration::from_secs(3600))
         .await
         .unwrap();
     assert!(db.expire_leases(later, 2).await.unwrap().is_empty());
-    db.heartbeat(id, 1, LEASE, None).await.unwrap();
+    db.heartbeat(id, 1, LEASE).await.unwrap();
     assert_eq!(db.expire_leases(later, 2).await.unwrap(), [id]);
     assert!(db.expire_leases(later, 2).await.unwrap().is_empty());
 
