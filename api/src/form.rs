@@ -1,7 +1,10 @@
 use std::time::{Duration, Instant};
 
 use actix_multipart::{Field, Multipart, MultipartError};
-use actix_web::{error::PayloadError, http::StatusCode};
+use actix_web::{
+    error::PayloadError,
+    http::{StatusCode, header},
+};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 
@@ -51,14 +54,19 @@ impl Form {
         };
         let field = field.map_err(malformed)?;
         let disposition = field.content_disposition();
+        let is_escaped = has_backslash(&field);
         let name = disposition
             .and_then(|one| one.get_name())
             .unwrap_or_default();
+        let file_name = disposition.and_then(|one| one.get_filename());
+        if file_name.is_some() && is_escaped {
+            let detail = format!("the file name of {name} has a backslash; leave it away");
+            let problem = Problem::unprocessable("upload.file_name", detail);
+            return Err(problem.field(name.to_owned()));
+        }
         Ok(Some(Part {
             name: name.to_owned(),
-            file_name: disposition
-                .and_then(|one| one.get_filename())
-                .map(str::to_owned),
+            file_name: file_name.map(str::to_owned),
             field,
             pace: &mut self.pace,
         }))
@@ -119,6 +127,13 @@ impl Pace {
         }
         Ok(())
     }
+}
+
+/// Whether the head of a part has a backslash. The parser takes it for an escape and drops it, so that a file would get
+/// another name than it was sent under.
+fn has_backslash(field: &Field) -> bool {
+    let raw = field.headers().get(header::CONTENT_DISPOSITION);
+    raw.is_some_and(|raw| raw.as_bytes().contains(&b'\\'))
 }
 
 /// The problem of a field with more than `limit` bytes.

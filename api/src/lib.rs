@@ -11,12 +11,14 @@ mod file_name;
 mod form;
 mod ingest;
 mod origin;
+mod places;
 mod problem;
 mod routes;
 mod server;
 mod service;
 mod staged;
 mod submission;
+mod text_value;
 
 pub use error::ApiError;
 pub use server::run;

@@ -1,15 +1,17 @@
 use std::{net::TcpListener, sync::Arc, time::Duration};
 
 use actix_web::{App, HttpServer, web};
-use assay_platform::Platform;
+use assay_platform::{Platform, descriptors};
 use tokio::sync::watch;
 
 use crate::{ApiError, app, service::Service};
 
 /// Threads that serve requests; what takes long in a request runs elsewhere.
 const THREADS: usize = 2;
-/// Connections open at a time, on each thread.
-const CONNECTIONS: usize = 4096;
+/// Connections open at a time on each thread, at most.
+const CONNECTIONS: u64 = 4096;
+/// File descriptors that are kept for everything but connections and what they read or write.
+const OTHER_FILES: u64 = 256;
 /// How long a connection without a request stays open.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// How long the head of a request may take to come in.
@@ -31,6 +33,7 @@ pub async fn run(
     mut shutdown: watch::Receiver<bool>,
 ) -> Result<(), ApiError> {
     let service = web::Data::from(Arc::new(Service::new(platform, shutdown.clone())?));
+    let connections = connections(descriptors::raise_limit()?);
     let server = HttpServer::new(move || {
         App::new()
             .wrap(app::headers())
@@ -38,7 +41,7 @@ pub async fn run(
             .configure(app::configure(service.clone()))
     })
     .workers(THREADS)
-    .max_connections(CONNECTIONS)
+    .max_connections(connections)
     .keep_alive(KEEP_ALIVE)
     .client_request_timeout(HEAD)
     .client_disconnect_timeout(LINGER)
@@ -54,4 +57,26 @@ pub async fn run(
     };
     let (ended, ()) = tokio::join!(server, stop);
     Ok(ended?)
+}
+
+/// Connections for each thread, so that the process never runs out of file descriptors: each may have a file open beside
+/// its socket, and its worker's share of the others is left free.
+fn connections(file_limit: u64) -> usize {
+    let each = file_limit.saturating_sub(OTHER_FILES) / (2 * THREADS as u64);
+    usize::try_from(each.clamp(16, CONNECTIONS)).unwrap_or(16)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_stay_below_the_limit_of_open_files() {
+        for limit in [512, 1024, 4096, 65_536, u64::MAX] {
+            let all = (connections(limit) * THREADS) as u64;
+            assert!(2 * all + OTHER_FILES <= limit, "{limit}");
+        }
+        assert_eq!(connections(1024), 192);
+        assert_eq!(connections(1 << 20), 4096);
+    }
 }

@@ -13,6 +13,7 @@ use crate::{
     form::{Form, Part, missing, over_limit},
     problem::Problem,
     staged::Staged,
+    text_value::check_text,
 };
 
 /// The fields that a job must have.
@@ -65,6 +66,9 @@ pub(crate) async fn read_submission(
         }
         let name = part.name.clone();
         let value = part.text(TEXT_BYTES).await?;
+        if Metadata::FIELDS.contains(&name.as_str()) {
+            check_text(&name, &value)?;
+        }
         if name == "framework" {
             framework = Some(Framework::parse(&value)?);
         } else if !metadata.set(&name, &value)? {

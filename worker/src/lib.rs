@@ -4,7 +4,7 @@
 //! (heartbeats) → `stage` (inputs into the room, checked against the `ingest` link) → `train` (the sealed
 //! run; `hear` judges its events) → `collect` (outputs, hashed once) → `attest` (link and AIBoM) →
 //! `complete` (one compare-and-set). Whatever ends an attempt early is a [`stop::Stop`], and
-//! `attempt` is the one place that turns it into a row of the database.
+//! `complete` is the one place that turns it into a row of the database.
 
 mod attempt;
 mod attest;

@@ -20,7 +20,7 @@ pub(crate) struct Health {
 /// The state of each part: `ok`, or what is wrong.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Parts {
-    /// Answers questions.
+    /// Can be written to.
     database: String,
     /// Its folder can be reached.
     store: String,
@@ -45,12 +45,12 @@ pub(crate) struct Parts {
 pub(crate) async fn health(service: Data<Service>) -> HttpResponse {
     let platform = &service.platform;
     let word = |result: Result<(), String>| result.err().unwrap_or_else(|| "ok".to_owned());
-    let database = platform.db.counts().await;
+    let database = platform.db.check_writing().await;
     let scratch = platform.store.scratch();
     let store = tokio::fs::metadata(&scratch).await;
     let isolation = isolation(&service).await;
     let parts = Parts {
-        database: word(database.map(drop).map_err(|error| error.to_string())),
+        database: word(database.map_err(|error| error.to_string())),
         store: word(
             store
                 .map(drop)

@@ -1,5 +1,9 @@
 use actix_multipart::Multipart;
-use actix_web::{HttpRequest, HttpResponse, http::header, web::Data};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{StatusCode, header},
+    web::Data,
+};
 use assay_platform::ids::{JobId, UniqueDir};
 use serde::Serialize;
 use tracing::Instrument as _;
@@ -17,6 +21,8 @@ use crate::{
 
 /// What a form may have beside its two large files: boundaries, heads, texts, the definition.
 const BESIDE_FILES: u64 = 8 << 20;
+/// Free bytes that an upload leaves for what the service writes besides.
+const SPARE: u64 = 256 << 20;
 
 /// A job was accepted.
 #[derive(Debug, Serialize, ToSchema)]
@@ -128,13 +134,8 @@ async fn accept(
     multipart: Multipart,
 ) -> Result<HttpResponse, Problem> {
     let platform = &service.platform;
-    let mut form = Form::new(multipart);
     let mut staged = Staged::new(platform.clone());
-    let submission = match check_length(request, platform.config.upload_limit_bytes) {
-        Ok(()) => read_submission(&mut form, platform, &mut staged).await,
-        Err(problem) => Err(problem),
-    };
-    let submission = match submission {
+    let submission = match read(request, service, multipart, &mut staged).await {
         Ok(submission) => submission,
         Err(problem) => {
             staged.release().await;
@@ -170,6 +171,21 @@ async fn accept(
     }))
 }
 
+/// Reads the form when it is this request's turn and its files have room.
+async fn read(
+    request: &HttpRequest,
+    service: &Service,
+    multipart: Multipart,
+    staged: &mut Staged,
+) -> Result<Submission, Problem> {
+    let platform = &service.platform;
+    let length = content_length(request);
+    check_length(length, platform.config.upload_limit_bytes)?;
+    let _place = service.uploads.take().await?;
+    check_room(length, platform.store.free_bytes().await?)?;
+    read_submission(&mut Form::new(multipart), platform, staged).await
+}
+
 /// Checks the inputs; gives them with link and layout.
 async fn artifacts(
     service: &Service,
@@ -186,14 +202,50 @@ async fn artifacts(
     Ok(artifacts)
 }
 
-/// Refuses at once what says itself that it is too large.
-fn check_length(request: &HttpRequest, file_limit: u64) -> Result<(), Problem> {
+/// The length that a request says itself; 0 when it says none.
+fn content_length(request: &HttpRequest) -> u64 {
     let length = request.headers().get(header::CONTENT_LENGTH);
-    let length = length.and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    length
+        .and_then(|value| value.to_str().ok()?.parse().ok())
+        .unwrap_or(0)
+}
+
+/// Refuses at once what the disk has no room for.
+fn check_room(length: u64, free: u64) -> Result<(), Problem> {
+    if length.saturating_add(SPARE) > free {
+        let detail = "the store has no room for files of this size; try again when there is more";
+        let problem = Problem::new(
+            StatusCode::INSUFFICIENT_STORAGE,
+            "service.store_full",
+            detail,
+        );
+        let needed = length.saturating_add(SPARE);
+        return Err(problem.because(format_args!("{free} bytes are free, {needed} are needed")));
+    }
+    Ok(())
+}
+
+/// Refuses at once what says itself that it is too large.
+fn check_length(length: u64, file_limit: u64) -> Result<(), Problem> {
     let limit = file_limit.saturating_mul(2).saturating_add(BESIDE_FILES);
-    if length.is_some_and(|length| length > limit) {
+    if length > limit {
         let detail = format!("the request has more than {limit} bytes, which is the limit");
         return Err(Problem::too_large("upload.too_large", detail));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::ResponseError as _;
+
+    #[test]
+    fn what_the_disk_has_no_room_for_is_refused() {
+        assert!(check_room(1000, SPARE + 1000).is_ok());
+        for (length, free) in [(1000, SPARE + 999), (0, SPARE - 1), (u64::MAX, 1 << 40)] {
+            let problem = check_room(length, free).unwrap_err();
+            assert_eq!(problem.status_code(), 507);
+        }
+    }
 }

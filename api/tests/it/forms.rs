@@ -157,3 +157,40 @@ async fn bodies_that_are_no_forms_are_refused() {
     }
     assert_eq!(bench.kept().await, before);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backslash_in_the_head_of_a_part_is_not_swallowed() {
+    let bench = Bench::new().await;
+    let before = bench.kept().await;
+    let whole = String::from_utf8(http::form(&good())).unwrap();
+    let kind = format!("multipart/form-data; boundary={}", http::BOUNDARY);
+    for name in ["sm\\all.keras", "small\\\".keras"] {
+        let body = whole.replace("small.keras", name);
+        let headers = [("Content-Type", kind.as_str())];
+        let answer = http::ask(bench.address, "POST", SUBMIT, &headers, body.as_bytes()).await;
+        let (code, named) = answer.problem(422);
+        assert_eq!(
+            (code.as_str(), named.as_deref()),
+            ("upload.file_name", Some("model")),
+            "{name:?}"
+        );
+    }
+    assert_eq!(bench.kept().await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn claims_that_do_not_look_like_what_they_are_are_refused() {
+    let bench = Bench::new().await;
+    let before = bench.kept().await;
+    for value in ["a\0b", "\u{1b}[2J", "abc\u{202e}cba", "\u{2066}x"] {
+        let mut parts = good();
+        parts.push(Part::text("author", value));
+        let (code, named) = bench.post(SUBMIT, &parts).await.problem(422);
+        assert_eq!(
+            (code.as_str(), named.as_deref()),
+            ("form.character", Some("author")),
+            "{value:?}"
+        );
+    }
+    assert_eq!(bench.kept().await, before);
+}

@@ -330,6 +330,13 @@ impl Db {
         }
     }
 
+    /// Whether it can be written to now: begins a write, and rolls it back.
+    pub async fn check_writing(&self) -> Result<(), DbError> {
+        match self {
+            Self::Sqlite(db) => db.check_writing().await,
+        }
+    }
+
     /// Writes what is pending and closes the database; later calls fail.
     pub async fn close(&self) {
         match self {

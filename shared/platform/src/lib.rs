@@ -6,6 +6,7 @@
 pub mod bundle;
 pub mod config;
 pub mod db;
+pub mod descriptors;
 pub mod ids;
 pub mod job;
 pub mod keys;
@@ -14,6 +15,7 @@ pub mod sandbox;
 pub mod store;
 pub mod telemetry;
 
+mod owned;
 mod platform;
 
 pub use config::{Config, ConfigError};

@@ -258,6 +258,13 @@ impl Store {
         }
     }
 
+    /// Bytes that can still be written to the file system of the objects.
+    pub async fn free_bytes(&self) -> Result<u64, StoreError> {
+        match self {
+            Self::Folder(store) => store.free_bytes().await,
+        }
+    }
+
     /// The holds of what this process stored and no row names yet.
     pub fn holds(&self) -> &Holds {
         match self {

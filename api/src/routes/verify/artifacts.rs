@@ -15,7 +15,7 @@ use super::{
     answer::{check, message, status},
     blocking,
     file_hash::verify_signature,
-    given::{GivenLink, read_file},
+    given::{GivenLink, LINK_BYTES, read_file},
     link::LinkForm,
     stored::StoredProof,
 };
@@ -71,13 +71,16 @@ pub(crate) struct Mismatch {
         (status = 413, description = "The file is too large"),
         (status = 415, description = "The body is not multipart/form-data"),
         (status = 422, description = "The file is missing or is no link"),
+        (status = 503, description = "Too many are verifying files"),
     )
 )]
 pub(crate) async fn artifacts(
     service: Data<Service>,
     multipart: Multipart,
 ) -> Result<HttpResponse, Problem> {
-    let given = GivenLink::read(read_file(multipart, "link_file").await?).await?;
+    let _place = service.verifications.take().await?;
+    let file = read_file(multipart, "link_file", LINK_BYTES).await?;
+    let given = GivenLink::read(file).await?;
     let stored = StoredProof::of_dir(&service, given.unique_dir()).await?;
     let index = stored
         .artifacts

@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 use super::{
     answer::{check, message, status, words},
     blocking,
-    given::{read_file, read_json},
+    given::{BOM_BYTES, read_file, read_json},
     stored::StoredProof,
 };
 use crate::{problem::Problem, service::Service};
@@ -64,13 +64,15 @@ pub(crate) struct BomDetails {
         (status = 413, description = "The file is too large"),
         (status = 415, description = "The body is not multipart/form-data"),
         (status = 422, description = "The file is missing or is no CycloneDX document"),
+        (status = 503, description = "Too many are verifying files"),
     )
 )]
 pub(crate) async fn bom(
     service: Data<Service>,
     multipart: Multipart,
 ) -> Result<HttpResponse, Problem> {
-    let bytes = read_file(multipart, "bom_file").await?;
+    let _place = service.verifications.take().await?;
+    let bytes = read_file(multipart, "bom_file", BOM_BYTES).await?;
     let trust = service.trust.clone();
     let (bytes, verified) = blocking(move || read(bytes, &trust)).await??;
     let id = match &verified {

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use super::{
     answer::{check, message, status},
     blocking,
-    given::{FILE_BYTES, GivenLink},
+    given::{GivenLink, LINK_BYTES},
     stored::StoredProof,
 };
 use crate::{
@@ -91,12 +91,14 @@ struct Hashed {
         (status = 413, description = "A file is too large"),
         (status = 415, description = "The body is not multipart/form-data"),
         (status = 422, description = "A file is missing, or link_file is no link"),
+        (status = 503, description = "Too many are verifying files"),
     )
 )]
 pub(crate) async fn file_hash(
     service: Data<Service>,
     multipart: Multipart,
 ) -> Result<HttpResponse, Problem> {
+    let _place = service.verifications.take().await?;
     let mut form = Form::new(multipart);
     let limit = service.platform.config.upload_limit_bytes;
     let (link, file) = read(&mut form, limit).await?;
@@ -111,7 +113,7 @@ async fn read(form: &mut Form, limit: u64) -> Result<(Vec<u8>, Hashed), Problem>
     let (mut link, mut file) = (None, None);
     while let Some(part) = form.next().await? {
         match part.name.as_str() {
-            "link_file" if link.is_none() => link = Some(part.bytes(FILE_BYTES).await?),
+            "link_file" if link.is_none() => link = Some(part.bytes(LINK_BYTES).await?),
             "uploaded_file" if file.is_none() => file = Some(hash(part, limit).await?),
             "link_file" | "uploaded_file" => return Err(part.repeated()),
             _ => return Err(part.unknown("link_file, uploaded_file")),
@@ -219,20 +221,27 @@ enum Found {
     Nothing,
 }
 
+/// Products of the file's name decide first, then materials of it: the untrained model under the trained one's name is
+/// another file, although the link names its bytes elsewhere. Only a name that the link does not have is looked up by
+/// its digest alone.
 fn find(link: &Link, file: &Hashed) -> Found {
     let name = file.name.rsplit(['/', '\\']).next().unwrap_or_default();
-    let of_name = |path: &str| path.rsplit('/').next() == Some(name);
-    let all = || link.products.iter().chain(&link.materials);
-    let same = || all().filter(|(_, digest)| **digest == file.digest);
-    // The same bytes may lie under several paths; the one of this name says most.
-    if let Some((path, _)) = same()
-        .find(|(path, _)| of_name(path))
-        .or_else(|| same().next())
-    {
-        return Found::Same(path.clone());
+    for artifacts in [&link.products, &link.materials] {
+        let of_name = || {
+            artifacts
+                .iter()
+                .filter(|(path, _)| path.rsplit('/').next() == Some(name))
+        };
+        let same = of_name().find(|(_, digest)| **digest == file.digest);
+        match (same, of_name().next()) {
+            (Some((path, _)), _) => return Found::Same(path.clone()),
+            (None, Some((_, recorded))) => return Found::Other(*recorded),
+            (None, None) => {}
+        }
     }
-    match all().find(|(path, _)| of_name(path)) {
-        Some((_, recorded)) => Found::Other(*recorded),
+    let mut all = link.products.iter().chain(&link.materials);
+    match all.find(|(_, digest)| **digest == file.digest) {
+        Some((path, _)) => Found::Same(path.clone()),
         None => Found::Nothing,
     }
 }
@@ -247,5 +256,54 @@ fn details(file: Hashed, path: Option<String>, recorded: Option<Digest>) -> File
         path,
         computed_hash: (!matches).then_some(sha256),
         recorded_hash: recorded,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use assay_attest::{RUN_TRAINING, training_command};
+
+    fn judge(link: &Link, name: &str, bytes: &[u8]) -> Result<String, bool> {
+        let (name, digest) = (name.to_owned(), Digest::of(bytes));
+        match find(link, &Hashed { name, digest }) {
+            Found::Same(path) => Ok(path),
+            Found::Other(_) => Err(true),
+            Found::Nothing => Err(false),
+        }
+    }
+
+    #[test]
+    fn the_entry_of_the_name_decides() {
+        let mut link = Link::new(RUN_TRAINING, training_command());
+        let all = |paths: &[(&str, &[u8])]| {
+            let named = paths.iter();
+            named
+                .map(|(path, bytes)| ((*path).to_owned(), Digest::of(bytes)))
+                .collect()
+        };
+        link.materials = all(&[
+            ("d/inputs/model/trained.keras", b"untrained"),
+            ("d/inputs/model/data", b"model"),
+            ("d/inputs/dataset/data", b"rows"),
+        ]);
+        link.products = all(&[("d/outputs/trained.keras", b"trained")]);
+        let trained = Ok("d/outputs/trained.keras".to_owned());
+        assert_eq!(judge(&link, "trained.keras", b"trained"), trained);
+        assert_eq!(judge(&link, "renamed.keras", b"trained"), trained);
+        for name in ["trained.keras", "x/trained.keras", "C:\\x\\trained.keras"] {
+            assert_eq!(judge(&link, name, b"untrained"), Err(true), "{name}");
+            assert_eq!(judge(&link, name, b"evil"), Err(true), "{name}");
+        }
+        assert_eq!(judge(&link, "data", b"trained"), Err(true));
+        for (path, bytes) in [
+            ("d/inputs/model/data", &b"model"[..]),
+            ("d/inputs/dataset/data", b"rows"),
+        ] {
+            assert_eq!(judge(&link, "data", bytes), Ok(path.to_owned()));
+        }
+        let untrained = Ok("d/inputs/model/trained.keras".to_owned());
+        assert_eq!(judge(&link, "other.keras", b"untrained"), untrained);
+        assert_eq!(judge(&link, "other.keras", b"evil"), Err(false));
     }
 }

@@ -13,13 +13,16 @@ use crate::{
     problem::Problem,
 };
 
-/// Bytes of an uploaded link or AIBoM at most.
-pub(super) const FILE_BYTES: usize = 16 << 20;
+/// Bytes of an uploaded link at most.
+pub(super) const LINK_BYTES: usize = 4 << 20;
+/// Bytes of an uploaded AIBoM at most.
+pub(super) const BOM_BYTES: usize = 16 << 20;
 
-/// Reads a form with one small file.
+/// Reads a form with one file of at most `limit` bytes.
 pub(super) async fn read_file(
     multipart: Multipart,
     field: &'static str,
+    limit: usize,
 ) -> Result<Vec<u8>, Problem> {
     let mut form = Form::new(multipart);
     let mut file = None;
@@ -30,7 +33,7 @@ pub(super) async fn read_file(
         if file.is_some() {
             return Err(part.repeated());
         }
-        file = Some(part.bytes(FILE_BYTES).await?);
+        file = Some(part.bytes(limit).await?);
     }
     file.ok_or_else(|| missing(&[field]))
 }

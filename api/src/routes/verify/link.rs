@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use super::{
     answer::{check, message, status, words},
     blocking,
-    given::{GivenLink, read_file},
+    given::{GivenLink, LINK_BYTES, read_file},
     stored::StoredProof,
 };
 use crate::{problem::Problem, service::Service};
@@ -67,13 +67,16 @@ pub(crate) struct LinkDetails {
         (status = 413, description = "The file is too large"),
         (status = 415, description = "The body is not multipart/form-data"),
         (status = 422, description = "The file is missing or is no link"),
+        (status = 503, description = "Too many are verifying files"),
     )
 )]
 pub(crate) async fn link(
     service: Data<Service>,
     multipart: Multipart,
 ) -> Result<HttpResponse, Problem> {
-    let given = GivenLink::read(read_file(multipart, "link_file").await?).await?;
+    let _place = service.verifications.take().await?;
+    let file = read_file(multipart, "link_file", LINK_BYTES).await?;
+    let given = GivenLink::read(file).await?;
     let stored = StoredProof::of_dir(&service, given.unique_dir()).await?;
     let trust = service.trust.clone();
     let answer = blocking(move || verify(&given, &stored, &trust)).await?;

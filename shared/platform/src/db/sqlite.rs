@@ -14,23 +14,20 @@ mod leases;
 mod migrations;
 mod outbox;
 mod rows;
+mod writing;
 
-use std::{
-    ops::{Deref, DerefMut},
-    path::Path,
-    sync::Arc,
-    time::Duration,
-};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use sqlx::{
-    Sqlite as Driver, SqliteConnection, SqlitePool, Transaction,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+    SqlitePool,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
 use time::OffsetDateTime;
-use tokio::sync::{Mutex, OwnedMutexGuard, broadcast};
+use tokio::sync::{Mutex, broadcast};
 
 use super::DbError;
-use crate::{ids::JobId, store::Holds};
+use crate::{ids::JobId, owned::create_private, store::Holds};
+use writing::Tx;
 
 /// How long a statement waits for another process that has the file open, as a person's `sqlite3`.
 const BUSY: Duration = Duration::from_secs(10);
@@ -53,34 +50,6 @@ pub struct Sqlite {
     holds: Holds,
 }
 
-/// A transaction that writes, and the turn to do so. Rolled back when dropped.
-#[derive(Debug)]
-struct Tx {
-    transaction: Transaction<'static, Driver>,
-    /// After the transaction: the next one begins when this one is over.
-    _turn: OwnedMutexGuard<()>,
-}
-
-impl Tx {
-    async fn commit(self) -> Result<(), sqlx::Error> {
-        self.transaction.commit().await
-    }
-}
-
-impl Deref for Tx {
-    type Target = SqliteConnection;
-
-    fn deref(&self) -> &SqliteConnection {
-        &self.transaction
-    }
-}
-
-impl DerefMut for Tx {
-    fn deref_mut(&mut self) -> &mut SqliteConnection {
-        &mut self.transaction
-    }
-}
-
 impl Sqlite {
     /// Opens the file, makes it if it is absent, and brings its tables to this version.
     ///
@@ -96,16 +65,10 @@ impl Sqlite {
             .foreign_keys(true)
             .busy_timeout(BUSY)
             .pragma("mmap_size", MMAP_BYTES.to_string());
-        let pool = |most| {
-            SqlitePoolOptions::new()
-                .max_connections(most)
-                .test_before_acquire(false)
-                .idle_timeout(None)
-                .max_lifetime(None)
-        };
-        let writer = pool(1)
-            .connect_with(options.clone().create_if_missing(true))
-            .await?;
+        let pool = writing::pool_options;
+        // Made here, because SQLite would make it readable for others; its log files get the same mode.
+        drop(create_private(path).map_err(sqlx::Error::Io)?);
+        let writer = pool(1).connect_with(options.clone()).await?;
         migrations::migrator().run(&writer).await?;
         let relaxed = pool(1)
             .connect_with(options.clone().synchronous(SqliteSynchronous::Normal))
@@ -118,25 +81,6 @@ impl Sqlite {
             readers,
             news: broadcast::Sender::new(NEWS),
             holds,
-        })
-    }
-
-    /// Begins a transaction that is on the disk when it is committed.
-    async fn write(&self) -> Result<Tx, DbError> {
-        self.begin(&self.writer).await
-    }
-
-    /// Begins a transaction that reaches the disk with the next one of [`Sqlite::write`].
-    async fn write_relaxed(&self) -> Result<Tx, DbError> {
-        self.begin(&self.relaxed).await
-    }
-
-    /// `IMMEDIATE`: what the transaction reads cannot change before it ends.
-    async fn begin(&self, pool: &SqlitePool) -> Result<Tx, DbError> {
-        let turn = Arc::clone(&self.turn).lock_owned().await;
-        Ok(Tx {
-            transaction: pool.begin_with("BEGIN IMMEDIATE").await?,
-            _turn: turn,
         })
     }
 

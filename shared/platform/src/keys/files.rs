@@ -55,6 +55,7 @@ pub struct KeyFiles {
 
 impl KeyFiles {
     pub(super) fn open(dir: &Path) -> Result<Self, KeyError> {
+        folder::check(dir)?;
         let trust = read_trust(dir)?;
         let key = |name: &str| read_key(&dir.join(name));
         let keys = Self {
@@ -165,6 +166,7 @@ fn write_layout(dir: &Path, trust: &Trust) -> Result<(), KeyError> {
 }
 
 pub(super) fn reissue_layout(dir: &Path) -> Result<(), KeyError> {
+    folder::check(dir)?;
     let trust = read_trust(dir)?;
     let path = dir.join(OWNER);
     let owner = read_key(&path)?;

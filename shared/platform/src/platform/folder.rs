@@ -1,15 +1,15 @@
 //! The folder that one process owns at a time.
 
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
+    fs::{self, File, TryLockError},
     io::{self, Read as _, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
     path::Path,
 };
 
 use super::PlatformError;
 use crate::{
     keys::Keys,
+    owned,
     store::{LinkKey, folder::private_folder},
 };
 
@@ -19,7 +19,9 @@ pub(super) fn prepare(dir: &Path) -> Result<(File, Keys, LinkKey), PlatformError
         path: dir.to_owned(),
         source,
     };
-    private_folder(dir).map_err(failed)?;
+    private_folder(dir)
+        .and_then(|()| owned::check_folder(dir))
+        .map_err(failed)?;
     let lock = lock(dir)?;
     let secrets = dir.join("secrets");
     // Keys are made for a new folder only: beside a database they are missing, not absent.
@@ -36,13 +38,7 @@ pub(super) fn prepare(dir: &Path) -> Result<(File, Keys, LinkKey), PlatformError
 
 fn lock(dir: &Path) -> Result<File, PlatformError> {
     let path = dir.join("lock");
-    let opened = OpenOptions::new()
-        .create(true)
-        .write(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(&path);
-    let file = match opened {
+    let file = match owned::create_private(&path) {
         Ok(file) => file,
         Err(source) => return Err(PlatformError::Folder { path, source }),
     };
@@ -57,7 +53,7 @@ fn lock(dir: &Path) -> Result<File, PlatformError> {
 /// at any time: only the links of the last hour go with it.
 fn link_key(path: &Path) -> io::Result<LinkKey> {
     let mut bytes = [0; 32];
-    match File::open(path) {
+    match owned::open_plain(path) {
         Ok(mut file) => {
             file.read_exact(&mut bytes)?;
             return Ok(LinkKey::from_bytes(bytes));
@@ -67,12 +63,8 @@ fn link_key(path: &Path) -> io::Result<LinkKey> {
     }
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;
     let draft = path.with_extension("draft");
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&draft)?;
+    let mut file = owned::create_private(&draft)?;
+    file.set_len(0)?;
     file.write_all(&bytes)?;
     file.sync_all()?;
     fs::rename(&draft, path)?;

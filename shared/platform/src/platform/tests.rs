@@ -1,6 +1,6 @@
 use std::{
     fs,
-    os::unix::fs::MetadataExt as _,
+    os::unix::fs::{MetadataExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -72,10 +72,21 @@ async fn what_is_secret_is_its_owners() {
         let mode = fs::metadata(dir.join(name)).unwrap().mode();
         assert_eq!(mode & 0o777, 0o700, "{name}");
     }
-    let mode = fs::metadata(dir.join("secrets/download.key"))
-        .unwrap()
-        .mode();
-    assert_eq!(mode & 0o777, 0o600);
+    for name in ["secrets/download.key", "lock", "assay.db"] {
+        let mode = fs::metadata(dir.join(name)).unwrap().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_folder_that_others_can_write_to_is_refused() {
+    let base = tempfile::tempdir().unwrap();
+    let dir = base.path().join("data");
+    open(&dir).await.close().await;
+    fs::set_permissions(&dir, fs::Permissions::from_mode(0o777)).unwrap();
+    let refused = Platform::open(Config::in_dir(&dir).unwrap()).await;
+    let refused = refused.unwrap_err().to_string();
+    assert!(refused.contains("chmod go-w"), "{refused}");
 }
 
 #[tokio::test]

@@ -120,6 +120,17 @@ impl Folder {
         .await
     }
 
+    pub(super) async fn free_bytes(&self) -> Result<u64, StoreError> {
+        let store = self.clone();
+        blocking(move || {
+            let system = nix::sys::statvfs::statvfs(&store.0.uploads).map_err(io::Error::from)?;
+            Ok(system
+                .blocks_available()
+                .saturating_mul(system.fragment_size()))
+        })
+        .await
+    }
+
     pub(super) async fn objects_under(&self, two_digits: &str) -> Result<Vec<Digest>, StoreError> {
         let folder = self.0.objects.join(two_digits);
         let first = two_digits.to_owned();

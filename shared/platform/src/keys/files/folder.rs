@@ -10,7 +10,11 @@ use std::{
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use crate::{keys::KeyError, store::folder::private_folder};
+use crate::{
+    keys::KeyError,
+    owned::{check_folder, open_plain},
+    store::folder::private_folder,
+};
 
 /// Bytes of a file here at most.
 const MOST: u64 = 1 << 20;
@@ -47,6 +51,11 @@ pub(super) fn make(dir: &Path) -> Result<(), KeyError> {
         ));
     }
     Ok(())
+}
+
+/// Refuses a folder in which others can replace files.
+pub(super) fn check(dir: &Path) -> Result<(), KeyError> {
+    check_folder(dir).map_err(file_error(dir))
 }
 
 /// Writes a file that does not exist yet; it is whole and on the disk when this returns.
@@ -91,7 +100,7 @@ fn sync_folder(path: &Path) -> io::Result<()> {
 
 /// Reads a key. A file that others can read is refused: the key in it may not be ours alone any more.
 pub(super) fn read_secret(path: &Path) -> Result<Zeroizing<String>, KeyError> {
-    let file = File::open(path).map_err(file_error(path))?;
+    let file = open_plain(path).map_err(file_error(path))?;
     let meta = file.metadata().map_err(file_error(path))?;
     if meta.mode() & 0o077 != 0 {
         return Err(error(
@@ -111,7 +120,7 @@ pub(super) fn read_secret(path: &Path) -> Result<Zeroizing<String>, KeyError> {
 
 pub(super) fn read_public(path: &Path) -> Result<Vec<u8>, KeyError> {
     let mut bytes = Vec::new();
-    File::open(path)
+    open_plain(path)
         .and_then(|file| file.take(MOST).read_to_end(&mut bytes))
         .map_err(file_error(path))?;
     Ok(bytes)

@@ -73,6 +73,26 @@ fn keys_that_others_can_read_are_refused() {
 }
 
 #[test]
+fn folders_and_files_that_others_could_replace_are_refused() {
+    let base = tempfile::tempdir().unwrap();
+    let dir = base.path().join("secrets");
+    Keys::init(&dir).unwrap();
+    fs::set_permissions(&dir, Permissions::from_mode(0o770)).unwrap();
+    let refused = Keys::open(&dir).unwrap_err().to_string();
+    assert!(refused.contains("chmod go-w"), "{refused}");
+    fs::set_permissions(&dir, Permissions::from_mode(0o700)).unwrap();
+    for name in [API, TRUST] {
+        let (path, elsewhere) = (dir.join(name), base.path().join(name));
+        fs::rename(&path, &elsewhere).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, &path).unwrap();
+        let refused = Keys::open(&dir).unwrap_err().to_string();
+        assert!(refused.contains("symbolic link"), "{refused}");
+        fs::rename(&elsewhere, &path).unwrap();
+    }
+    Keys::open(&dir).unwrap();
+}
+
+#[test]
 fn services_do_without_the_owners_key() {
     let base = tempfile::tempdir().unwrap();
     let dir = base.path().join("secrets");
