@@ -1,0 +1,1 @@
+//! Scans images with Trivy, keeps what it found, and signs it.

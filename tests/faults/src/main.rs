@@ -1,0 +1,3 @@
+//! Kills and pauses everything at random points, and counts what became of the jobs.
+
+fn main() {}
