@@ -53,10 +53,7 @@ pub fn platform_layout(functionaries: &[Functionary], expires: OffsetDateTime) -
 ///
 /// As [`platform_layout`]; beside it `scan_image` reads an image and writes the two [`SCAN_REPORTS`], and the image
 /// must be the very one that `run_training` names as a material.
-pub fn platform_layout_with_scan(
-    functionaries: &[Functionary],
-    expires: OffsetDateTime,
-) -> Layout {
+pub fn platform_layout_with_scan(functionaries: &[Functionary], expires: OffsetDateTime) -> Layout {
     let mut training = training(functionaries);
     training.expected_materials.insert(
         0,

@@ -48,7 +48,9 @@ pub enum TrustError {
     #[error("trust file: {0}")]
     Json(#[from] JsonError),
     /// JSON of another shape.
-    #[error("trust file: {0}; expected owner, platform, functionaries, layout and at most layout_scan")]
+    #[error(
+        "trust file: {0}; expected owner, platform, functionaries, layout and at most layout_scan"
+    )]
     Shape(String),
     /// The layout in it is not signed by the owner in it.
     #[error("trust file: its layout: {0}")]

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, thread, time::D
 use assay_protocol::DataLimits;
 use serde::{Deserialize, Deserializer};
 
-use crate::{sandbox::SandboxConfig, telemetry::LogConfig};
+use crate::{keys::KeysConfig, sandbox::SandboxConfig, scan::ScanConfig, telemetry::LogConfig};
 
 /// The default configuration file, with a comment for every key.
 pub const DEFAULT: &str = include_str!("../config.default.toml");
@@ -39,6 +39,10 @@ pub struct Config {
     pub max_attempts: u32,
     /// Limits on what a job's files may hold.
     pub data_limits: DataLimits,
+    /// Where keys are read from.
+    pub keys: KeysConfig,
+    /// Scans of images, and what they decide.
+    pub scan: ScanConfig,
     /// The room in which a user's model is opened.
     pub sandbox: SandboxConfig,
     /// What is logged, and how.
@@ -109,6 +113,15 @@ impl Config {
         })
     }
 
+    /// The folder of keys and layouts.
+    pub fn secrets(&self) -> PathBuf {
+        if self.keys.dir.as_os_str().is_empty() {
+            self.dir.join("secrets")
+        } else {
+            self.keys.dir.clone()
+        }
+    }
+
     fn layered(
         file: Option<(String, String)>,
         variables: BTreeMap<String, String>,
@@ -156,11 +169,12 @@ impl Config {
             "trainer_threads must be at most 1024",
         )?;
         rule(!self.lease.is_zero(), "lease_seconds must be at least 1")?;
-        rule(self.max_attempts > 0, "max_attempts must be at least 1")
+        rule(self.max_attempts > 0, "max_attempts must be at least 1")?;
+        self.scan.check().map_err(ConfigError::Value)
     }
 }
 
-fn seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+pub(crate) fn seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
     u32::deserialize(from).map(|seconds| Duration::from_secs(seconds.into()))
 }
 

@@ -12,11 +12,14 @@ pub mod job;
 pub mod keys;
 pub mod queue;
 pub mod sandbox;
+pub mod scan;
 pub mod store;
 pub mod telemetry;
 
 mod owned;
 mod platform;
+mod service;
 
 pub use config::{Config, ConfigError};
 pub use platform::{Platform, PlatformError, TRAINER_COMMAND};
+pub use service::Service;

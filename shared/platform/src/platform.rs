@@ -77,7 +77,7 @@ impl Platform {
     /// [`PlatformError`].
     pub async fn open(config: Config) -> Result<Self, PlatformError> {
         telemetry::metrics::record();
-        let (lock, keys, link_key) = folder::prepare(&config.dir)?;
+        let (lock, keys, link_key) = folder::prepare(&config)?;
         let rooms = config.dir.join("rooms");
         let folder = Folder::open(&config.dir.join("store"), &rooms, link_key)?;
         let store = Store::Folder(folder);

@@ -95,10 +95,9 @@ pub(super) fn component(image: &ImageFacts) -> Value {
 }
 
 fn scanned(scan: &ScanResult) -> Properties {
-    let database = scan.database_updated_at.map_or_else(
-        || "unknown: the scanner does not say".to_owned(),
-        instant,
-    );
+    let database = scan
+        .database_updated_at
+        .map_or_else(|| "unknown: the scanner does not say".to_owned(), instant);
     let mut properties = Properties::new()
         .with("image-scan:scanned-at", instant(scan.scanned_at))
         .with("image-scan:scanner", &scan.scanner)
@@ -206,12 +205,11 @@ mod tests {
         assert_eq!(list[0]["id"], "CVE-1");
         assert_eq!(list[0]["ratings"][0]["severity"], "high");
         assert_eq!(list[0]["affects"], json!([{"ref": "image"}]));
-        assert_eq!(
-            list[0]["properties"][0]["value"],
-            "a 1.0 (mended in 1.1)"
-        );
+        assert_eq!(list[0]["properties"][0]["value"], "a 1.0 (mended in 1.1)");
         let text = component(&image).to_string();
-        assert!(text.contains("image-scan:database-stale") && text.contains("unknown: the scanner"));
+        assert!(
+            text.contains("image-scan:database-stale") && text.contains("unknown: the scanner")
+        );
     }
 
     #[test]
@@ -220,6 +218,10 @@ mod tests {
             reason: "the scan failed".into(),
         });
         assert_eq!(vulnerabilities(&image), None);
-        assert!(component(&image).to_string().contains("unknown: the scan failed"));
+        assert!(
+            component(&image)
+                .to_string()
+                .contains("unknown: the scan failed")
+        );
     }
 }

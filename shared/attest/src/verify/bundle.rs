@@ -6,7 +6,9 @@ use std::{
 use time::OffsetDateTime;
 
 use super::{LinkFile, ProofFiles, Report, VerifiedProof, verify_proof};
-use crate::{ArtifactPath, Digest, IMAGE_PATH, Role, Trust, hash_reader, intoto::Link, json::Limits};
+use crate::{
+    ArtifactPath, Digest, IMAGE_PATH, Role, Trust, hash_reader, intoto::Link, json::Limits,
+};
 
 /// The signed layout's file in a bundle.
 pub const LAYOUT_FILE: &str = "layout.json";

@@ -8,13 +8,15 @@ use std::{
 
 use super::PlatformError;
 use crate::{
+    Config, Service,
     keys::Keys,
     owned,
     store::{LinkKey, folder::private_folder},
 };
 
 /// Makes the folder if it is absent, takes its lock, reads its keys.
-pub(super) fn prepare(dir: &Path) -> Result<(File, Keys, LinkKey), PlatformError> {
+pub(super) fn prepare(config: &Config) -> Result<(File, Keys, LinkKey), PlatformError> {
+    let dir = config.dir.as_path();
     let failed = |source| PlatformError::Folder {
         path: dir.to_owned(),
         source,
@@ -23,14 +25,14 @@ pub(super) fn prepare(dir: &Path) -> Result<(File, Keys, LinkKey), PlatformError
         .and_then(|()| owned::check_folder(dir))
         .map_err(failed)?;
     let lock = lock(dir)?;
-    let secrets = dir.join("secrets");
+    let secrets = config.secrets();
     // Keys are made for a new folder only: beside a database they are missing, not absent.
     let new = !Keys::exist(&secrets) && !dir.join("assay.db").exists();
-    let keys = if new {
-        Keys::init(&secrets)?
-    } else {
-        Keys::open(&secrets)?
-    };
+    if new {
+        Keys::init_with(&secrets, 1, config.scan.is_wanted())?;
+    }
+    let keys = Keys::open_for(&secrets, Service::All, &config.keys.name)?;
+    keys.layout_for(config.scan.required)?;
     let path = secrets.join("download.key");
     let key = link_key(&path).map_err(|source| PlatformError::Folder { path, source })?;
     Ok((lock, keys, key))
