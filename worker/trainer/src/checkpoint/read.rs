@@ -49,7 +49,9 @@ pub fn read(
     parameters: &Parameters,
 ) -> Result<Checkpoint, Unfit> {
     let unfit = |reason: &str| Unfit(reason.to_owned());
-    let header = bytes.first_chunk().map(|length| u64::from_le_bytes(*length));
+    let header = bytes
+        .first_chunk()
+        .map(|length| u64::from_le_bytes(*length));
     if header.is_none_or(|length| length > header_at_most(spec)) {
         return Err(unfit("its header is too short or too long"));
     }

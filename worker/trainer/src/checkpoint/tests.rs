@@ -12,9 +12,7 @@ use crate::spec::{Array, ModelSpec};
 const OF: &str = "this training";
 
 fn spec() -> ModelSpec {
-    let layer = |class: &str, config: serde_json::Value| {
-        serde_json::json!({"module": "keras.layers", "class_name": class, "config": config, "registered_name": null})
-    };
+    let layer = |class: &str, config: serde_json::Value| serde_json::json!({"module": "keras.layers", "class_name": class, "config": config, "registered_name": null});
     let config = serde_json::json!({
         "module": "keras", "class_name": "Sequential", "registered_name": null,
         "config": {"name": "small", "trainable": true, "dtype": "float32", "layers": [

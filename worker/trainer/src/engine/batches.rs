@@ -86,7 +86,11 @@ mod tests {
             for epoch in 0..5 {
                 let mut resumed = Batches::new(&rows, 4, steps, 1);
                 resumed.skip(0..epoch);
-                assert_eq!(resumed.epoch(epoch), whole.epoch(epoch), "{steps:?} {epoch}");
+                assert_eq!(
+                    resumed.epoch(epoch),
+                    whole.epoch(epoch),
+                    "{steps:?} {epoch}"
+                );
             }
         }
     }

@@ -158,8 +158,8 @@ pub(super) fn resume(
     };
     let threads = job.engine.threads();
     let state = Some(found.optimizer);
-    job.engine = Engine::new(spec, found.weights, state, job.parameters.seed)?
-        .with_threads(threads)?;
+    job.engine =
+        Engine::new(spec, found.weights, state, job.parameters.seed)?.with_threads(threads)?;
     reporter.note(&format!(
         "training goes on after epoch {}, from a checkpoint of an earlier attempt",
         found.epoch

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use assay_protocol::{CheckpointRule, DataLimits, DataSummary, Fault, LogLevel, ModelSummary, Parameters};
+use assay_protocol::{
+    CheckpointRule, DataLimits, DataSummary, Fault, LogLevel, ModelSummary, Parameters,
+};
 use serde_json::{Value, json};
 
 use super::inputs::Inputs;

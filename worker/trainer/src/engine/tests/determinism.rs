@@ -203,7 +203,10 @@ fn trained(threads: usize, seed: u64) -> (Vec<u32>, String, Vec<u32>) {
     let engine = Engine::new(&spec, weights(&spec), None, seed).unwrap();
     let mut engine = engine.with_threads(threads).unwrap();
     assert_eq!(engine.threads(), threads);
-    let history = train(&mut engine, &table, &split, &parameters, None, &mut |_| Ok(())).unwrap();
+    let history = train(&mut engine, &table, &split, &parameters, None, &mut |_| {
+        Ok(())
+    })
+    .unwrap();
     let bits = |data: &[f32]| data.iter().map(|x| x.to_bits()).collect::<Vec<u32>>();
     let all = engine
         .weights()

@@ -69,7 +69,13 @@ fn checkpoints_are_told_and_none_is_left() {
     let room = with_rule(&rule());
     let (code, events) = room.run("train", "1");
     assert_eq!(code, ExitCode::SUCCESS, "{events:?}");
-    let expected = ["epoch 1", "checkpoint 1", "epoch 2", "checkpoint 2", "epoch 3"];
+    let expected = [
+        "epoch 1",
+        "checkpoint 1",
+        "epoch 2",
+        "checkpoint 2",
+        "epoch 3",
+    ];
     assert_eq!(told(&events), expected);
     let left = std::fs::read_dir(room.output()).unwrap().count();
     assert_eq!(left, room::OUTPUTS.len());
@@ -115,7 +121,11 @@ fn a_checkpoint_that_does_not_fit_is_ignored_and_said() {
 
 #[test]
 fn checkpoints_that_are_too_large_too_soon_or_not_wanted_are_not_written() {
-    for (key, value) in [("max_bytes", 10), ("min_seconds", 3600), ("every_epochs", 0)] {
+    for (key, value) in [
+        ("max_bytes", 10),
+        ("min_seconds", 3600),
+        ("every_epochs", 0),
+    ] {
         let mut rule = rule();
         rule[key] = value.into();
         let (code, events) = with_rule(&rule).run("train", "1");
