@@ -1,13 +1,24 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-/// Where keys are read from: the section `[keys]`.
+/// The `[keys]` part of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct KeysConfig {
-    /// Folder of keys and layouts; empty: `secrets` in the platform's folder.
+    /// Folder of the keys; empty for `secrets` in the platform's folder.
     pub dir: PathBuf,
-    /// Which of the folder's keys of its kind a service signs with; `1` is the first.
+    /// Which of the folder's keys of its kind a service signs with; [`super::FIRST`] unless set.
     pub name: String,
+}
+
+impl KeysConfig {
+    /// Where the keys are, for a platform that keeps its data in `data`.
+    pub fn dir(&self, data: &Path) -> PathBuf {
+        if self.dir.as_os_str().is_empty() {
+            data.join("secrets")
+        } else {
+            self.dir.clone()
+        }
+    }
 }
