@@ -13,8 +13,6 @@ use crate::Service;
 pub use config::KeysConfig;
 pub use role::{FIRST, Role, worker_name};
 
-pub use config::KeysConfig;
-
 /// What can go wrong with keys.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
