@@ -22,6 +22,17 @@ pub const UPLOAD_BYTES: &str = "assay_upload_bytes_total";
 /// HTTP answers, by class of `status`.
 pub const HTTP_REQUESTS: &str = "assay_http_requests_total";
 
+/// Scans of images, by `component` and `outcome`: `clean`, `findings`, `failed`.
+pub const SCANS: &str = "assay_scans_total";
+/// Vulnerabilities in the newest scan of a component's image, by `severity`.
+pub const SCAN_FINDINGS: &str = "assay_scan_findings";
+/// When the newest scan of a component that succeeded was, in seconds since 1970.
+pub const SCAN_LAST_SUCCESS: &str = "assay_scan_last_success_timestamp_seconds";
+/// 1 while Trivy's database is stale, 0 otherwise.
+pub const SCAN_DATABASE_STALE: &str = "assay_scan_database_stale";
+/// Images to scan that could not be found.
+pub const IMAGES_MISSING: &str = "assay_scan_images_missing";
+
 /// Bounds of the histograms' buckets, in seconds.
 const SECONDS: [f64; 14] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 300.0, 3600.0,
@@ -73,6 +84,15 @@ fn describe() {
     describe_histogram!(PROOF_SECONDS, Unit::Seconds, "Time of the proof phase");
     describe_counter!(UPLOAD_BYTES, Unit::Bytes, "Bytes uploaded and stored");
     describe_counter!(HTTP_REQUESTS, "HTTP answers, by class of status");
+    describe_counter!(SCANS, "Scans of images, by component and outcome");
+    describe_gauge!(SCAN_FINDINGS, "Vulnerabilities in a component's image");
+    describe_gauge!(
+        SCAN_LAST_SUCCESS,
+        Unit::Seconds,
+        "When a component's image was last scanned"
+    );
+    describe_gauge!(SCAN_DATABASE_STALE, "Whether Trivy's database is stale");
+    describe_gauge!(IMAGES_MISSING, "Images to scan that could not be found");
 }
 
 #[cfg(test)]

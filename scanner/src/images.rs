@@ -1,0 +1,169 @@
+//! Which images there are to scan.
+
+use std::path::{Path, PathBuf};
+
+use assay_attest::Digest;
+use assay_platform::{
+    Config, Platform,
+    scan::{Component, ImageToScan, Source},
+};
+
+use crate::{archive, engine::Engine, room::Room};
+
+/// The engine's usual address.
+const USUAL_HOST: &str = "unix:///var/run/docker.sock";
+
+/// An image whose id is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Image {
+    pub(crate) name: String,
+    pub(crate) component: Component,
+    pub(crate) id: Digest,
+    place: Place,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Place {
+    Engine,
+    Archive(PathBuf),
+    /// A worker trains in it, but it is nowhere where this scanner can read it.
+    Unknown(String),
+}
+
+/// What was found of the images to scan.
+#[derive(Debug, Default)]
+pub(crate) struct Images {
+    pub(crate) known: Vec<Image>,
+    /// Names of which not even the id is known, and why.
+    pub(crate) missing: Vec<(String, String)>,
+}
+
+/// Looks up all configured images, and those that workers say they train in.
+pub(crate) async fn look(platform: &Platform) -> Images {
+    let config = &platform.config;
+    let engine = Engine::at(&host(config));
+    let mut images = Images::default();
+    for wanted in &config.scan.images {
+        match find(wanted, &engine).await {
+            Ok(image) => images.known.push(image),
+            Err(reason) => images.missing.push((wanted.name(), reason)),
+        }
+    }
+    match platform.db.workers().await {
+        Ok(workers) => {
+            for worker in workers {
+                let row = worker.row;
+                if let Some(id) = row.image_digest {
+                    let name = row.image.unwrap_or_else(|| format!("sha256:{id}"));
+                    add_workers_image(&mut images, name, id, &engine).await;
+                }
+            }
+        }
+        Err(error) => tracing::warn!(%error, "the images of the workers could not be looked up"),
+    }
+    images
+}
+
+/// The engine's address: the setting, the usual variable, the usual place.
+fn host(config: &Config) -> String {
+    let set = &config.scan.docker_host;
+    if !set.is_empty() {
+        return set.clone();
+    }
+    std::env::var("DOCKER_HOST").unwrap_or_else(|_| USUAL_HOST.to_owned())
+}
+
+async fn find(wanted: &ImageToScan, engine: &Result<Engine, String>) -> Result<Image, String> {
+    let (id, place) = match &wanted.source {
+        Source::Engine(name) => {
+            let id = engine
+                .as_ref()
+                .map_err(Clone::clone)?
+                .image_id(name)
+                .await?;
+            let id = id.ok_or_else(|| "the Docker engine has no such image".to_owned())?;
+            (id, Place::Engine)
+        }
+        Source::Archive(path) => {
+            let from = path.clone();
+            let id = tokio::task::spawn_blocking(move || archive::image_id(&from))
+                .await
+                .map_err(|error| error.to_string())?
+                .map_err(|error| error.to_string())?;
+            (id, Place::Archive(path.clone()))
+        }
+    };
+    Ok(Image {
+        name: wanted.name(),
+        component: wanted.component,
+        id,
+        place,
+    })
+}
+
+async fn add_workers_image(
+    images: &mut Images,
+    name: String,
+    id: Digest,
+    engine: &Result<Engine, String>,
+) {
+    if images.known.iter().any(|known| known.id == id) {
+        return;
+    }
+    let found = match engine {
+        Ok(engine) => engine.image_id(&format!("sha256:{id}")).await,
+        Err(error) => Err(error.clone()),
+    };
+    let place = match found {
+        Ok(Some(_)) => Place::Engine,
+        Ok(None) => Place::Unknown(
+            "a worker trains in it, but the Docker engine that the scanner asks does not have it"
+                .to_owned(),
+        ),
+        Err(error) => Place::Unknown(error),
+    };
+    images.known.push(Image {
+        name,
+        component: Component::Trainer,
+        id,
+        place,
+    });
+}
+
+impl Image {
+    /// An archive with the image's bytes: its own, or one written to the room.
+    pub(crate) async fn archive(
+        &self,
+        platform: &Platform,
+        room: &Room,
+    ) -> Result<PathBuf, String> {
+        match &self.place {
+            Place::Archive(path) => std::path::absolute(path).map_err(|error| error.to_string()),
+            Place::Unknown(reason) => Err(reason.clone()),
+            Place::Engine => {
+                let to = room.file("image.tar");
+                Engine::at(&host(&platform.config))?
+                    .save(self.id, &to)
+                    .await?;
+                check(&to, self.id).await?;
+                Ok(to)
+            }
+        }
+    }
+}
+
+/// That the archive holds the image that was asked for.
+async fn check(archive: &Path, id: Digest) -> Result<(), String> {
+    let path = archive.to_owned();
+    let found = tokio::task::spawn_blocking(move || archive::image_id(&path))
+        .await
+        .map_err(|error| error.to_string())?
+        .map_err(|error| error.to_string())?;
+    if found == id {
+        Ok(())
+    } else {
+        Err(format!(
+            "the Docker engine gave the image sha256:{found} for sha256:{id}"
+        ))
+    }
+}

@@ -1,0 +1,161 @@
+use std::{collections::HashMap, time::Instant};
+
+use assay_attest::Digest;
+use assay_platform::{
+    Platform,
+    scan::{Scan, ScanOutcome},
+    telemetry::metrics::{
+        IMAGES_MISSING, SCAN_DATABASE_STALE, SCAN_FINDINGS, SCAN_LAST_SUCCESS, SCANS,
+    },
+};
+use time::OffsetDateTime;
+use tokio::{
+    sync::watch,
+    time::{MissedTickBehavior, interval},
+};
+
+use crate::{
+    due::{is_due, pause},
+    error::ScannerError,
+    images::{Image, look},
+    record::scan,
+    room::Room,
+    trivy::Trivy,
+};
+
+/// When this process last scanned an image, and whether that failed. The database may not show it yet: a row dated
+/// later than the database's clock is not believed.
+type Tried = HashMap<Digest, (Instant, bool)>;
+
+/// Scans until `shutdown` turns true (or its sender goes). Several scanners at once do no harm: each scan is a row and
+/// reports of its own, and what another has just scanned is not due.
+///
+/// # Errors
+/// [`ScannerError`] when the start fails. What goes wrong with one scan is that scan's outcome.
+pub async fn run(
+    platform: Platform,
+    mut shutdown: watch::Receiver<bool>,
+) -> Result<(), ScannerError> {
+    let config = &platform.config.scan;
+    if config.images.is_empty() {
+        return Err(ScannerError::NoImages);
+    }
+    platform.keys.scanner()?;
+    let version = {
+        let room = Room::create(&platform.rooms())
+            .map_err(|error| ScannerError::Trivy(error.to_string()))?;
+        Trivy(config)
+            .version(&room)
+            .await
+            .map_err(ScannerError::Trivy)?
+    };
+    tracing::info!(
+        trivy = version.program,
+        images = config.images.len(),
+        "scanner ready"
+    );
+    let mut tick = interval(config.look);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut tried = Tried::new();
+    loop {
+        tokio::select! {
+            biased;
+            () = wanted(&mut shutdown) => return Ok(()),
+            _ = tick.tick() => {}
+        }
+        tokio::select! {
+            biased;
+            // A scan that is broken off leaves nothing but its folder, which goes with it.
+            () = wanted(&mut shutdown) => return Ok(()),
+            () = round(&platform, &mut tried) => {}
+        }
+    }
+}
+
+/// Completes when the scanner is to stop.
+async fn wanted(shutdown: &mut watch::Receiver<bool>) {
+    let _gone = shutdown.wait_for(|stop| *stop).await.is_err();
+}
+
+/// Scans every image that is due.
+async fn round(platform: &Platform, tried: &mut Tried) {
+    let images = look(platform).await;
+    metrics::gauge!(IMAGES_MISSING).set(images.missing.len() as f64);
+    for (name, reason) in &images.missing {
+        tracing::warn!(image = name, reason, "an image to scan is missing");
+    }
+    for image in &images.known {
+        if is_wanted(platform, tried, image).await {
+            let scan = scan(platform, image).await;
+            tell(&scan);
+            tried.insert(
+                image.id,
+                (Instant::now(), scan.outcome == ScanOutcome::Failed),
+            );
+            write(platform, &scan).await;
+        }
+    }
+}
+
+async fn is_wanted(platform: &Platform, tried: &Tried, image: &Image) -> bool {
+    let config = &platform.config.scan;
+    if let Some((at, failed)) = tried.get(&image.id)
+        && at.elapsed() < pause(config, *failed)
+    {
+        return false;
+    }
+    match platform.db.newest_scan(image.id).await {
+        Ok(newest) => is_due(config, newest.as_ref(), OffsetDateTime::now_utc()),
+        Err(error) => {
+            tracing::warn!(image = image.name, %error, "the scans of an image could not be looked up");
+            false
+        }
+    }
+}
+
+/// Writes the row, and lets jobs that are held look at it at once.
+async fn write(platform: &Platform, scan: &Scan) {
+    if let Err(error) = platform.db.record_scan(scan).await {
+        tracing::error!(image = scan.image, %error, "a scan could not be written down; it is made again");
+        return;
+    }
+    if let Err(error) = platform.db.release_holds().await {
+        tracing::warn!(%error, "held jobs could not be told of a scan; they look again by themselves");
+    }
+}
+
+/// Log and metrics.
+fn tell(scan: &Scan) {
+    let component = scan.component.as_str();
+    let outcome = scan.outcome.as_str();
+    metrics::counter!(SCANS, "component" => component, "outcome" => outcome).increment(1);
+    let counts = &scan.counts;
+    if scan.outcome == ScanOutcome::Failed {
+        let reason = scan.reason.as_deref().unwrap_or_default();
+        tracing::error!(image = scan.image, id = %scan.image_digest, reason, "a scan failed; the image is not known to be clean");
+        return;
+    }
+    for (severity, count) in [
+        ("critical", counts.critical),
+        ("high", counts.high),
+        ("medium", counts.medium),
+        ("low", counts.low),
+        ("unknown", counts.unknown),
+    ] {
+        metrics::gauge!(SCAN_FINDINGS, "component" => component, "severity" => severity)
+            .set(count as f64);
+    }
+    metrics::gauge!(SCAN_DATABASE_STALE).set(if scan.database_stale { 1.0 } else { 0.0 });
+    metrics::gauge!(SCAN_LAST_SUCCESS, "component" => component)
+        .set(scan.scanned_at.unix_timestamp() as f64);
+    tracing::info!(
+        image = scan.image, id = %scan.image_digest, outcome, critical = counts.critical, high = counts.high,
+        "an image was scanned"
+    );
+    if scan.database_stale {
+        tracing::warn!(
+            database = ?scan.database_updated_at,
+            "Trivy's database is stale: newer vulnerabilities are not in it"
+        );
+    }
+}
