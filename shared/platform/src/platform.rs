@@ -7,7 +7,7 @@ use tokio::{sync::broadcast, time::Duration};
 
 use crate::{
     Config,
-    db::{Db, DbError, sqlite::Sqlite},
+    db::{Db, DbError},
     ids::JobId,
     keys::{KeyError, Keys},
     queue::{Queue, in_process::InProcess},
@@ -84,7 +84,7 @@ impl Platform {
         store.sweep(Duration::ZERO).await?;
         sweep_rooms(&rooms)?;
         let holds: Holds = store.holds().clone();
-        let db = Db::Sqlite(Sqlite::open(&config.dir.join("assay.db"), holds).await?);
+        let db = Db::open(&config, holds).await?;
         sweep_objects(&db, &store).await?;
         let platform = Self {
             sandbox: Arc::new(sandbox(&config)),
