@@ -20,6 +20,8 @@ pub mod worker;
 
 mod owned;
 mod platform;
+mod service;
 
 pub use config::{Config, ConfigError};
 pub use platform::{Platform, PlatformError, TRAINER_COMMAND};
+pub use service::Service;
