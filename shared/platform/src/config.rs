@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, thread, time::D
 use assay_protocol::DataLimits;
 use serde::{Deserialize, Deserializer};
 
-use crate::{sandbox::SandboxConfig, telemetry::LogConfig};
+use crate::{sandbox::SandboxConfig, store::StoreConfig, telemetry::LogConfig};
 
 /// The default configuration file, with a comment for every key.
 pub const DEFAULT: &str = include_str!("../config.default.toml");
@@ -41,6 +41,8 @@ pub struct Config {
     pub data_limits: DataLimits,
     /// The room in which a user's model is opened.
     pub sandbox: SandboxConfig,
+    /// Where objects are kept.
+    pub store: StoreConfig,
     /// What is logged, and how.
     pub log: LogConfig,
 }
@@ -156,7 +158,10 @@ impl Config {
             "trainer_threads must be at most 1024",
         )?;
         rule(!self.lease.is_zero(), "lease_seconds must be at least 1")?;
-        rule(self.max_attempts > 0, "max_attempts must be at least 1")
+        rule(self.max_attempts > 0, "max_attempts must be at least 1")?;
+        self.store
+            .fault()
+            .map_or(Ok(()), |fault| Err(ConfigError::Value(fault)))
     }
 }
 

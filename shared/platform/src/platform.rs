@@ -12,7 +12,7 @@ use crate::{
     keys::{KeyError, Keys},
     queue::{Queue, in_process::InProcess},
     sandbox::{ProcessSandbox, Program, Sandbox, SandboxError, sweep_rooms},
-    store::{Holds, Store, StoreError, folder::Folder},
+    store::{Holds, Store, StoreError, folder::Folder, s3::S3},
     telemetry,
 };
 
@@ -79,13 +79,23 @@ impl Platform {
         telemetry::metrics::record();
         let (lock, keys, link_key) = folder::prepare(&config.dir)?;
         let rooms = config.dir.join("rooms");
-        let folder = Folder::open(&config.dir.join("store"), &rooms, link_key)?;
-        let store = Store::Folder(folder);
-        store.sweep(Duration::ZERO).await?;
+        let store = if config.store.is_remote() {
+            let store = Store::S3(S3::open(config.store.clone(), rooms.clone())?);
+            store.check(false).await?;
+            store
+        } else {
+            let folder = Folder::open(&config.dir.join("store"), &rooms, link_key)?;
+            let store = Store::Folder(folder);
+            store.sweep(Duration::ZERO).await?;
+            store
+        };
         sweep_rooms(&rooms)?;
         let holds: Holds = store.holds().clone();
         let db = Db::Sqlite(Sqlite::open(&config.dir.join("assay.db"), holds).await?);
-        sweep_objects(&db, &store).await?;
+        // A server's objects are other processes', too; the collector looks after them.
+        if !config.store.is_remote() {
+            sweep_objects(&db, &store).await?;
+        }
         let platform = Self {
             sandbox: Arc::new(sandbox(&config)),
             config: Arc::new(config),
