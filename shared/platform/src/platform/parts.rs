@@ -1,0 +1,57 @@
+//! Which variant of each part the configuration chooses.
+
+use super::{PlatformError, TRAINER_COMMAND, folder};
+use crate::{
+    Config, Service,
+    db::{Db, sqlite::Sqlite},
+    queue::{Queue, in_process::InProcess},
+    sandbox::{ProcessSandbox, Program, Sandbox},
+    store::{Store, folder::Folder, s3::S3},
+};
+
+/// The store; a server has been reached, and its buckets can be used.
+pub(super) async fn store(config: &Config, service: Service) -> Result<Store, PlatformError> {
+    let rooms = config.dir.join("rooms");
+    if config.store.is_remote() {
+        let store = Store::S3(S3::open(config.store.clone(), rooms)?);
+        store.check(service.scans()).await?;
+        return Ok(store);
+    }
+    let link_key = folder::link_key(&config.keys.dir(&config.dir))?;
+    let folder = Folder::open(&config.dir.join("store"), &rooms, link_key)?;
+    Ok(Store::Folder(folder))
+}
+
+/// The database.
+pub(super) async fn database(config: &Config, store: &Store) -> Result<Db, PlatformError> {
+    let path = config.dir.join("assay.db");
+    Ok(Db::Sqlite(
+        Sqlite::open(&path, store.holds().clone()).await?,
+    ))
+}
+
+/// The queue.
+pub(super) fn queue() -> Queue {
+    Queue::InProcess(InProcess::default())
+}
+
+/// Where jobs are trained.
+pub(super) fn sandbox(config: &Config) -> Sandbox {
+    checks(config)
+}
+
+/// Where freshly handed-in files are checked: always a child process of the service that took them in.
+pub(super) fn checks(config: &Config) -> Sandbox {
+    let trainer = match config.trainer_program.split_first() {
+        None => Program::this([TRAINER_COMMAND]),
+        Some((path, args)) => Program {
+            path: path.into(),
+            args: args.to_vec(),
+        },
+    };
+    Sandbox::Process(ProcessSandbox {
+        launcher: Program::this(std::iter::empty::<String>()),
+        trainer,
+        allow_missing: config.sandbox.allow_missing.clone(),
+    })
+}
