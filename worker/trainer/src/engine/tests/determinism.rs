@@ -178,16 +178,21 @@ fn weights(spec: &ModelSpec) -> Weights {
     }
 }
 
-fn trained(threads: usize, seed: u64) -> (Vec<u32>, String, Vec<u32>) {
+/// A model of several kinds of layers, its weights, and rows for it.
+pub(super) fn large(rows: usize) -> (ModelSpec, Weights, Table) {
     let spec = model();
-    let rows = 90;
-    let x = numbers("x", rows * 20 * 20 * 3);
-    let y = Labels::Classes((0..rows as u32).map(|row| row % 5).collect());
     let table = Table {
         shape: vec![20, 20, 3],
-        x,
-        y,
+        x: numbers("x", rows * 20 * 20 * 3),
+        y: Labels::Classes((0..rows as u32).map(|row| row % 5).collect()),
     };
+    let weights = weights(&spec);
+    (spec, weights, table)
+}
+
+fn trained(threads: usize, seed: u64) -> (Vec<u32>, String, Vec<u32>) {
+    let rows = 90;
+    let (spec, weights, table) = large(rows);
     let parameters = Parameters {
         epochs: 2,
         batch_size: 32,
@@ -195,7 +200,7 @@ fn trained(threads: usize, seed: u64) -> (Vec<u32>, String, Vec<u32>) {
         ..Parameters::default()
     };
     let split = random::split(rows as u32, parameters.validation_split, seed);
-    let engine = Engine::new(&spec, weights(&spec), None, seed).unwrap();
+    let engine = Engine::new(&spec, weights, None, seed).unwrap();
     let mut engine = engine.with_threads(threads).unwrap();
     assert_eq!(engine.threads(), threads);
     let history = train(&mut engine, &table, &split, &parameters, &mut |_| Ok(())).unwrap();
