@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::Fault;
+use crate::{Device, Fault};
 
 /// The `framework` that a job names. Both train Keras files with this project's own trainer, and the AIBoM says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -138,6 +138,9 @@ pub struct Parameters {
     pub validation_freq: u32,
     /// Seed of the split, the shuffles and dropout; at most 2^53 - 1, so that JSON carries it exactly.
     pub seed: u64,
+    /// Where to train.
+    #[serde(skip_serializing_if = "Device::is_auto")]
+    pub device: Device,
 }
 
 impl Default for Parameters {
@@ -151,13 +154,14 @@ impl Default for Parameters {
             validation_steps: None,
             validation_freq: 1,
             seed: 0,
+            device: Device::Auto,
         }
     }
 }
 
 impl Parameters {
     /// The form fields, in the order of the documentation.
-    pub const FIELDS: [&'static str; 8] = [
+    pub const FIELDS: [&'static str; 9] = [
         "epochs",
         "validation_split",
         "initial_epoch",
@@ -166,6 +170,7 @@ impl Parameters {
         "validation_steps",
         "validation_freq",
         "seed",
+        "device",
     ];
     /// Largest seed: 2^53 - 1, the largest integer that every JSON reader keeps exact (RFC 8785 §3.2.2.3).
     pub const MAX_SEED: u64 = (1 << 53) - 1;
@@ -184,6 +189,7 @@ impl Parameters {
             "validation_steps" => self.validation_steps = optional(name, value)?,
             "validation_freq" => self.validation_freq = number(name, value)?,
             "seed" => self.seed = number(name, value)?,
+            "device" => self.device = Device::parse(value)?,
             _ => return Ok(false),
         }
         Ok(true)

@@ -20,7 +20,7 @@ use std::time::Instant;
 
 use assay_protocol::{Event, Fault, TrainerInfo};
 
-use crate::engine;
+use crate::engine::{self, device::Device};
 use arguments::{Command, HELP};
 use events::Reporter;
 use job::Job;
@@ -107,11 +107,13 @@ fn train(
     reporter: &mut Reporter<'_>,
 ) -> Result<(), Fault> {
     let mut job = Job::read(input, threads)?;
+    let device = Device::of(job.parameters.device)?;
+    job.engine.move_to(&device)?;
     let trainer = TrainerInfo {
         name: env!("CARGO_PKG_NAME").to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         candle: CANDLE.to_owned(),
-        arithmetic: engine::arithmetic(),
+        arithmetic: device.arithmetic(),
         threads: u32::try_from(threads).unwrap_or(u32::MAX),
     };
     reporter.started(trainer, &job)?;

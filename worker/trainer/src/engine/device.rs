@@ -1,6 +1,6 @@
 //! Where the arithmetic is done.
 
-use assay_protocol::Fault;
+use assay_protocol::{self as protocol, Fault};
 
 /// A device to compute on.
 #[derive(Debug, Clone)]
@@ -13,6 +13,18 @@ pub enum Device {
 }
 
 impl Device {
+    /// The device that a job asks for; `auto` takes a GPU where this program and the machine have one.
+    ///
+    /// # Errors
+    /// As [`Device::cuda`], if the job insists on it.
+    pub fn of(asked: protocol::Device) -> Result<Self, Fault> {
+        match asked {
+            protocol::Device::Cpu => Ok(Self::Cpu),
+            protocol::Device::Cuda => Self::cuda(),
+            protocol::Device::Auto => Ok(Self::cuda().unwrap_or(Self::Cpu)),
+        }
+    }
+
     /// The first CUDA device.
     ///
     /// # Errors

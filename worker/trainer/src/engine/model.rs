@@ -87,16 +87,16 @@ impl Engine {
         })
     }
 
-    /// The same engine, computing on `device` from now on.
+    /// Computes on `device` from now on.
     ///
     /// # Errors
     /// `trainer.device` when the device cannot be had or has no room for the weights.
-    pub fn on_device(mut self, device: &Device) -> Result<Self, Fault> {
+    pub fn move_to(&mut self, device: &Device) -> Result<(), Fault> {
         self.accelerator = match device.accelerator()? {
             None => None,
             Some(device) => Some(Accelerator::new(device, &self.weights, &self.stepper)?),
         };
-        Ok(self)
+        Ok(())
     }
 
     /// The same engine on `count` threads; the results are the same bit for bit.

@@ -10,10 +10,9 @@ use crate::engine::{Engine, random, train};
 use crate::spec::{LayerKind, ModelSpec};
 
 fn engine(case: &Case, spec: &ModelSpec, device: &Device) -> Engine {
-    Engine::new(spec, case.weights(), None, 3)
-        .unwrap()
-        .on_device(device)
-        .unwrap()
+    let mut engine = Engine::new(spec, case.weights(), None, 3).unwrap();
+    engine.move_to(device).unwrap();
+    engine
 }
 
 fn accelerated() -> Device {
@@ -136,10 +135,8 @@ fn a_whole_training_ends_where_that_of_the_cpu_ends() {
     };
     let split = random::split(64, parameters.validation_split, parameters.seed);
     let run = |device: &Device| {
-        let mut engine = Engine::new(&spec, weights.clone(), None, 7)
-            .unwrap()
-            .on_device(device)
-            .unwrap();
+        let mut engine = Engine::new(&spec, weights.clone(), None, 7).unwrap();
+        engine.move_to(device).unwrap();
         let history = train(&mut engine, &table, &split, &parameters, &mut |_| Ok(())).unwrap();
         let last: Vec<(String, f64)> = (history.iter())
             .map(|(name, values)| (name.to_owned(), *values.last().unwrap()))
