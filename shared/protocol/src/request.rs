@@ -315,6 +315,8 @@ mod tests {
             ("validation_steps", "0"),
             ("validation_freq", "0"),
             ("seed", "9007199254740992"),
+            ("device", "gpu"),
+            ("device", ""),
         ] {
             let fault = set(name, value).unwrap_err();
             assert_eq!(fault.field.as_deref(), Some(name), "{name}={value}");
@@ -326,8 +328,10 @@ mod tests {
     fn every_name_of_the_form_is_known_and_no_other() {
         let mut parameters = Parameters::default();
         for name in Parameters::FIELDS {
-            assert_eq!(parameters.set(name, "1"), Ok(true), "{name}");
+            let value = if name == "device" { "cuda" } else { "1" };
+            assert_eq!(parameters.set(name, value), Ok(true), "{name}");
         }
+        assert_eq!(parameters.device, Device::Cuda);
         assert_eq!(parameters.steps_per_epoch, Some(1));
         assert_eq!(parameters.set("steps_per_epoch", " "), Ok(true));
         assert_eq!(parameters.steps_per_epoch, None);
@@ -355,6 +359,21 @@ mod tests {
             Framework::parse("pytorch").unwrap_err().field.as_deref(),
             Some("framework")
         );
+    }
+
+    #[test]
+    fn a_device_is_written_only_where_one_was_asked_for() {
+        let text = |device| {
+            let parameters = Parameters {
+                device,
+                ..Parameters::default()
+            };
+            let text = serde_json::to_string(&parameters).unwrap();
+            assert_eq!(serde_json::from_str::<Parameters>(&text).unwrap(), parameters);
+            text
+        };
+        assert!(!text(Device::Auto).contains("device"));
+        assert!(text(Device::Cuda).contains(r#""device":"cuda""#));
     }
 
     #[test]
