@@ -4,6 +4,7 @@
 //! outputs, and the trainer speaks one JSON object a line on its standard output ([`Event`]). This crate
 //! is all that both sides share, so the trainer needs nothing else of the platform.
 
+mod checkpoint;
 mod device;
 mod event;
 mod fault;
@@ -11,6 +12,7 @@ mod limits;
 mod request;
 pub mod room;
 
+pub use checkpoint::CheckpointRule;
 pub use device::Device;
 pub use event::{
     DataSummary, EpochReport, Event, LayerSummary, LogLevel, ModelSummary, OutputFile, Task,

@@ -4,6 +4,7 @@
 //! text. The exit code says who is to mend a failure: 0 done, 2 the user, 1 we.
 
 mod arguments;
+mod checkpoints;
 mod events;
 mod inputs;
 mod job;
@@ -22,6 +23,7 @@ use assay_protocol::{Event, Fault, TrainerInfo};
 
 use crate::engine::{self, device::Device};
 use arguments::{Command, HELP};
+use checkpoints::Checkpoints;
 use events::Reporter;
 use job::Job;
 
@@ -107,27 +109,39 @@ fn train(
     reporter: &mut Reporter<'_>,
 ) -> Result<(), Fault> {
     let mut job = Job::read(input, threads)?;
-    let device = Device::of(job.parameters.device)?;
-    job.engine.move_to(&device)?;
+    job.device = Device::of(job.parameters.device)?;
     let trainer = TrainerInfo {
         name: env!("CARGO_PKG_NAME").to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         candle: CANDLE.to_owned(),
-        arithmetic: device.arithmetic(),
+        arithmetic: job.device.arithmetic(),
         threads: u32::try_from(threads).unwrap_or(u32::MAX),
     };
     reporter.started(trainer, &job)?;
     for (level, message) in std::mem::take(&mut job.remarks) {
         reporter.log(level, message)?;
     }
+    let resume = checkpoints::resume(input, &mut job, reporter)?;
+    job.engine.move_to(&job.device)?;
+    let mut checkpoints = Checkpoints::new(output, &job, reporter)?;
     let begun = Instant::now();
     let history = engine::train(
         &mut job.engine,
         &job.dataset,
         &job.split,
         &job.parameters,
-        &mut |report| reporter.epoch(report),
+        resume,
+        &mut |epoch| {
+            reporter.epoch(epoch.report.clone())?;
+            match &mut checkpoints {
+                Some(checkpoints) => checkpoints.after(&epoch, reporter),
+                None => Ok(()),
+            }
+        },
     )?;
+    if let Some(checkpoints) = &mut checkpoints {
+        checkpoints.clear();
+    }
     let training_seconds = begun.elapsed().as_secs_f64();
     reporter.note(&format!("trained in {training_seconds:.3} s"));
     let metrics = history

@@ -6,6 +6,7 @@ mod determinism;
 mod faults;
 mod gradients;
 mod keras;
+mod resume;
 
 use super::{Labels, Rows};
 

@@ -2,21 +2,27 @@
 
 use std::path::Path;
 
-use assay_protocol::{DataLimits, DataSummary, Fault, LogLevel, ModelSummary, Parameters};
+use assay_protocol::{
+    CheckpointRule, DataLimits, DataSummary, Fault, LogLevel, ModelSummary, Parameters,
+};
 use serde_json::{Value, json};
 
 use super::inputs::Inputs;
 use crate::archive::{self, KerasArchive};
 use crate::data::{Dataset, Definition, Description, Loaded, Target};
-use crate::engine::{self, Engine, Split};
+use crate::engine::{self, Engine, Split, device::Device};
 
 /// Everything that training needs.
 pub(super) struct Job {
     pub(super) archive: KerasArchive,
     pub(super) engine: Engine,
+    /// Where it trains.
+    pub(super) device: Device,
     pub(super) dataset: Dataset,
     pub(super) split: Split,
     pub(super) parameters: Parameters,
+    /// When to write checkpoints, if at all.
+    pub(super) checkpoints: Option<CheckpointRule>,
     /// `preprocessing.json`.
     pub(super) recipe: Value,
     pub(super) model: ModelSummary,
@@ -34,6 +40,7 @@ impl Job {
         let Inputs {
             parameters,
             limits,
+            checkpoints,
             definition,
             model,
             dataset,
@@ -76,9 +83,11 @@ impl Job {
         Ok(Self {
             archive,
             engine,
+            device: Device::Cpu,
             dataset,
             split,
             parameters,
+            checkpoints,
             recipe,
             model,
             data,
