@@ -369,7 +369,10 @@ mod tests {
                 ..Parameters::default()
             };
             let text = serde_json::to_string(&parameters).unwrap();
-            assert_eq!(serde_json::from_str::<Parameters>(&text).unwrap(), parameters);
+            assert_eq!(
+                serde_json::from_str::<Parameters>(&text).unwrap(),
+                parameters
+            );
             text
         };
         assert!(!text(Device::Auto).contains("device"));

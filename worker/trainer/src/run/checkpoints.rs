@@ -143,8 +143,13 @@ pub(super) fn resume(
     let at_most = checkpoint::largest(spec, &job.parameters);
     let read = match file(&input.join(room::CHECKPOINT), at_most) {
         Ok(None) => return Ok(None),
-        Ok(Some(bytes)) => checkpoint::read(&bytes, &belongs_to(rule, &job.device), spec, &job.parameters)
-            .map_err(|unfit| unfit.to_string()),
+        Ok(Some(bytes)) => checkpoint::read(
+            &bytes,
+            &belongs_to(rule, &job.device),
+            spec,
+            &job.parameters,
+        )
+        .map_err(|unfit| unfit.to_string()),
         Err(reason) => Err(reason),
     };
     let found = match read {

@@ -138,7 +138,10 @@ fn a_whole_training_ends_where_that_of_the_cpu_ends() {
     let run = |device: &Device| {
         let mut engine = Engine::new(&spec, weights.clone(), None, 7).unwrap();
         engine.move_to(device).unwrap();
-        let history = train(&mut engine, &table, &split, &parameters, None, &mut |_| Ok(())).unwrap();
+        let history = train(&mut engine, &table, &split, &parameters, None, &mut |_| {
+            Ok(())
+        })
+        .unwrap();
         let last: Vec<(String, f64)> = (history.iter())
             .map(|(name, values)| (name.to_owned(), *values.last().unwrap()))
             .collect();
