@@ -62,7 +62,7 @@ impl Checks {
         let limits = &platform.config.sandbox.check_limits;
         let (sender, mut events) = mpsc::channel(64);
         let run = platform
-            .sandbox
+            .checks
             .run(&room, command, limits, sender, std::future::pending());
         let last = async {
             let mut last = None;

@@ -81,7 +81,7 @@ async fn isolation(service: &Service) -> Result<Isolation, String> {
     let platform = &service.platform;
     let probe = || async {
         let limits = &platform.config.sandbox.check_limits;
-        platform.sandbox.probe(&platform.rooms(), limits).await
+        platform.checks.probe(&platform.rooms(), limits).await
     };
     service
         .isolation

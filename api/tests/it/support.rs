@@ -50,7 +50,7 @@ impl Bench {
             path: PathBuf::from(env!("CARGO_BIN_EXE_scripted-checker")),
             args: Vec::new(),
         };
-        platform.sandbox = Arc::new(Sandbox::Process(ProcessSandbox {
+        platform.checks = Arc::new(Sandbox::Process(ProcessSandbox {
             launcher: program.clone(),
             trainer: program,
             // The machine that tests may be short of any of them; what each gives is tested elsewhere.

@@ -2,13 +2,16 @@
 //! command line says.
 
 mod layers;
+mod start;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, thread, time::Duration};
 
 use assay_protocol::DataLimits;
 use serde::{Deserialize, Deserializer};
 
-use crate::{sandbox::SandboxConfig, telemetry::LogConfig};
+use crate::{keys::KeysConfig, sandbox::SandboxConfig, telemetry::LogConfig};
+
+pub use start::{StartConfig, StatusConfig};
 
 /// The default configuration file, with a comment for every key.
 pub const DEFAULT: &str = include_str!("../config.default.toml");
@@ -19,8 +22,10 @@ pub const DEFAULT: &str = include_str!("../config.default.toml");
 pub struct Config {
     /// Folder of everything the embedded parts keep: `secrets/`, `store/`, `assay.db`, `rooms/`.
     pub dir: PathBuf,
-    /// Where the API listens; loopback only, while there is no authentication. Port 0: any that is free.
+    /// Where the API listens; loopback only, unless the next field says otherwise. Port 0: any that is free.
     pub listen: SocketAddr,
+    /// Lets `listen` and `status.listen` be reached from other machines, where anybody may then do anything.
+    pub allow_remote_without_authentication: bool,
     /// Bytes of one uploaded file at most.
     pub upload_limit_bytes: u64,
     /// How long a download link is valid.
@@ -39,6 +44,12 @@ pub struct Config {
     pub max_attempts: u32,
     /// Limits on what a job's files may hold.
     pub data_limits: DataLimits,
+    /// Start and end of a service.
+    pub start: StartConfig,
+    /// Where keys are read from.
+    pub keys: KeysConfig,
+    /// Health and metrics of a service without an API.
+    pub status: StatusConfig,
     /// The room in which a user's model is opened.
     pub sandbox: SandboxConfig,
     /// What is logged, and how.
@@ -135,9 +146,16 @@ impl Config {
                 Err(ConfigError::Value(text.to_owned()))
             }
         };
+        let remote = self.allow_remote_without_authentication;
         rule(
-            self.listen.ip().is_loopback(),
-            "listen must be a loopback address (127.0.0.1 or [::1]): there is no authentication yet",
+            remote || self.listen.ip().is_loopback(),
+            "listen must be a loopback address (127.0.0.1 or [::1]): there is no authentication yet. \
+             allow_remote_without_authentication = true lifts this where a firewall or a proxy decides who comes in",
+        )?;
+        rule(
+            remote || self.status.listen.is_none_or(|at| at.ip().is_loopback()),
+            "status.listen must be a loopback address (127.0.0.1 or [::1]), \
+             unless allow_remote_without_authentication = true",
         )?;
         rule(
             self.upload_limit_bytes > 0,

@@ -1,10 +1,13 @@
 //! Keys and the signed layout, made by `assay keys init` and read from `secrets/`.
 
+mod config;
 pub mod files;
 
 use std::path::Path;
 
 use assay_attest::{SigningKey, Trust};
+
+pub use config::KeysConfig;
 
 /// What can go wrong with keys.
 #[derive(Debug, thiserror::Error)]

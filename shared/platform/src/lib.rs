@@ -17,6 +17,8 @@ pub mod telemetry;
 
 mod owned;
 mod platform;
+mod service;
 
 pub use config::{Config, ConfigError};
 pub use platform::{Platform, PlatformError, TRAINER_COMMAND};
+pub use service::Service;

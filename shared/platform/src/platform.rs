@@ -1,4 +1,6 @@
 mod folder;
+mod parts;
+mod sweep;
 
 use std::{fs::File, path::PathBuf, sync::Arc};
 
@@ -6,13 +8,13 @@ use assay_attest::Digest;
 use tokio::{sync::broadcast, time::Duration};
 
 use crate::{
-    Config,
-    db::{Db, DbError, sqlite::Sqlite},
+    Config, Service,
+    db::{Db, DbError},
     ids::JobId,
     keys::{KeyError, Keys},
-    queue::{Queue, in_process::InProcess},
-    sandbox::{ProcessSandbox, Program, Sandbox, SandboxError, sweep_rooms},
-    store::{Holds, Store, StoreError, folder::Folder},
+    queue::Queue,
+    sandbox::{Sandbox, SandboxError, sweep_rooms},
+    store::{Store, StoreError},
     telemetry,
 };
 
@@ -27,14 +29,18 @@ const UPKEEP: Duration = Duration::from_secs(10);
 pub struct Platform {
     /// What was configured.
     pub config: Arc<Config>,
+    /// What this process runs.
+    pub service: Service,
     /// The truth about jobs.
     pub db: Db,
     /// Bytes by digest.
     pub store: Store,
     /// Doorbells.
     pub queue: Queue,
-    /// Where a user's model is opened.
+    /// Where a user's model is trained.
     pub sandbox: Arc<Sandbox>,
+    /// Where freshly handed-in files are checked: always a restricted child process.
+    pub checks: Arc<Sandbox>,
     /// Keys and layout.
     pub keys: Arc<Keys>,
     /// Kept for its lock: while any clone lives, no other process opens the folder.
@@ -45,7 +51,9 @@ pub struct Platform {
 #[derive(Debug, thiserror::Error)]
 pub enum PlatformError {
     /// Another process works on the same folder.
-    #[error("{0} is in use by another assay process")]
+    #[error(
+        "{0} is in use by another assay process; give each process a folder of its own (--dir)"
+    )]
     Locked(String),
     /// The folder cannot be made or read.
     #[error("{path}: {source}")]
@@ -70,28 +78,37 @@ pub enum PlatformError {
 }
 
 impl Platform {
-    /// Opens every part; takes the folder's lock; makes keys when there are none and the folder is new; removes what a
-    /// process that was killed has left: uploads, rooms, objects that no artifact names.
+    /// Opens every part for all services in one process: `assay up`.
     ///
     /// # Errors
     /// [`PlatformError`].
     pub async fn open(config: Config) -> Result<Self, PlatformError> {
+        Self::open_for(config, Service::All).await
+    }
+
+    /// Opens the parts that a service needs; takes the folder's lock; makes keys when there are none and the folder is
+    /// new ([`Service::All`] only); removes what a process that was killed has left in the folder: uploads, rooms,
+    /// objects that no artifact names.
+    ///
+    /// # Errors
+    /// [`PlatformError`].
+    pub async fn open_for(config: Config, service: Service) -> Result<Self, PlatformError> {
         telemetry::metrics::record();
-        let (lock, keys, link_key) = folder::prepare(&config.dir)?;
-        let rooms = config.dir.join("rooms");
-        let folder = Folder::open(&config.dir.join("store"), &rooms, link_key)?;
-        let store = Store::Folder(folder);
+        let lock = folder::take(&config.dir)?;
+        let keys = folder::keys(&config, service)?;
+        let store = parts::store(&config)?;
         store.sweep(Duration::ZERO).await?;
-        sweep_rooms(&rooms)?;
-        let holds: Holds = store.holds().clone();
-        let db = Db::Sqlite(Sqlite::open(&config.dir.join("assay.db"), holds).await?);
-        sweep_objects(&db, &store).await?;
+        sweep_rooms(&config.dir.join("rooms"))?;
+        let db = parts::database(&config, &store).await?;
+        sweep::objects(&db, &store).await?;
         let platform = Self {
-            sandbox: Arc::new(sandbox(&config)),
+            sandbox: Arc::new(parts::sandbox(&config)),
+            checks: Arc::new(parts::checks(&config)),
+            queue: parts::queue(),
             config: Arc::new(config),
+            service,
             db,
             store,
-            queue: Queue::InProcess(InProcess::default()),
             keys: Arc::new(keys),
             _lock: Arc::new(lock),
         };
@@ -123,44 +140,6 @@ impl Platform {
         self.queue.close();
         self.db.close().await;
     }
-}
-
-fn sandbox(config: &Config) -> Sandbox {
-    let trainer = match config.trainer_program.split_first() {
-        None => Program::this([TRAINER_COMMAND]),
-        Some((path, args)) => Program {
-            path: path.into(),
-            args: args.to_vec(),
-        },
-    };
-    Sandbox::Process(ProcessSandbox {
-        launcher: Program::this(std::iter::empty::<String>()),
-        trainer,
-        allow_missing: config.sandbox.allow_missing.clone(),
-    })
-}
-
-/// Removes objects that no artifact names. Only at the start, under the lock, before anything can be stored.
-async fn sweep_objects(db: &Db, store: &Store) -> Result<(), PlatformError> {
-    let mut removed = 0_u64;
-    for first in 0..=u8::MAX {
-        let folder = hex::encode([first]);
-        let stored = store.objects_under(&folder).await?;
-        if stored.is_empty() {
-            continue;
-        }
-        let named = db.objects_under(&folder).await?;
-        for digest in stored {
-            if named.binary_search(&digest).is_err() {
-                store.remove(digest).await?;
-                removed += 1;
-            }
-        }
-    }
-    if removed > 0 {
-        tracing::info!(removed, "objects that no artifact names were removed");
-    }
-    Ok(())
 }
 
 /// Empties the metrics' buffers for as long as the configuration, and with it the platform, is in use.

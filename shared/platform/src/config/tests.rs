@@ -77,6 +77,8 @@ fn wrong_values_are_refused() {
     for (name, value) in [
         ("listen", "0.0.0.0:8000"),
         ("listen", "nonsense"),
+        ("status.listen", "0.0.0.0:8001"),
+        ("status.listen", "nonsense"),
         ("worker_slots", "0"),
         ("worker_slots", "\"two\""),
         ("max_attempts", "-1"),
@@ -96,4 +98,20 @@ fn wrong_values_are_refused() {
         assert!(load("", &[], &[(name, value)]).is_err(), "{name} = {value}");
     }
     assert!(refused("= 1", &[], &[]).contains("f.toml"));
+}
+
+#[test]
+fn reaching_it_from_other_machines_takes_two_settings() {
+    let allow = ("allow_remote_without_authentication", "true");
+    let text = refused("", &[], &[("listen", "0.0.0.0:8000")]);
+    assert!(text.contains(allow.0), "{text}");
+    let config = load(
+        "",
+        &[("ASSAY__STATUS__LISTEN", "0.0.0.0:8001")],
+        &[("listen", "0.0.0.0:8000"), allow],
+    )
+    .unwrap();
+    assert!(!config.listen.ip().is_loopback());
+    assert_eq!(config.status.listen.unwrap().port(), 8001);
+    assert_eq!(Config::in_dir("/x").unwrap().status.listen, None);
 }

@@ -8,32 +8,35 @@ use std::{
 
 use super::PlatformError;
 use crate::{
+    Config, Service,
     keys::Keys,
     owned,
     store::{LinkKey, folder::private_folder},
 };
 
-/// Makes the folder if it is absent, takes its lock, reads its keys.
-pub(super) fn prepare(dir: &Path) -> Result<(File, Keys, LinkKey), PlatformError> {
-    let failed = |source| PlatformError::Folder {
-        path: dir.to_owned(),
-        source,
-    };
+/// Makes the folder if it is absent, and takes its lock.
+pub(super) fn take(dir: &Path) -> Result<File, PlatformError> {
     private_folder(dir)
         .and_then(|()| owned::check_folder(dir))
-        .map_err(failed)?;
-    let lock = lock(dir)?;
-    let secrets = dir.join("secrets");
+        .map_err(|source| PlatformError::Folder {
+            path: dir.to_owned(),
+            source,
+        })?;
+    lock(dir)
+}
+
+/// Reads the service's keys. One process that is everything makes them for a new folder; a service of a deployment
+/// never does, since the others would not know them.
+pub(super) fn keys(config: &Config, service: Service) -> Result<Keys, PlatformError> {
+    let secrets = config.keys.dir(&config.dir);
     // Keys are made for a new folder only: beside a database they are missing, not absent.
-    let new = !Keys::exist(&secrets) && !dir.join("assay.db").exists();
-    let keys = if new {
+    let new =
+        service == Service::All && !Keys::exist(&secrets) && !config.dir.join("assay.db").exists();
+    Ok(if new {
         Keys::init(&secrets)?
     } else {
         Keys::open(&secrets)?
-    };
-    let path = secrets.join("download.key");
-    let key = link_key(&path).map_err(|source| PlatformError::Folder { path, source })?;
-    Ok((lock, keys, key))
+    })
 }
 
 fn lock(dir: &Path) -> Result<File, PlatformError> {
@@ -51,7 +54,12 @@ fn lock(dir: &Path) -> Result<File, PlatformError> {
 
 /// The key that download links are signed with; made when absent. It proves nothing to others, so it may be replaced
 /// at any time: only the links of the last hour go with it.
-fn link_key(path: &Path) -> io::Result<LinkKey> {
+pub(super) fn link_key(secrets: &Path) -> Result<LinkKey, PlatformError> {
+    let path = secrets.join("download.key");
+    read_or_make(&path).map_err(|source| PlatformError::Folder { path, source })
+}
+
+fn read_or_make(path: &Path) -> io::Result<LinkKey> {
     let mut bytes = [0; 32];
     match owned::open_plain(path) {
         Ok(mut file) => {

@@ -1,0 +1,55 @@
+//! Which variant of each part the configuration chooses.
+
+use super::{PlatformError, TRAINER_COMMAND, folder};
+use crate::{
+    Config,
+    db::{Db, sqlite::Sqlite},
+    queue::{Queue, in_process::InProcess},
+    sandbox::{ProcessSandbox, Program, Sandbox},
+    store::{Store, folder::Folder},
+};
+
+/// The store.
+pub(super) fn store(config: &Config) -> Result<Store, PlatformError> {
+    let link_key = folder::link_key(&config.keys.dir(&config.dir))?;
+    let folder = Folder::open(
+        &config.dir.join("store"),
+        &config.dir.join("rooms"),
+        link_key,
+    )?;
+    Ok(Store::Folder(folder))
+}
+
+/// The database.
+pub(super) async fn database(config: &Config, store: &Store) -> Result<Db, PlatformError> {
+    let path = config.dir.join("assay.db");
+    Ok(Db::Sqlite(
+        Sqlite::open(&path, store.holds().clone()).await?,
+    ))
+}
+
+/// The queue.
+pub(super) fn queue() -> Queue {
+    Queue::InProcess(InProcess::default())
+}
+
+/// Where jobs are trained.
+pub(super) fn sandbox(config: &Config) -> Sandbox {
+    checks(config)
+}
+
+/// Where freshly handed-in files are checked: always a child process of the service that took them in.
+pub(super) fn checks(config: &Config) -> Sandbox {
+    let trainer = match config.trainer_program.split_first() {
+        None => Program::this([TRAINER_COMMAND]),
+        Some((path, args)) => Program {
+            path: path.into(),
+            args: args.to_vec(),
+        },
+    };
+    Sandbox::Process(ProcessSandbox {
+        launcher: Program::this(std::iter::empty::<String>()),
+        trainer,
+        allow_missing: config.sandbox.allow_missing.clone(),
+    })
+}
