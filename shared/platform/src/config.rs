@@ -9,7 +9,11 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, thread, time::D
 use assay_protocol::DataLimits;
 use serde::{Deserialize, Deserializer};
 
-use crate::{keys::KeysConfig, sandbox::SandboxConfig, telemetry::LogConfig};
+use crate::{
+    keys::KeysConfig,
+    sandbox::{DockerConfig, SandboxConfig},
+    telemetry::LogConfig,
+};
 
 pub use start::{StartConfig, StatusConfig};
 
@@ -52,6 +56,8 @@ pub struct Config {
     pub status: StatusConfig,
     /// The room in which a user's model is opened.
     pub sandbox: SandboxConfig,
+    /// The container engine, for a room that is a container.
+    pub docker: DockerConfig,
     /// What is logged, and how.
     pub log: LogConfig,
 }

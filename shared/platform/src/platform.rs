@@ -102,7 +102,7 @@ impl Platform {
         let db = parts::database(&config, &store).await?;
         sweep::objects(&db, &store).await?;
         let platform = Self {
-            sandbox: Arc::new(parts::sandbox(&config)),
+            sandbox: Arc::new(parts::sandbox(&config, service).await?),
             checks: Arc::new(parts::checks(&config)),
             queue: parts::queue(),
             config: Arc::new(config),

@@ -2,10 +2,10 @@
 
 use super::{PlatformError, TRAINER_COMMAND, folder};
 use crate::{
-    Config,
+    Config, Service,
     db::{Db, sqlite::Sqlite},
     queue::{Queue, in_process::InProcess},
-    sandbox::{ProcessSandbox, Program, Sandbox},
+    sandbox::{DockerSandbox, ProcessSandbox, Program, Sandbox, SandboxKind},
     store::{Store, folder::Folder},
 };
 
@@ -33,9 +33,15 @@ pub(super) fn queue() -> Queue {
     Queue::InProcess(InProcess::default())
 }
 
-/// Where jobs are trained.
-pub(super) fn sandbox(config: &Config) -> Sandbox {
-    checks(config)
+/// Where jobs are trained. A service that trains none has no use for a container engine.
+pub(super) async fn sandbox(config: &Config, service: Service) -> Result<Sandbox, PlatformError> {
+    if config.sandbox.kind == SandboxKind::Process || !service.trains() {
+        return Ok(checks(config));
+    }
+    let rooms = config.dir.join("rooms");
+    let allow_missing = &config.sandbox.allow_missing;
+    let docker = DockerSandbox::open(&config.docker, allow_missing, &rooms).await?;
+    Ok(Sandbox::Docker(docker))
 }
 
 /// Where freshly handed-in files are checked: always a child process of the service that took them in.

@@ -24,7 +24,8 @@ pub struct SandboxConfig {
     /// Mechanisms whose absence does not keep a job from running. What was absent is written into the link and the AIBoM.
     ///
     /// By default the ones that others back up: the network namespace and Landlock's network rules (seccomp
-    /// already refuses every socket) and Landlock's scopes (seccomp already refuses sockets and signals).
+    /// already refuses every socket) and Landlock's scopes (seccomp already refuses sockets and signals). Of a container
+    /// only the output's own file system can be done without, and is by default: not every worker may mount one.
     pub allow_missing: BTreeSet<Mechanism>,
     /// What a training may use.
     pub limits: Limits,
@@ -40,6 +41,7 @@ impl Default for SandboxConfig {
                 Mechanism::NetworkNamespace,
                 Mechanism::LandlockNetwork,
                 Mechanism::LandlockScope,
+                Mechanism::OutputQuota,
             ]),
             limits: Limits::default(),
             check_limits: Limits::for_checks(),
