@@ -98,11 +98,13 @@ impl Platform {
         let keys = folder::keys(&config, service)?;
         let store = parts::store(&config)?;
         store.sweep(Duration::ZERO).await?;
+        // Before the rooms: a container that was left behind may still write into one.
+        let sandbox = parts::sandbox(&config, service, &store.scratch()).await?;
         sweep_rooms(&config.dir.join("rooms"))?;
         let db = parts::database(&config, &store).await?;
         sweep::objects(&db, &store).await?;
         let platform = Self {
-            sandbox: Arc::new(parts::sandbox(&config, service).await?),
+            sandbox: Arc::new(sandbox),
             checks: Arc::new(parts::checks(&config)),
             queue: parts::queue(),
             config: Arc::new(config),

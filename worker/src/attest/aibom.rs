@@ -150,6 +150,19 @@ fn environment(evidence: Evidence<'_>) -> Vec<EnvironmentFact> {
             "sandbox",
             &Measured::Text(evidence.trained.finished.isolation.sandbox.clone()),
         ),
+    ]);
+    if let Some(container) = &evidence.trained.finished.isolation.container {
+        let text = |text: &str| Measured::Text(text.to_owned());
+        all.extend([
+            fact("container-id", &text(&container.id)),
+            fact("container-engine", &text(&container.engine)),
+            fact("image", &text(&container.image)),
+            fact("image-digest", &text(&container.image_digest)),
+        ]);
+        let repository = container.repository_digest.as_deref();
+        all.extend(repository.map(|digest| fact("image-repository-digest", &text(digest))));
+    }
+    all.extend([
         fact("training-seconds", &Measured::Text(format!("{seconds:.3}"))),
         fact(
             "peak-memory-bytes",

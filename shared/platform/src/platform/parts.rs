@@ -1,5 +1,7 @@
 //! Which variant of each part the configuration chooses.
 
+use std::path::Path;
+
 use super::{PlatformError, TRAINER_COMMAND, folder};
 use crate::{
     Config, Service,
@@ -34,13 +36,16 @@ pub(super) fn queue() -> Queue {
 }
 
 /// Where jobs are trained. A service that trains none has no use for a container engine.
-pub(super) async fn sandbox(config: &Config, service: Service) -> Result<Sandbox, PlatformError> {
+pub(super) async fn sandbox(
+    config: &Config,
+    service: Service,
+    rooms: &Path,
+) -> Result<Sandbox, PlatformError> {
     if config.sandbox.kind == SandboxKind::Process || !service.trains() {
         return Ok(checks(config));
     }
-    let rooms = config.dir.join("rooms");
     let allow_missing = &config.sandbox.allow_missing;
-    let docker = DockerSandbox::open(&config.docker, allow_missing, &rooms).await?;
+    let docker = DockerSandbox::open(&config.docker, allow_missing, rooms).await?;
     Ok(Sandbox::Docker(docker))
 }
 
