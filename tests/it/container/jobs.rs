@@ -1,6 +1,7 @@
 //! Whole jobs, from the form to the proof, each in a container of its own.
 
 use std::{
+    future::Future,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -45,6 +46,13 @@ fn wait_for(server: &Server, id: &str, what: impl Fn(&Value) -> bool) -> Value {
         );
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+fn wait_on<T>(asked: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.unwrap().block_on(asked)
 }
 
 fn ended(job: &Value) -> bool {
@@ -97,7 +105,9 @@ fn the_proof_names_container_image_and_program() {
     // The same model as without a container.
     let plain = Server::start();
     let other = plain.train("wine", &["epochs=2"]);
-    let other = plain.bundle(&other, dir.path());
+    // Another owner, and so another parent folder.
+    let apart = tempfile::tempdir().unwrap();
+    let other = plain.bundle(&other, apart.path());
     let weights = |bundle: &std::path::Path| {
         let files = crate::support::files(bundle);
         let path = files
@@ -108,30 +118,30 @@ fn the_proof_names_container_image_and_program() {
     assert!(weights(&bundle) == weights(&other), "the models differ");
 }
 
-#[tokio::test]
-async fn a_killed_server_leaves_no_container_and_no_job() {
+#[test]
+fn a_killed_server_leaves_no_container_and_no_job() {
     let image = trainer();
-    let server_one = server(Folder::new(), &image);
+    let first = server(Folder::new(), &image);
     let dir = tempfile::tempdir().unwrap();
     let inputs = Inputs::sample("digits", dir.path());
-    let job = server_one.submit(&inputs, &["epochs=40"]);
-    wait_for(&server_one, &job, |job| {
+    let job = first.submit(&inputs, &["epochs=40"]);
+    wait_for(&first, &job, |job| {
         job["progress"]["epoch"].as_u64() >= Some(1)
     });
-    let rooms = server_one.data().join("rooms");
-    assert_eq!(containers(&rooms).await.len(), 1);
+    let rooms = first.data().join("rooms");
+    assert_eq!(wait_on(containers(&rooms)).len(), 1);
 
-    let server_two = server(server_one.kill(), &image);
-    let done = wait_for(&server_two, &job, ended);
+    let second = server(first.kill(), &image);
+    let done = wait_for(&second, &job, ended);
     assert_eq!(done["status"], "completed", "{done}");
     assert_eq!(done["attempt"], 2);
-    until_containers(&rooms, 0).await;
-    let bundle = server_two.bundle(&job, dir.path());
-    server_two.client(&["verify", bundle.to_str().unwrap()]);
+    wait_on(until_containers(&rooms, 0));
+    let bundle = second.bundle(&job, dir.path());
+    second.client(&["verify", bundle.to_str().unwrap()]);
 }
 
-#[tokio::test]
-async fn cancelling_a_job_ends_its_container() {
+#[test]
+fn cancelling_a_job_ends_its_container() {
     let image = trainer();
     let server = server(Folder::new(), &image);
     let dir = tempfile::tempdir().unwrap();
@@ -143,5 +153,5 @@ async fn cancelling_a_job_ends_its_container() {
     server.client(&["cancel", &job]);
     let done = wait_for(&server, &job, ended);
     assert_eq!(done["status"], "cancelled", "{done}");
-    until_containers(&server.data().join("rooms"), 0).await;
+    wait_on(until_containers(&server.data().join("rooms"), 0));
 }

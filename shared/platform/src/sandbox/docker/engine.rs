@@ -71,8 +71,8 @@ impl Engine {
         call: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, SandboxError> {
         match timeout(self.limit, call).await {
+            Ok(Err(Error::RequestTimeoutError)) | Err(_) => Err(silent(doing, self.limit)),
             Ok(answer) => answer.map_err(|error| refused(doing, &error)),
-            Err(_) => Err(silent(doing, self.limit)),
         }
     }
 
@@ -143,6 +143,7 @@ impl Engine {
             Some(Err(Error::DockerContainerWaitError { code, error })) if error.is_empty() => {
                 Ok(code)
             }
+            Some(Err(Error::RequestTimeoutError)) => Err(silent(doing, self.limit)),
             Some(Err(error)) => Err(refused(doing, &error)),
             None => Err(SandboxError::Engine {
                 doing,
@@ -183,7 +184,8 @@ impl Engine {
             .build();
         let remove = async {
             match self.docker.remove_container(name, Some(options)).await {
-                Err(error) if status(&error) == Some(NOT_FOUND) => Ok(()),
+                // Gone, or somebody else is at it.
+                Err(error) if matches!(status(&error), Some(NOT_FOUND | CONFLICT)) => Ok(()),
                 removed => removed,
             }
         };
