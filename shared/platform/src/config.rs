@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer};
 use crate::{
     keys::KeysConfig,
     sandbox::{DockerConfig, SandboxConfig},
+    scan::ScanConfig,
     telemetry::LogConfig,
 };
 
@@ -48,6 +49,8 @@ pub struct Config {
     pub max_attempts: u32,
     /// Limits on what a job's files may hold.
     pub data_limits: DataLimits,
+    /// Scans of images, and what they decide.
+    pub scan: ScanConfig,
     /// Start and end of a service.
     pub start: StartConfig,
     /// Where keys are read from.
@@ -180,11 +183,12 @@ impl Config {
             "trainer_threads must be at most 1024",
         )?;
         rule(!self.lease.is_zero(), "lease_seconds must be at least 1")?;
-        rule(self.max_attempts > 0, "max_attempts must be at least 1")
+        rule(self.max_attempts > 0, "max_attempts must be at least 1")?;
+        self.scan.check().map_err(ConfigError::Value)
     }
 }
 
-fn seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+pub(crate) fn seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
     u32::deserialize(from).map(|seconds| Duration::from_secs(seconds.into()))
 }
 

@@ -12,6 +12,7 @@ pub mod job;
 pub mod keys;
 pub mod queue;
 pub mod sandbox;
+pub mod scan;
 pub mod store;
 pub mod telemetry;
 

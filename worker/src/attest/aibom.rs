@@ -1,8 +1,8 @@
 use assay_attest::{
     Digest,
     aibom::{
-        ArtifactFacts, DataFacts, EnvironmentFact, Facts, IsolationFact, LayerFacts, LinkRef,
-        ModelFacts, Producer, Times, TrainerFacts,
+        ArtifactFacts, DataFacts, EnvironmentFact, Facts, ImageFacts, IsolationFact, LayerFacts,
+        LinkRef, ModelFacts, Producer, ScanFacts, Times, TrainerFacts,
     },
 };
 use assay_platform::{job::Artifact, sandbox::Isolation};
@@ -49,6 +49,8 @@ pub(super) fn facts(evidence: Evidence<'_>, link_name: &str, link: Digest) -> Fa
         trainer: trainer(evidence),
         environment: environment(evidence),
         isolation: isolation(&trained.finished.isolation),
+        image: isolation_image(&trained.finished.isolation),
+        scan_link: None,
         ingest_link: LinkRef {
             file_name: staged.ingest.name().to_owned(),
             sha256: staged.ingest.digest,
@@ -173,6 +175,19 @@ fn environment(evidence: Evidence<'_>) -> Vec<EnvironmentFact> {
         ),
     ]);
     all
+}
+
+/// The image that the container was made from, where there was one.
+fn isolation_image(isolation: &Isolation) -> Option<ImageFacts> {
+    let container = isolation.container.as_ref()?;
+    let id = container.image_digest.strip_prefix("sha256:")?;
+    Some(ImageFacts {
+        name: container.image.clone(),
+        id: id.parse().ok()?,
+        scan: ScanFacts::Unknown {
+            reason: "no scan of this image was looked up".to_owned(),
+        },
+    })
 }
 
 fn isolation(isolation: &Isolation) -> Vec<IsolationFact> {
