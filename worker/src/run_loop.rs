@@ -1,6 +1,6 @@
 use std::{sync::Arc, time::Duration};
 
-use assay_platform::{Platform, ids::JobId, job::Claim, keys::worker_name, sandbox::Sandbox};
+use assay_platform::{Platform, ids::JobId, job::Claim, keys::worker_name};
 use tokio::{
     sync::watch,
     task::JoinSet,
@@ -72,8 +72,7 @@ pub async fn run(platform: Platform, shutdown: watch::Receiver<bool>) -> Result<
 impl Worker {
     async fn start(platform: Platform) -> Result<Self, WorkerError> {
         let name = worker_name(platform.keys.worker()?.public());
-        let Sandbox::Process(sandbox) = platform.sandbox.as_ref();
-        let program = TrainerProgram::new(sandbox.trainer.path.clone());
+        let program = TrainerProgram::of(&platform.sandbox);
         let reader = program.clone();
         let measured =
             tokio::task::spawn_blocking(move || reader.digest().map(|_| Machine::measure()));
@@ -81,7 +80,7 @@ impl Worker {
             .await
             .unwrap_or_else(|error| Err(std::io::Error::other(error)))
             .map_err(|source| WorkerError::Program {
-                path: program.path().display().to_string(),
+                path: program.place(),
                 source,
             })?;
         Ok(Self {

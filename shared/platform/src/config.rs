@@ -10,8 +10,12 @@ use assay_protocol::DataLimits;
 use serde::{Deserialize, Deserializer};
 
 use crate::{
-    db::config::DatabaseConfig, keys::KeysConfig, sandbox::SandboxConfig, scan::ScanConfig,
-    store::StoreConfig, telemetry::LogConfig,
+    db::config::DatabaseConfig,
+    keys::KeysConfig,
+    sandbox::{DockerConfig, SandboxConfig},
+    scan::ScanConfig,
+    store::StoreConfig,
+    telemetry::LogConfig,
 };
 
 pub use start::{StartConfig, StatusConfig};
@@ -61,6 +65,8 @@ pub struct Config {
     pub sandbox: SandboxConfig,
     /// Where objects are kept.
     pub store: StoreConfig,
+    /// The container engine, for a room that is a container.
+    pub docker: DockerConfig,
     /// What is logged, and how.
     pub log: LogConfig,
 }
