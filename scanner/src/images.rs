@@ -10,9 +10,6 @@ use assay_platform::{
 
 use crate::{archive, engine::Engine, room::Room};
 
-/// The engine's usual address.
-const USUAL_HOST: &str = "unix:///var/run/docker.sock";
-
 /// An image whose id is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Image {
@@ -41,7 +38,7 @@ pub(crate) struct Images {
 /// Looks up all configured images, and those that workers say they train in.
 pub(crate) async fn look(platform: &Platform) -> Images {
     let config = &platform.config;
-    let engine = Engine::at(&host(config));
+    let engine = Engine::at(host(config));
     let mut images = Images::default();
     for wanted in &config.scan.images {
         match find(wanted, &engine).await {
@@ -64,13 +61,13 @@ pub(crate) async fn look(platform: &Platform) -> Images {
     images
 }
 
-/// The engine's address: the setting, the usual variable, the usual place.
-fn host(config: &Config) -> String {
-    let set = &config.scan.docker_host;
-    if !set.is_empty() {
-        return set.clone();
+/// The engine's address: the scanner's own setting, or the one that trains.
+fn host(config: &Config) -> &str {
+    if config.scan.docker_host.is_empty() {
+        &config.docker.host
+    } else {
+        &config.scan.docker_host
     }
-    std::env::var("DOCKER_HOST").unwrap_or_else(|_| USUAL_HOST.to_owned())
 }
 
 async fn find(wanted: &ImageToScan, engine: &Result<Engine, String>) -> Result<Image, String> {
@@ -142,7 +139,7 @@ impl Image {
             Place::Unknown(reason) => Err(reason.clone()),
             Place::Engine => {
                 let to = room.file("image.tar");
-                Engine::at(&host(&platform.config))?
+                Engine::at(host(&platform.config))?
                     .save(self.id, &to)
                     .await?;
                 check(&to, self.id).await?;

@@ -10,6 +10,7 @@ use crate::{
     attest::{Circumstances, Evidence, attest},
     collect::{collect, keep_logs},
     complete::complete,
+    image,
     lease::LeaseKeeper,
     run_loop::Worker,
     stage::{Staged, stage},
@@ -55,8 +56,10 @@ async fn drive(
 ) -> Result<(), Stop> {
     let platform = &worker.platform;
     let begun = Instant::now();
-    let (staged, circumstances) =
+    let image = image::admit(platform, claim).await?;
+    let (staged, mut circumstances) =
         tokio::try_join!(stage(platform, claim), Circumstances::measure(worker))?;
+    circumstances.image = image;
     record.timings.fetch_ms = ms(begun);
     lease.check()?;
     let end = train_and_prove(worker, claim, lease, &staged, &circumstances, record).await;

@@ -17,8 +17,8 @@ use assay_platform::{
 };
 
 use crate::{
-    collect::keep_stored, environment::Measured, outcome::Trained, run_loop::Worker, stage::Staged,
-    stop::Stop,
+    collect::keep_stored, environment::Measured, image::Image, outcome::Trained, run_loop::Worker,
+    stage::Staged, stop::Stop,
 };
 
 /// What the record of a run says beside its artifacts; measured before the run, so that the proof does not wait for it.
@@ -27,6 +27,8 @@ pub(crate) struct Circumstances {
     machine: Vec<(&'static str, Measured)>,
     /// SHA-256 of the program that is about to train, in hexadecimal.
     program: Measured,
+    /// The image that trains; `None` in a sandbox without images.
+    pub(crate) image: Option<Image>,
 }
 
 impl Circumstances {
@@ -39,6 +41,7 @@ impl Circumstances {
                 Ok(digest) => Measured::Text(digest.to_string()),
                 Err(error) => Measured::Unknown(error.to_string()),
             },
+            image: None,
         };
         tokio::task::spawn_blocking(measure)
             .await
@@ -96,7 +99,14 @@ pub(crate) async fn attest(
             proof.aibom_signature
         ),
     );
-    keep_stored([link, aibom, signature], stored).map(|_| ())
+    keep_stored([link, aibom, signature], stored)?;
+    let image = evidence.circumstances.image.as_ref();
+    if let Some((name, bytes)) = image.and_then(Image::link_file) {
+        // Its object is there already; this holds it until the job names it, too.
+        let scan = put(&name, Role::ScanLink, bytes.to_vec()).await;
+        keep_stored([scan], stored)?;
+    }
+    Ok(())
 }
 
 /// Writes and signs the proof; no disk, no database.

@@ -57,6 +57,12 @@ pub(crate) async fn complete(
             retry(|| db.release(id, attempt)).await?;
             ("released", stored)
         }
+        Err(Stop::Held(reason)) => {
+            tracing::info!(reason, "the job is held");
+            let recheck = platform.config.scan.recheck;
+            let written = retry(|| db.hold(id, attempt, &reason, recheck)).await?;
+            (if written { "held" } else { "lost" }, stored)
+        }
         Err(Stop::Infrastructure(reason)) => {
             tracing::warn!(reason, "the attempt broke down");
             let most = platform.config.max_attempts;

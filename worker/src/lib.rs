@@ -13,6 +13,7 @@ mod complete;
 mod environment;
 mod error;
 mod hear;
+mod image;
 mod lease;
 mod log_writer;
 mod outcome;

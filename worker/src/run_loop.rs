@@ -12,6 +12,7 @@ use crate::{
     attempt,
     environment::Machine,
     error::WorkerError,
+    image,
     program::TrainerProgram,
     relay::{reap, relay},
     stop::wanted,
@@ -71,6 +72,7 @@ pub async fn run(platform: Platform, shutdown: watch::Receiver<bool>) -> Result<
 
 impl Worker {
     async fn start(platform: Platform) -> Result<Self, WorkerError> {
+        image::check(&platform.config, &platform.sandbox).map_err(WorkerError::Config)?;
         let name = worker_name(platform.keys.worker()?.public());
         let program = TrainerProgram::of(&platform.sandbox);
         let reader = program.clone();

@@ -11,6 +11,8 @@ pub(crate) enum Stop {
     Failed(Box<Failure>),
     /// Something of ours did not work: another attempt may.
     Infrastructure(String),
+    /// The job may not run now, and why: it goes back into the queue, and no attempt is lost.
+    Held(String),
     /// Somebody asked to stop the job.
     Cancelled,
     /// The lease is somebody else's: nothing of this attempt may be written.

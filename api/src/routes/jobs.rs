@@ -8,6 +8,7 @@ use assay_platform::{
     db::{Cancelled, JobFilter},
     ids::{JobId, UniqueDir},
     job::{Artifact, Failure, Job, Role, Status, Timings},
+    scan::ImageSeen,
 };
 use assay_protocol::{EpochReport, JobRequest};
 use serde::Serialize;
@@ -82,8 +83,25 @@ pub(crate) struct JobPage {
 pub(crate) struct WholeJob {
     #[serde(flatten)]
     job: JobView,
+    /// The image that its newest attempt trained in: `image`, `image_digest`, and what the newest scan of it `found`
+    /// (counts, ids, when, with which database) or why that is `unknown`.
+    #[schema(value_type = Object)]
+    image_scan: ImageView,
     /// Its artifacts.
     artifacts: Vec<ArtifactView>,
+}
+
+/// What is known of the image that a job trained in.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(crate) enum ImageView {
+    /// What an attempt saw.
+    Seen(Box<ImageSeen>),
+    /// Nothing.
+    Unknown {
+        /// Why not.
+        unknown: &'static str,
+    },
 }
 
 /// An artifact.
@@ -168,8 +186,18 @@ pub(crate) async fn job(
     for artifact in artifacts {
         views.push(shown(&service, artifact).await?);
     }
+    let image_scan = match db.image_seen(id).await? {
+        Some(seen) => ImageView::Seen(Box::new(seen)),
+        None if job.attempt == 0 => ImageView::Unknown {
+            unknown: "no worker has taken the job yet",
+        },
+        None => ImageView::Unknown {
+            unknown: "no image: the worker trains without containers",
+        },
+    };
     Ok(HttpResponse::Ok().insert_header(fresh()).json(WholeJob {
         job: view(job),
+        image_scan,
         artifacts: views,
     }))
 }

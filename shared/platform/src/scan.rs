@@ -2,6 +2,7 @@
 
 mod config;
 mod policy;
+mod seen;
 
 use assay_attest::Digest;
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,7 @@ use uuid::Uuid;
 
 pub use config::{FailOn, ImageToScan, ScanConfig, Source};
 pub use policy::{Verdict, judge};
+pub use seen::{ImageSeen, ScanSeen};
 
 /// One scan of one image by Trivy, whether it succeeded or not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -21,6 +21,7 @@ mod postgres;
 mod rabbit;
 mod s3;
 mod server;
+pub mod trivy;
 mod vhost;
 mod wait;
 

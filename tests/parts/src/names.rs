@@ -13,6 +13,9 @@ pub const S3: &str = "ASSAY_TEST_S3";
 /// A Docker engine, as `unix:///…sock`.
 pub const DOCKER: &str = "ASSAY_TEST_DOCKER";
 
+/// The Trivy program.
+pub const TRIVY: &str = "ASSAY_TEST_TRIVY";
+
 /// What this variable says; where it is not set, an error that says how tests are started.
 pub fn of(name: &str) -> anyhow::Result<String> {
     std::env::var(name).with_context(|| {

@@ -15,6 +15,8 @@ pub(crate) struct Server {
     stop: watch::Sender<bool>,
     api: JoinHandle<anyhow::Result<()>>,
     worker: JoinHandle<anyhow::Result<()>>,
+    /// Only where images are named.
+    scanner: Option<JoinHandle<anyhow::Result<()>>>,
 }
 
 impl Server {
@@ -29,6 +31,10 @@ impl Server {
             let (platform, stopping) = (platform.clone(), stopping.clone());
             async move { Ok(assay_worker::run(platform, stopping).await?) }
         });
+        let scanner = (!platform.config.scan.images.is_empty()).then(|| {
+            let (platform, stopping) = (platform.clone(), stopping.clone());
+            tokio::spawn(async move { Ok(assay_scanner::run(platform, stopping).await?) })
+        });
         let api = tokio::spawn({
             let platform = platform.clone();
             async move { Ok(assay_api::run(platform, listener, stopping).await?) }
@@ -39,6 +45,7 @@ impl Server {
             stop,
             api,
             worker,
+            scanner,
         })
     }
 
@@ -56,6 +63,7 @@ impl Server {
             _ = terminate.recv() => None,
             ended = &mut self.api => Some(ended),
             ended = &mut self.worker => Some(ended),
+            ended = ended(&mut self.scanner) => Some(ended),
         };
         match early {
             None => self.stop().await,
@@ -72,8 +80,21 @@ impl Server {
         self.stop.send_replace(true);
         self.worker.await??;
         self.api.await??;
+        if let Some(scanner) = self.scanner {
+            scanner.await??;
+        }
         self.platform.close().await;
         Ok(())
+    }
+}
+
+/// Waits for a part that may not be there, which never ends.
+async fn ended(
+    part: &mut Option<JoinHandle<anyhow::Result<()>>>,
+) -> Result<anyhow::Result<()>, tokio::task::JoinError> {
+    match part {
+        Some(part) => part.await,
+        None => std::future::pending().await,
     }
 }
 

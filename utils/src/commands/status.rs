@@ -35,6 +35,7 @@ fn one(output: Output, job: Value) -> anyhow::Result<ExitCode> {
     for (key, value) in job["progress"]["metrics"].as_object().into_iter().flatten() {
         output.say(format!("  {}: {value}", shown(key)));
     }
+    show_image(output, &job["image_scan"]);
     if let Some(message) = job["failure"]["message"].as_str() {
         output.say(format!(
             "  {} ({})",
@@ -43,6 +44,34 @@ fn one(output: Output, job: Value) -> anyhow::Result<ExitCode> {
         ));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What is known of the image that the job trains in, if it does in one.
+fn show_image(output: Output, image: &Value) {
+    let Some(name) = image["image"].as_str() else {
+        return;
+    };
+    let found = &image["found"];
+    let Some(at) = found["scanned_at"].as_str() else {
+        let why = image["unknown"].as_str().unwrap_or("-");
+        return output.say(format!("  image {}: unknown: {}", shown(name), shown(why)));
+    };
+    let counts = &found["counts"];
+    let stale = if found["database_stale"] == true {
+        ", with a stale database"
+    } else {
+        ""
+    };
+    output.say(format!(
+        "  image {}: {} critical, {} high, {} medium, {} low, {} unrated vulnerabilities (scanned {}{stale})",
+        shown(name),
+        counts["critical"],
+        counts["high"],
+        counts["medium"],
+        counts["low"],
+        counts["unknown"],
+        shown(at)
+    ));
 }
 
 fn list(output: Output, page: Value) -> anyhow::Result<ExitCode> {

@@ -1,8 +1,8 @@
 use assay_attest::{
     Digest,
     aibom::{
-        ArtifactFacts, DataFacts, EnvironmentFact, Facts, ImageFacts, IsolationFact, LayerFacts,
-        LinkRef, ModelFacts, Producer, ScanFacts, Times, TrainerFacts,
+        ArtifactFacts, DataFacts, EnvironmentFact, Facts, IsolationFact, LayerFacts, LinkRef,
+        ModelFacts, Producer, Times, TrainerFacts,
     },
 };
 use assay_platform::{job::Artifact, sandbox::Isolation};
@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::Evidence;
-use crate::environment::Measured;
+use crate::{environment::Measured, image::Image};
 
 /// Everything that the AIBoM of a run says. Model and data are as the trainer read them; the rest is what the worker measured itself.
 pub(super) fn facts(evidence: Evidence<'_>, link_name: &str, link: Digest) -> Facts {
@@ -22,6 +22,7 @@ pub(super) fn facts(evidence: Evidence<'_>, link_name: &str, link: Digest) -> Fa
         ..
     } = evidence;
     let job = &claim.job;
+    let image = evidence.circumstances.image.as_ref();
     Facts {
         job_id: job.id.to_string(),
         unique_dir: job.unique_dir.to_string(),
@@ -49,8 +50,8 @@ pub(super) fn facts(evidence: Evidence<'_>, link_name: &str, link: Digest) -> Fa
         trainer: trainer(evidence),
         environment: environment(evidence),
         isolation: isolation(&trained.finished.isolation),
-        image: isolation_image(&trained.finished.isolation),
-        scan_link: None,
+        image: image.map(Image::facts),
+        scan_link: image.and_then(Image::link_fact),
         ingest_link: LinkRef {
             file_name: staged.ingest.name().to_owned(),
             sha256: staged.ingest.digest,
@@ -176,20 +177,6 @@ fn environment(evidence: Evidence<'_>) -> Vec<EnvironmentFact> {
     ]);
     all
 }
-
-/// The image that the container was made from, where there was one.
-fn isolation_image(isolation: &Isolation) -> Option<ImageFacts> {
-    let container = isolation.container.as_ref()?;
-    let id = container.image_digest.strip_prefix("sha256:")?;
-    Some(ImageFacts {
-        name: container.image.clone(),
-        id: id.parse().ok()?,
-        scan: ScanFacts::Unknown {
-            reason: "no scan of this image was looked up".to_owned(),
-        },
-    })
-}
-
 fn isolation(isolation: &Isolation) -> Vec<IsolationFact> {
     let held = isolation.held.iter().map(|held| IsolationFact {
         mechanism: held.mechanism.to_string(),

@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::Evidence;
+use crate::image::Image;
 
 /// The signed `run_training` link: the inputs as measured on the way into the room, the outputs as measured on the way out.
 ///
@@ -23,6 +24,8 @@ pub(crate) fn training_link(
     let trained = evidence.trained;
     let mut link = Link::new(RUN_TRAINING, training_command());
     link.materials = artifacts(&evidence.staged.materials);
+    let image = evidence.circumstances.image.as_ref();
+    link.materials.extend(image.and_then(Image::material));
     link.products = artifacts(evidence.outputs);
     link.byproducts = object(json!({
         "stdout": trained.log_tail,

@@ -9,3 +9,10 @@ CREATE TABLE scans (
 CREATE INDEX scans_by_image ON scans (image_digest, scanned_at, id);
 CREATE INDEX scans_by_time ON scans (scanned_at, id);
 CREATE INDEX scans_by_link ON scans (link) WHERE link IS NOT NULL;
+
+-- What an attempt knew of the image that it trained in.
+CREATE TABLE image_scans (
+    job_id  TEXT COLLATE "C" NOT NULL PRIMARY KEY REFERENCES jobs (id),
+    attempt BIGINT NOT NULL,
+    seen    TEXT   NOT NULL
+);

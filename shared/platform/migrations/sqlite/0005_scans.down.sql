@@ -1,1 +1,2 @@
+DROP TABLE image_scans;
 DROP TABLE scans;

@@ -66,13 +66,13 @@ mod tests {
         };
         assert_eq!(SQLITE.last().unwrap().0, NEWEST);
         migrator(SQLITE).run(&pool).await.unwrap();
-        assert_eq!(tables().await, 9);
+        assert_eq!(tables().await, 10);
         for (to, left) in [(4, 8), (3, 6), (2, 5), (1, 3), (0, 0)] {
             migrator(SQLITE).undo(&pool, to).await.unwrap();
             assert_eq!(tables().await, left, "version {to}");
         }
         migrator(SQLITE).run(&pool).await.unwrap();
         migrator(SQLITE).run(&pool).await.unwrap();
-        assert_eq!(tables().await, 9);
+        assert_eq!(tables().await, 10);
     }
 }

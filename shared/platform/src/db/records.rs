@@ -3,7 +3,11 @@
 use assay_attest::Digest;
 
 use super::{Db, DbError, either};
-use crate::{checkpoint::Checkpoint, ids::JobId, scan::Scan};
+use crate::{
+    checkpoint::Checkpoint,
+    ids::JobId,
+    scan::{ImageSeen, Scan},
+};
 
 impl Db {
     /// Whether any row names this object: an artifact, a job's newest checkpoint, or a scan by its link.
@@ -36,6 +40,22 @@ impl Db {
     /// database's clock is not believed.
     pub async fn newest_scan(&self, image: Digest) -> Result<Option<Scan>, DbError> {
         either!(self, db => db.newest_scan(image))
+    }
+
+    /// Writes down what a running attempt knows of its image; what an earlier attempt knew is forgotten. `false`: the
+    /// lease is lost, nothing written.
+    pub async fn note_image(
+        &self,
+        id: JobId,
+        attempt: u32,
+        seen: &ImageSeen,
+    ) -> Result<bool, DbError> {
+        either!(self, db => db.note_image(id, attempt, seen))
+    }
+
+    /// What a job's newest attempt knew of its image; `None` if it ran in none, or there was no attempt yet.
+    pub async fn image_seen(&self, id: JobId) -> Result<Option<ImageSeen>, DbError> {
+        either!(self, db => db.image_seen(id))
     }
 
     /// Scans of all images, the newest first.

@@ -21,7 +21,7 @@ pub struct ScanConfig {
     pub max_age: Duration,
     /// What is scanned.
     pub images: Vec<ImageToScan>,
-    /// The Docker engine that has the images; empty: `DOCKER_HOST`, or the engine's usual socket.
+    /// The Docker engine that has the images; empty: the one that trains.
     pub docker_host: String,
     /// How often each image is scanned.
     #[serde(rename = "every_seconds", deserialize_with = "seconds")]

@@ -3,7 +3,11 @@
 use assay_attest::Digest;
 
 use super::{Backend, rows};
-use crate::{db::DbError, scan::Scan};
+use crate::{
+    db::DbError,
+    ids::JobId,
+    scan::{ImageSeen, Scan},
+};
 
 /// Rows of an answer at most, whatever is asked for.
 const MOST_SCANS: u32 = 1000;
@@ -43,6 +47,40 @@ impl Backend {
         .fetch_optional(&self.readers)
         .await?;
         found.map(|text| read(&text)).transpose()
+    }
+
+    pub(in crate::db) async fn note_image(
+        &self,
+        id: JobId,
+        attempt: u32,
+        seen: &ImageSeen,
+    ) -> Result<bool, DbError> {
+        let mut tx = self.write().await?;
+        if !Self::holds_lease(&mut tx, id, attempt).await? {
+            return Ok(false);
+        }
+        sqlx::query(
+            "INSERT INTO image_scans (job_id, attempt, seen) VALUES ($1, $2, $3) ON CONFLICT (job_id) DO UPDATE SET attempt = excluded.attempt, seen = excluded.seen",
+        )
+        .bind(id.to_string())
+        .bind(i64::from(attempt))
+        .bind(serde_json::to_string(seen)?)
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    pub(in crate::db) async fn image_seen(&self, id: JobId) -> Result<Option<ImageSeen>, DbError> {
+        let found: Option<String> =
+            sqlx::query_scalar("SELECT seen FROM image_scans WHERE job_id = $1")
+                .bind(id.to_string())
+                .fetch_optional(&self.readers)
+                .await?;
+        let id = id.to_string();
+        found
+            .map(|text| rows::json(&text).map_err(rows::corrupt_row(&id)))
+            .transpose()
     }
 
     pub(in crate::db) async fn scans(&self, limit: u32) -> Result<Vec<Scan>, DbError> {

@@ -1,0 +1,108 @@
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use assay_platform::{
+    Config, Platform,
+    scan::{Component, ImageToScan, Scan, Source},
+};
+use assay_scanner::ScannerError;
+use assay_test_parts::trivy;
+use tempfile::TempDir;
+use tokio::{sync::watch, task::JoinHandle};
+
+/// How long anything here may take, on however slow a machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A platform of its own, with an image to scan.
+pub(crate) struct Bench {
+    pub(crate) platform: Platform,
+    pub(crate) folder: TempDir,
+    scanner: Option<(watch::Sender<bool>, JoinHandle<Result<(), ScannerError>>)>,
+}
+
+impl Bench {
+    /// A platform whose image is an archive with one old package.
+    pub(crate) async fn new(change: impl FnOnce(&mut Config)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = Config::in_dir(folder.path().join("data")).unwrap();
+        let scan = &mut config.scan;
+        scan.images = vec![ImageToScan {
+            component: Component::Trainer,
+            source: Source::Archive(archive(folder.path())),
+        }];
+        scan.update_database = false;
+        scan.cache_dir = folder.path().join("cache");
+        scan.trivy = folder.path().join("trivy");
+        scan.every = Duration::from_millis(1);
+        scan.look = Duration::from_millis(20);
+        change(&mut config);
+        let platform = Platform::open(config).await.unwrap();
+        Self {
+            platform,
+            folder,
+            scanner: None,
+        }
+    }
+
+    /// Writes the image's archive.
+    pub(crate) fn make_image(&self) {
+        let files = [
+            ("etc/os-release", trivy::OS_RELEASE),
+            ("var/lib/dpkg/status", trivy::DPKG_STATUS),
+        ];
+        trivy::write_image(&archive(self.folder.path()), &files).unwrap();
+    }
+
+    /// A program in Trivy's place: `version` and `convert` go well, and `image` does this.
+    pub(crate) fn make_trivy(&self, image: &str) {
+        let script = format!(
+            "#!/bin/sh\ncase $1 in\n\
+             version) echo '{{\"Version\":\"0\",\"VulnerabilityDB\":{{\"UpdatedAt\":\"2020-01-01T00:00:00Z\"}}}}';;\n\
+             convert) echo '{{\"bomFormat\":\"CycloneDX\"}}';;\n\
+             image) {image};;\nesac\n"
+        );
+        let path = self.folder.path().join("trivy");
+        // A program that is being written cannot be started.
+        let draft = self.folder.path().join("trivy.draft");
+        fs::write(&draft, script).unwrap();
+        fs::set_permissions(&draft, fs::Permissions::from_mode(0o755)).unwrap();
+        fs::rename(draft, path).unwrap();
+    }
+
+    /// Starts the scanner.
+    pub(crate) fn start(&mut self) {
+        let (stop, stopping) = watch::channel(false);
+        let running = tokio::spawn(assay_scanner::run(self.platform.clone(), stopping));
+        self.scanner = Some((stop, running));
+    }
+
+    /// Waits for a scan like this.
+    pub(crate) async fn until(&self, wanted: impl Fn(&Scan) -> bool) -> Scan {
+        let begun = Instant::now();
+        loop {
+            let scans = self.platform.db.scans(1000).await.unwrap();
+            if let Some(scan) = scans.iter().find(|scan| wanted(scan)) {
+                return scan.clone();
+            }
+            assert!(begun.elapsed() < PATIENCE, "only {scans:#?}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Stops the scanner; it must have gone well.
+    pub(crate) async fn stop(&mut self) {
+        let (stop, running) = self.scanner.take().unwrap();
+        stop.send_replace(true);
+        running.await.unwrap().unwrap();
+        let rooms = fs::read_dir(self.platform.rooms()).unwrap().count();
+        assert_eq!(rooms, 0, "a scan left its folder");
+    }
+}
+
+fn archive(folder: &Path) -> PathBuf {
+    folder.join("image.tar")
+}
