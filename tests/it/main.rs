@@ -14,5 +14,7 @@ mod licences;
 #[cfg(feature = "outside-tools")]
 mod outside;
 mod sandbox;
+#[cfg(all(feature = "outside-parts", feature = "outside-tools"))]
+mod scan;
 mod support;
 mod tamper;

@@ -3,7 +3,7 @@
 mod curl;
 mod keras;
 mod openssl;
-mod proof;
+pub(crate) mod proof;
 
 use std::{
     path::Path,

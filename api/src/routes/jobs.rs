@@ -38,6 +38,8 @@ pub(crate) struct JobView {
     /// What was asked: framework, metadata, parameters.
     #[schema(value_type = Object)]
     request: JobRequest,
+    /// Why it is queued and may not run yet, if something speaks against it.
+    held: Option<String>,
     /// Attempts so far.
     attempt: u32,
     /// Who works on it, or did last.
@@ -282,6 +284,7 @@ fn view(job: Job) -> JobView {
         unique_dir: job.unique_dir,
         status: job.status,
         request: job.request,
+        held: job.held,
         attempt: job.attempt,
         worker: job.worker,
         cancel_requested: job.cancel_requested,

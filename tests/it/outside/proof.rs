@@ -8,7 +8,7 @@ use std::{
 use super::{python, script, show};
 use crate::support::{files, server::Server};
 
-fn in_toto(bundle: &Path) -> Result<(), String> {
+pub(crate) fn in_toto(bundle: &Path) -> Result<(), String> {
     let output = python("in-toto-verify")
         .arg("--layout")
         .arg(bundle.join("layout.json"))
@@ -25,7 +25,7 @@ fn in_toto(bundle: &Path) -> Result<(), String> {
     }
 }
 
-fn cyclonedx(bom: &Path, key: &Path) -> Result<(), String> {
+pub(crate) fn cyclonedx(bom: &Path, key: &Path) -> Result<(), String> {
     let output = python("python")
         .arg(script("check_bom.py"))
         .args([bom, key])

@@ -34,11 +34,32 @@ impl Image {
         Self::of_program_on(&names::of(names::DOCKER)?, program, changes)
     }
 
-    /// The same in the engine at this address, `unix:///…`.
+    /// The same with these files beside it, by their paths without a leading `/`.
+    pub fn of_program_with(program: &Path, beside: &[(&str, &str)]) -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let mut files = BTreeMap::new();
+        for (number, (name, text)) in beside.iter().enumerate() {
+            let path = folder.path().join(number.to_string());
+            fs::write(&path, text)?;
+            files.insert((*name).to_owned(), path);
+        }
+        Self::made(&names::of(names::DOCKER)?, program, files, &[])
+    }
+
+    /// An image of a program alone in the engine at this address, `unix:///…`.
     pub fn of_program_on(engine: &str, program: &Path, changes: &[&str]) -> anyhow::Result<Self> {
+        Self::made(engine, program, BTreeMap::new(), changes)
+    }
+
+    fn made(
+        engine: &str,
+        program: &Path,
+        mut files: BTreeMap<String, PathBuf>,
+        changes: &[&str],
+    ) -> anyhow::Result<Self> {
         let name = program.file_name().and_then(|name| name.to_str());
         let name = name.with_context(|| format!("{} has no name", program.display()))?;
-        let mut files = BTreeMap::from([(name.to_owned(), program.to_owned())]);
+        files.insert(name.to_owned(), program.to_owned());
         files.extend(libraries(program)?);
         let archive = archive(&files)?;
         let this = Self {

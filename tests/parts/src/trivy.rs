@@ -149,7 +149,7 @@ fn bucket(nodes: &Buckets, pages: &mut Vec<u8>) -> u64 {
             }
         })
         .collect();
-    let (mut heads, mut data) = (Vec::new(), Vec::new());
+    let (mut heads, mut data): (Vec<u8>, Vec<u8>) = (Vec::new(), Vec::new());
     for (index, (key, flags, value)) in items.iter().enumerate() {
         // Counted from the element's own place.
         let position = ELEMENT * (items.len() - index) + data.len();
