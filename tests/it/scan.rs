@@ -79,9 +79,17 @@ fn wait_for(server: &Server, id: &str, what: impl Fn(&Value) -> bool) -> Value {
 
 /// The proof's file of that beginning in a bundle, and what it says.
 fn proof(bundle: &Path, start: &str) -> (PathBuf, Value) {
-    let mut files = fs::read_dir(bundle).unwrap().map(|entry| entry.unwrap().path());
+    let mut files = fs::read_dir(bundle)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
     let path = files
-        .find(|path| path.file_name().unwrap().to_str().unwrap().starts_with(start))
+        .find(|path| {
+            path.file_name()
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .starts_with(start)
+        })
         .unwrap();
     let value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
     (path, value)
@@ -98,7 +106,9 @@ fn a_finding_holds_a_job_back_until_the_image_is_rated_better_and_stands_in_its_
     let job = server.submit(&inputs, &["epochs=2"]);
 
     let held = wait_for(&server, &job, |job| {
-        job["held"].as_str().is_some_and(|held| held.contains(ZLIB.id))
+        job["held"]
+            .as_str()
+            .is_some_and(|held| held.contains(ZLIB.id))
     });
     assert_eq!(held["status"], "queued");
     assert!(held["held"].as_str().unwrap().contains("scan.fail_on"));
@@ -119,7 +129,10 @@ fn a_finding_holds_a_job_back_until_the_image_is_rated_better_and_stands_in_its_
     assert_eq!(done["held"], Value::Null);
     assert_eq!(done["lost"].as_u64().unwrap_or(0), 0);
     let found = &done["image_scan"]["found"];
-    assert_eq!((&found["counts"]["low"], &found["counts"]["critical"]), (&1.into(), &0.into()));
+    assert_eq!(
+        (&found["counts"]["low"], &found["counts"]["critical"]),
+        (&1.into(), &0.into())
+    );
 
     let bundle = server.bundle(&job, folder.path());
     run_ok(&["verify", text(&bundle)]);
@@ -147,7 +160,10 @@ fn says_what_was_found(bundle: &Path, image: &Image) {
     let (_, training) = proof(bundle, "run_training.");
     let (_, scan) = proof(bundle, "scan_image.");
     let path = assay_attest::IMAGE_PATH;
-    assert_eq!(training["signed"]["materials"][path], scan["signed"]["materials"][path]);
+    assert_eq!(
+        training["signed"]["materials"][path],
+        scan["signed"]["materials"][path]
+    );
 }
 
 /// The reports that the link names lie in the bucket of workers' scans.
@@ -175,9 +191,11 @@ fn api_verifies(server: &Server, bundle: &Path) {
         .post("/verify_in-toto_link", &[("link_file", name, &bytes)], &[]);
     assert_eq!(answer.json()["status"], "success", "{}", answer.json());
     let bom = fs::read(bundle.join("aibom.json")).unwrap();
-    let answer = server
-        .http()
-        .post("/verify_bom_and_link", &[("bom_file", "aibom.json", &bom)], &[]);
+    let answer = server.http().post(
+        "/verify_bom_and_link",
+        &[("bom_file", "aibom.json", &bom)],
+        &[],
+    );
     assert_eq!(answer.json()["status"], "success", "{}", answer.json());
 }
 
@@ -188,6 +206,10 @@ fn a_scan_of_another_image_is_refused(bundle: &Path) {
     fs::remove_file(&path).unwrap();
     assert!(in_toto(bundle).is_err());
     let text = String::from_utf8(whole).unwrap();
-    fs::write(&path, text.replacen("\"return-value\":10", "\"return-value\":0", 1)).unwrap();
+    fs::write(
+        &path,
+        text.replacen("\"return-value\":10", "\"return-value\":0", 1),
+    )
+    .unwrap();
     assert!(in_toto(bundle).is_err());
 }

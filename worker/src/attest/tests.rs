@@ -197,6 +197,7 @@ fn scene() -> Scene {
         trained: trained(),
         outputs,
         circumstances: Circumstances {
+            image: None,
             machine: crate::environment::Machine::measure().now(folder.path()),
             program: Measured::Text(Digest::of(b"the trainer").to_string()),
         },
