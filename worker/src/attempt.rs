@@ -78,9 +78,9 @@ async fn train_and_prove(
 ) -> Result<(), Stop> {
     let platform = &worker.platform;
     let begun = Instant::now();
-    let trained = train(platform, claim, staged, lease).await;
+    let trained = train(worker, claim, staged, lease).await;
     record.timings.train_ms = ms(begun);
-    let trained = trained?;
+    let (trained, reading) = trained?;
 
     let begun = Instant::now();
     let said = &trained.done.outputs;
@@ -93,6 +93,7 @@ async fn train_and_prove(
         circumstances,
         staged,
         trained: &trained,
+        reading: &reading,
         outputs: &outputs,
     };
     attest(platform, evidence, stored).await?;

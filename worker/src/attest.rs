@@ -17,14 +17,18 @@ use assay_platform::{
 };
 
 use crate::{
-    collect::keep_stored, environment::Measured, outcome::Trained, run_loop::Worker, stage::Staged,
+    collect::keep_stored,
+    environment::{Measured, Reading},
+    outcome::Trained,
+    run_loop::Worker,
+    stage::Staged,
     stop::Stop,
 };
 
 /// What the record of a run says beside its artifacts; measured before the run, so that the proof does not wait for it.
 #[derive(Debug)]
 pub(crate) struct Circumstances {
-    machine: Vec<(&'static str, Measured)>,
+    machine: Vec<(String, Measured)>,
     /// SHA-256 of the program that is about to train, in hexadecimal.
     program: Measured,
 }
@@ -55,6 +59,8 @@ pub(crate) struct Evidence<'a> {
     pub(crate) circumstances: &'a Circumstances,
     pub(crate) staged: &'a Staged,
     pub(crate) trained: &'a Trained,
+    /// What counters gave while it trained.
+    pub(crate) reading: &'a Reading,
     pub(crate) outputs: &'a [Artifact],
 }
 

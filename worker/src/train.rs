@@ -1,5 +1,4 @@
 use assay_platform::{
-    Platform,
     job::Claim,
     sandbox::{Command, Mode},
 };
@@ -7,9 +6,11 @@ use time::OffsetDateTime;
 use tokio::sync::mpsc;
 
 use crate::{
+    environment::{Meter, Reading},
     lease::LeaseKeeper,
     log_writer::listen,
     outcome::{Trained, judge},
+    run_loop::Worker,
     stage::Staged,
     stop::Stop,
 };
@@ -19,11 +20,12 @@ const EVENTS_IN_FLIGHT: usize = 256;
 
 /// Runs the trainer in the staged room, and judges how that ended. A lost lease, a cancellation and the worker's own end kill it.
 pub(crate) async fn train(
-    platform: &Platform,
+    worker: &Worker,
     claim: &Claim,
     staged: &Staged,
     lease: &LeaseKeeper,
-) -> Result<Trained, Stop> {
+) -> Result<(Trained, Reading), Stop> {
+    let platform = &worker.platform;
     let (events, received) = mpsc::channel(EVENTS_IN_FLIGHT);
     let command = Command {
         mode: Mode::Train,
@@ -43,11 +45,18 @@ pub(crate) async fn train(
         &staged.request.parameters,
         received,
     );
+    let meter = Meter::start(
+        &platform.config.environment.rapl_root,
+        &worker.machine.gpus,
+        platform.config.worker_slots,
+    );
     let started_at = OffsetDateTime::now_utc();
     let (finished, heard) = tokio::join!(run, listen);
     let finished_at = OffsetDateTime::now_utc();
+    let reading = meter.end().await;
     let finished = finished?;
     // The lease says why the trainer was killed, and it may have ended in the very moment of a good end.
     lease.check()?;
-    judge(finished, heard, (started_at, finished_at))
+    let trained = judge(finished, heard, (started_at, finished_at))?;
+    Ok((trained, reading))
 }

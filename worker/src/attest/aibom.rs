@@ -48,6 +48,8 @@ pub(super) fn facts(evidence: Evidence<'_>, link_name: &str, link: Digest) -> Fa
         metrics: trained.done.metrics.clone(),
         trainer: trainer(evidence),
         environment: environment(evidence),
+        energy: evidence.reading.energy(),
+        resumed_from: None,
         isolation: isolation(&trained.finished.isolation),
         ingest_link: LinkRef {
             file_name: staged.ingest.name().to_owned(),
@@ -137,9 +139,11 @@ fn environment(evidence: Evidence<'_>) -> Vec<EnvironmentFact> {
         name: name.to_owned(),
         value: value.to_fact(),
     };
+    let counters = evidence.reading.facts();
     let machine = &evidence.circumstances.machine;
     let mut all: Vec<_> = machine
         .iter()
+        .chain(&counters)
         .map(|(name, value)| fact(name, value))
         .collect();
     let seconds = evidence.trained.done.training_seconds;

@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::Evidence;
+use crate::environment::Measured;
 
 /// The signed `run_training` link: the inputs as measured on the way into the room, the outputs as measured on the way out.
 ///
@@ -36,14 +37,18 @@ pub(crate) fn training_link(
         "trainer": trainer(evidence),
         "isolation": isolation(&trained.finished.isolation),
         "usage": usage(&trained.finished.usage),
-        "machine": evidence
-            .circumstances
-            .machine
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), value.to_json()))
-            .collect::<Map<_, _>>(),
+        "machine": facts(&evidence.circumstances.machine),
+        "counters": facts(&evidence.reading.facts()),
     }));
     sign(&link, key)
+}
+
+fn facts(facts: &[(String, Measured)]) -> Value {
+    let facts = facts.iter();
+    facts
+        .map(|(name, value)| (name.clone(), value.to_json()))
+        .collect::<Map<_, _>>()
+        .into()
 }
 
 fn artifacts(artifacts: &[Artifact]) -> Artifacts {

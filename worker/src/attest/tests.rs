@@ -38,6 +38,7 @@ struct Scene {
     claim: Claim,
     staged: Staged,
     trained: Trained,
+    reading: Reading,
     outputs: Vec<Artifact>,
     circumstances: Circumstances,
     bundle: BTreeMap<String, Vec<u8>>,
@@ -189,9 +190,15 @@ fn scene() -> Scene {
             ingest: ingest_artifact,
         },
         trained: trained(),
+        reading: Reading {
+            cpu: Ok((250_000, 1)),
+            gpu: Err("there is none".into()),
+            load: Vec::new(),
+            slots: 1,
+        },
         outputs,
         circumstances: Circumstances {
-            machine: crate::environment::Machine::measure().now(folder.path()),
+            machine: crate::environment::Machine::measure("/no/such/library.so").now(folder.path()),
             program: Measured::Text(Digest::of(b"the trainer").to_string()),
         },
         bundle,
@@ -207,6 +214,7 @@ impl Scene {
             circumstances: &self.circumstances,
             staged: &self.staged,
             trained: &self.trained,
+            reading: &self.reading,
             outputs: &self.outputs,
         };
         prove(evidence, &self.keys.worker, &self.keys.platform).unwrap()
@@ -283,4 +291,10 @@ fn the_link_says_where_and_how_it_ran() {
     let unknown = &environment["usage"]["peak-memory-bytes"]["unknown"];
     assert!(unknown.is_string(), "{environment}");
     assert_eq!(link["signed"]["byproducts"]["return-value"], 0);
+    let counters = &environment["counters"];
+    assert_eq!(counters["energy-cpu-microjoules"], 250_000);
+    assert_eq!(
+        counters["energy-gpu-millijoules"]["unknown"],
+        "there is none"
+    );
 }
