@@ -82,6 +82,7 @@ fn claim(unique_dir: UniqueDir) -> Claim {
             lost: 1,
             worker: Some("worker-1".into()),
             cancel_requested: false,
+            resumed_from: None,
             progress: None,
             failure: None,
             times: Times {
