@@ -17,6 +17,7 @@ use assay_platform::{
 };
 
 use crate::{
+    checkpoint::Offered,
     collect::keep_stored,
     environment::{Measured, Reading},
     outcome::Trained,
@@ -30,7 +31,7 @@ use crate::{
 pub(crate) struct Circumstances {
     machine: Vec<(String, Measured)>,
     /// SHA-256 of the program that is about to train, in hexadecimal.
-    program: Measured,
+    pub(crate) program: Measured,
 }
 
 impl Circumstances {
@@ -61,6 +62,8 @@ pub(crate) struct Evidence<'a> {
     pub(crate) trained: &'a Trained,
     /// What counters gave while it trained.
     pub(crate) reading: &'a Reading,
+    /// The checkpoint from which it went on.
+    pub(crate) resumed: Option<&'a Offered>,
     pub(crate) outputs: &'a [Artifact],
 }
 

@@ -1,11 +1,13 @@
+use assay_attest::Digest;
 use assay_platform::{
     job::Claim,
     sandbox::{Command, Mode},
 };
 use time::OffsetDateTime;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::{
+    checkpoint::{Plan, keep},
     environment::{Meter, Reading},
     lease::LeaseKeeper,
     log_writer::listen,
@@ -18,15 +20,18 @@ use crate::{
 /// Events in flight between the sandbox and the event log; a full channel slows the trainer down.
 const EVENTS_IN_FLIGHT: usize = 256;
 
-/// Runs the trainer in the staged room, and judges how that ended. A lost lease, a cancellation and the worker's own end kill it.
+/// Runs the trainer in the staged room, keeps its checkpoints (`newest` is the last one in the store), and judges how that ended. A lost lease, a cancellation and the worker's own end kill it.
 pub(crate) async fn train(
     worker: &Worker,
     claim: &Claim,
     staged: &Staged,
+    plan: &Plan,
     lease: &LeaseKeeper,
+    newest: &mut Option<Digest>,
 ) -> Result<(Trained, Reading), Stop> {
     let platform = &worker.platform;
     let (events, received) = mpsc::channel(EVENTS_IN_FLIGHT);
+    let (written, checkpoints) = watch::channel(None);
     let command = Command {
         mode: Mode::Train,
         threads: platform.config.trainer_threads,
@@ -43,15 +48,18 @@ pub(crate) async fn train(
         claim.job.id,
         claim.attempt,
         &staged.request.parameters,
+        plan.offered.as_ref().map(|offered| offered.epoch),
         received,
+        written,
     );
+    let keep = keep(platform, staged, plan, checkpoints, lease, newest);
     let meter = Meter::start(
         &platform.config.environment.rapl_root,
         &worker.machine.gpus,
         platform.config.worker_slots,
     );
     let started_at = OffsetDateTime::now_utc();
-    let (finished, heard) = tokio::join!(run, listen);
+    let (finished, heard, ()) = tokio::join!(run, listen, keep);
     let finished_at = OffsetDateTime::now_utc();
     let reading = meter.end().await;
     let finished = finished?;

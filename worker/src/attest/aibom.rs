@@ -2,7 +2,7 @@ use assay_attest::{
     Digest,
     aibom::{
         ArtifactFacts, DataFacts, EnvironmentFact, Facts, IsolationFact, LayerFacts, LinkRef,
-        ModelFacts, Producer, Times, TrainerFacts,
+        ModelFacts, Producer, ResumedFrom, Times, TrainerFacts,
     },
 };
 use assay_platform::{job::Artifact, sandbox::Isolation};
@@ -49,7 +49,12 @@ pub(super) fn facts(evidence: Evidence<'_>, link_name: &str, link: Digest) -> Fa
         trainer: trainer(evidence),
         environment: environment(evidence),
         energy: evidence.reading.energy(),
-        resumed_from: None,
+        resumed_from: evidence.resumed.map(|from| ResumedFrom {
+            epoch: from.epoch,
+            sha256: from.digest,
+            attempt: from.attempt,
+            worker_keyid: from.worker_keyid.clone(),
+        }),
         isolation: isolation(&trained.finished.isolation),
         ingest_link: LinkRef {
             file_name: staged.ingest.name().to_owned(),

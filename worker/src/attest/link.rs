@@ -16,7 +16,8 @@ use crate::environment::Measured;
 /// The signed `run_training` link: the inputs as measured on the way into the room, the outputs as measured on the way out.
 ///
 /// Byproducts follow in-toto's convention (`stdout`, `stderr`, `return-value`): `stdout` is the last lines for people
-/// among the events that the trainer printed, `stderr` the end of what it wrote there.
+/// among the events that the trainer printed, `stderr` the end of what it wrote there. `resumed-from` stands there when
+/// the run went on from a checkpoint of an earlier attempt: it is no material, for the result does not depend on it.
 pub(crate) fn training_link(
     evidence: Evidence<'_>,
     key: &SigningKey,
@@ -32,6 +33,17 @@ pub(crate) fn training_link(
         "events": trained.events,
         "lines-not-understood": trained.finished.garbage_lines,
     }));
+    if let Some(from) = evidence.resumed {
+        link.byproducts.insert(
+            "resumed-from".to_owned(),
+            json!({
+                "epoch": from.epoch,
+                "sha256": from.digest.to_string(),
+                "attempt": from.attempt,
+                "worker-keyid": from.worker_keyid,
+            }),
+        );
+    }
     link.environment = object(json!({
         "job": run(evidence),
         "trainer": trainer(evidence),

@@ -39,6 +39,7 @@ struct Scene {
     staged: Staged,
     trained: Trained,
     reading: Reading,
+    resumed: Option<Offered>,
     outputs: Vec<Artifact>,
     circumstances: Circumstances,
     bundle: BTreeMap<String, Vec<u8>>,
@@ -81,6 +82,7 @@ fn claim(unique_dir: UniqueDir) -> Claim {
             lost: 1,
             worker: Some("worker-1".into()),
             cancel_requested: false,
+            resumed_from: None,
             progress: None,
             failure: None,
             times: Times {
@@ -196,6 +198,7 @@ fn scene() -> Scene {
             load: Vec::new(),
             slots: 1,
         },
+        resumed: None,
         outputs,
         circumstances: Circumstances {
             machine: crate::environment::Machine::measure("/no/such/library.so").now(folder.path()),
@@ -215,6 +218,7 @@ impl Scene {
             staged: &self.staged,
             trained: &self.trained,
             reading: &self.reading,
+            resumed: self.resumed.as_ref(),
             outputs: &self.outputs,
         };
         prove(evidence, &self.keys.worker, &self.keys.platform).unwrap()
@@ -297,4 +301,24 @@ fn the_link_says_where_and_how_it_ran() {
         counters["energy-gpu-millijoules"]["unknown"],
         "there is none"
     );
+}
+
+#[test]
+fn a_resumed_run_says_so_and_verifies() {
+    let mut scene = scene();
+    let plain: Value = serde_json::from_slice(&scene.prove().link).unwrap();
+    assert!(plain["signed"]["byproducts"].get("resumed-from").is_none());
+    scene.resumed = Some(Offered {
+        epoch: 2,
+        digest: Digest::of(b"a checkpoint"),
+        attempt: 1,
+        worker_keyid: "ab".repeat(32),
+    });
+    let proof = scene.prove();
+    let link: Value = serde_json::from_slice(&proof.link).unwrap();
+    let from = &link["signed"]["byproducts"]["resumed-from"];
+    assert_eq!((&from["epoch"], &from["attempt"]), (&2.into(), &1.into()));
+    let bom = String::from_utf8(proof.aibom.clone()).unwrap();
+    assert!(bom.contains("assay:resumed-from"));
+    assert!(scene.verify(proof).is_verified());
 }
