@@ -27,10 +27,7 @@ pub(crate) async fn listen(
     mut events: mpsc::Receiver<Event>,
     written: watch::Sender<Option<Written>>,
 ) -> Heard {
-    let mut heard = Heard {
-        offered,
-        ..Heard::default()
-    };
+    let mut heard = Heard::offered(offered);
     let mut batch = Vec::with_capacity(BATCH_EVENTS);
     let mut flush_at = Instant::now();
     loop {
