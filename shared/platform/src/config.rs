@@ -11,7 +11,9 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, thread, time::D
 use assay_protocol::DataLimits;
 use serde::{Deserialize, Deserializer};
 
-use crate::{db::config::DatabaseConfig, keys::KeysConfig, sandbox::SandboxConfig, telemetry::LogConfig};
+use crate::{
+    db::config::DatabaseConfig, keys::KeysConfig, sandbox::SandboxConfig, telemetry::LogConfig,
+};
 
 pub use checkpoints::CheckpointsConfig;
 pub use environment::EnvironmentConfig;
