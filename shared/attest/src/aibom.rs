@@ -11,6 +11,7 @@ mod component;
 mod energy;
 mod facts;
 mod formulation;
+mod image;
 mod licence;
 mod property;
 mod read;
@@ -22,6 +23,7 @@ pub use facts::{
     ArtifactFacts, DataFacts, EnergyFacts, EnvironmentFact, Facts, IsolationFact, LayerFacts,
     LinkRef, Measured, ModelFacts, Producer, ResumedFrom, Times, TrainerFacts,
 };
+pub use image::{ImageFacts, ScanFacts, ScanResult, VulnerabilityFacts};
 pub use read::{VerifiedBom, verify};
 pub use request::{claims, parameters};
 pub use sign::{BomError, sign};
