@@ -66,8 +66,8 @@ async fn take(
             entry.bytes, written.bytes, plan.max_bytes
         ));
     }
+    let key = platform.keys.worker()?;
     let stored = platform.store.put_open_file(entry.file).await?;
-    let key = platform.keys.worker();
     let row = plan.signed(written.epoch, stored.digest, stored.bytes, key);
     match platform.db.save_checkpoint(&row).await {
         Ok(true) => {}

@@ -96,7 +96,10 @@ pub(crate) async fn plan(
     plan.known = Some(found.digest);
     match offer(platform, staged, &plan, &found).await? {
         Ok(()) => {
-            tracing::info!(epoch = found.epoch, "the training can go on from a checkpoint");
+            tracing::info!(
+                epoch = found.epoch,
+                "the training can go on from a checkpoint"
+            );
             plan.offered = Some(Offered {
                 epoch: found.epoch,
                 digest: found.digest,
@@ -134,7 +137,9 @@ async fn offer(
         Ok(stored) if stored.digest == found.digest && stored.bytes == found.bytes => Ok(Ok(())),
         Ok(_) => {
             tokio::fs::remove_file(&to).await?;
-            Ok(Err("the stored bytes are not those that were signed".to_owned()))
+            Ok(Err(
+                "the stored bytes are not those that were signed".to_owned()
+            ))
         }
         Err(error @ (StoreError::Corrupt { .. } | StoreError::Missing(_))) => {
             Ok(Err(error.to_string()))
@@ -144,7 +149,11 @@ async fn offer(
 }
 
 async fn say_ignored(platform: &Platform, claim: &Claim, epoch: u32, reason: &str) {
-    tracing::warn!(epoch, reason, "a checkpoint is ignored; the training begins anew");
+    tracing::warn!(
+        epoch,
+        reason,
+        "a checkpoint is ignored; the training begins anew"
+    );
     let message = format!(
         "the checkpoint after epoch {epoch} is ignored, and the training begins anew: {reason}"
     );

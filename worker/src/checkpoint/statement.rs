@@ -56,6 +56,8 @@ pub(super) fn check(
     };
     key.verify_hex(&statement(checkpoint, belongs_to), &checkpoint.signature)
         .map_err(|error| {
-            format!("its signature does not hold, or it is of other inputs or another program: {error}")
+            format!(
+                "its signature does not hold, or it is of other inputs or another program: {error}"
+            )
         })
 }

@@ -75,7 +75,8 @@ fn train() -> Outcome {
         "short epochs" => Duration::from_millis(3),
         _ => Duration::ZERO,
     };
-    let first = fs::read_to_string(input.join(room::CHECKPOINT)).map_or(Ok(0), |text| text.parse::<u32>())?;
+    let first = fs::read_to_string(input.join(room::CHECKPOINT))
+        .map_or(Ok(0), |text| text.parse::<u32>())?;
     for epoch in first + 1..=epochs {
         std::thread::sleep(pause);
         say(&report(epoch, epochs))?;

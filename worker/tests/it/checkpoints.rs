@@ -17,7 +17,7 @@ async fn interrupted() -> (Bench, JobId, Checkpoint) {
     let id = bench.submit_for("checkpoints", 5).await;
     let kept = wait_for_checkpoint(&bench, id, 3).await;
     worker.stop().await;
-    assert_eq!(bench.job(id).await.status, Status::Queued);
+    bench.until(id, |job| job.status == Status::Queued).await;
     (bench, id, kept)
 }
 
@@ -81,9 +81,11 @@ async fn trains_anew(bench: Bench, id: JobId, reason: &str) {
     let worker = bench.work();
     let wait = async {
         loop {
-            let told = told(&bench, id, |event| {
-                matches!(event, Event::Log { message, .. } if message.contains("is ignored") && message.contains(reason))
-            });
+            let told = told(
+                &bench,
+                id,
+                |event| matches!(event, Event::Log { message, .. } if message.contains("is ignored") && message.contains(reason)),
+            );
             if told.await {
                 return;
             }
@@ -109,7 +111,7 @@ async fn a_signature_for_another_attempt_does_not_hold() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_is_no_workers_is_refused() {
     let (bench, id, _) = interrupted().await;
-    let api = bench.platform.keys.api().keyid().to_string();
+    let api = bench.platform.keys.api().unwrap().keyid().to_string();
     forge(&bench, id, |row| row.worker_keyid = api).await;
     trains_anew(bench, id, "no worker's in the layout").await;
 }
