@@ -10,7 +10,8 @@ use assay_protocol::DataLimits;
 use serde::{Deserialize, Deserializer};
 
 use crate::{
-    db::config::DatabaseConfig, keys::KeysConfig, sandbox::SandboxConfig, telemetry::LogConfig,
+    db::config::DatabaseConfig, keys::KeysConfig, sandbox::SandboxConfig, scan::ScanConfig,
+    telemetry::LogConfig,
 };
 
 pub use start::{StartConfig, StatusConfig};
@@ -48,6 +49,8 @@ pub struct Config {
     pub database: DatabaseConfig,
     /// Limits on what a job's files may hold.
     pub data_limits: DataLimits,
+    /// Scans of images, and what they decide.
+    pub scan: ScanConfig,
     /// Start and end of a service.
     pub start: StartConfig,
     /// Where keys are read from.
@@ -182,11 +185,12 @@ impl Config {
         rule(
             (1..=1000).contains(&self.database.connections),
             "database.connections must be between 1 and 1000",
-        )
+        )?;
+        self.scan.check().map_err(ConfigError::Value)
     }
 }
 
-fn seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+pub(crate) fn seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
     u32::deserialize(from).map(|seconds| Duration::from_secs(seconds.into()))
 }
 
