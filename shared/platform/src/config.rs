@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::{
     db::config::DatabaseConfig, keys::KeysConfig, sandbox::SandboxConfig, scan::ScanConfig,
-    telemetry::LogConfig,
+    store::StoreConfig, telemetry::LogConfig,
 };
 
 pub use checkpoints::CheckpointsConfig;
@@ -67,6 +67,8 @@ pub struct Config {
     pub environment: EnvironmentConfig,
     /// The room in which a user's model is opened.
     pub sandbox: SandboxConfig,
+    /// Where objects are kept.
+    pub store: StoreConfig,
     /// What is logged, and how.
     pub log: LogConfig,
 }
@@ -194,6 +196,7 @@ impl Config {
             (1..=1000).contains(&self.database.connections),
             "database.connections must be between 1 and 1000",
         )?;
+        self.store.check().map_err(ConfigError::Value)?;
         self.scan.check().map_err(ConfigError::Value)
     }
 }
