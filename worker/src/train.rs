@@ -52,7 +52,7 @@ pub(crate) async fn train(
         received,
         written,
     );
-    let keep = keep(platform, staged, plan, checkpoints, lease, newest);
+    let keep = keep(platform, staged, plan, checkpoints, newest);
     let meter = Meter::start(
         &platform.config.environment.rapl_root,
         &worker.machine.gpus,

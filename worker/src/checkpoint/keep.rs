@@ -8,10 +8,10 @@ use assay_protocol::{Event, room};
 use tokio::sync::watch;
 
 use super::offer::Plan;
-use crate::{hear::Written, lease::LeaseKeeper, stage::Staged, stop::Stop};
+use crate::{hear::Written, stage::Staged, stop::Stop};
 
-/// Takes the newest checkpoint of a running training into the store, again and again, until nobody tells of any more or
-/// the attempt has to stop. `newest` is the object that the job's row names.
+/// Takes the newest checkpoint of a running training into the store, again and again, until nobody tells of any more.
+/// `newest` is the object that the job's row names.
 ///
 /// A checkpoint that cannot be kept costs a later attempt some time, and this one nothing: it is said and let go.
 pub(crate) async fn keep(
@@ -19,18 +19,14 @@ pub(crate) async fn keep(
     staged: &Staged,
     plan: &Plan,
     mut written: watch::Receiver<Option<Written>>,
-    lease: &LeaseKeeper,
     newest: &mut Option<Digest>,
 ) {
     *newest = plan.known;
     while written.changed().await.is_ok() {
         let told = *written.borrow_and_update();
         let Some(told) = told else { continue };
-        let taken = tokio::select! {
-            taken = take(platform, staged, plan, told) => taken,
-            () = lease.ended() => return,
-        };
-        match taken {
+        // Never given up half-way, for an object that no row names would stay.
+        match take(platform, staged, plan, told).await {
             Ok(Some(digest)) => {
                 if let Some(older) = newest.replace(digest) {
                     release(platform, older).await;
