@@ -3,7 +3,7 @@
 use super::{PlatformError, TRAINER_COMMAND, folder};
 use crate::{
     Config, Service,
-    db::{Db, sqlite::Sqlite},
+    db::Db,
     queue::{Queue, in_process::InProcess},
     sandbox::{ProcessSandbox, Program, Sandbox},
     store::{Store, folder::Folder, s3::S3},
@@ -24,10 +24,7 @@ pub(super) async fn store(config: &Config, service: Service) -> Result<Store, Pl
 
 /// The database.
 pub(super) async fn database(config: &Config, store: &Store) -> Result<Db, PlatformError> {
-    let path = config.dir.join("assay.db");
-    Ok(Db::Sqlite(
-        Sqlite::open(&path, store.holds().clone()).await?,
-    ))
+    Ok(Db::open(config, store.holds().clone()).await?)
 }
 
 /// The queue.
