@@ -155,7 +155,7 @@ pub(crate) async fn commit(
         submitted_at: OffsetDateTime::now_utc(),
         artifacts,
     };
-    if let Err(error) = platform.db.insert_job(&job).await {
+    if let Err(error) = platform.naming(|| platform.db.insert_job(&job)).await {
         staged.release().await;
         return Err(error.into());
     }

@@ -46,6 +46,8 @@ pub(crate) struct JobView {
     worker: Option<String>,
     /// Whether somebody asked to stop it while it ran.
     cancel_requested: bool,
+    /// The epoch of the checkpoint from which the current or last attempt went on.
+    resumed_from: Option<u32>,
     /// The last epoch that ended.
     #[schema(value_type = Option<Object>)]
     progress: Option<EpochReport>,
@@ -89,6 +91,8 @@ pub(crate) struct WholeJob {
     /// (counts, ids, when, with which database) or why that is `unknown`.
     #[schema(value_type = Object)]
     image_scan: ImageView,
+    /// The newest checkpoint that the next attempt can go on from; none once the job has ended.
+    checkpoint: Option<CheckpointView>,
     /// Its artifacts.
     artifacts: Vec<ArtifactView>,
 }
@@ -104,6 +108,17 @@ pub(crate) enum ImageView {
         /// Why not.
         unknown: &'static str,
     },
+}
+
+/// A training in the middle, kept.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct CheckpointView {
+    /// The last epoch that is in it.
+    epoch: u32,
+    /// The attempt that wrote it.
+    attempt: u32,
+    /// Its size.
+    bytes: u64,
 }
 
 /// An artifact.
@@ -184,6 +199,11 @@ pub(crate) async fn job(
     let db = &service.platform.db;
     let job = db.job(id).await?.ok_or_else(|| Problem::no_job(&path))?;
     let artifacts = db.artifacts(id).await?;
+    let checkpoint = if job.status.is_terminal() {
+        None
+    } else {
+        db.checkpoint(id).await?
+    };
     let mut views = Vec::with_capacity(artifacts.len());
     for artifact in artifacts {
         views.push(shown(&service, artifact).await?);
@@ -200,6 +220,11 @@ pub(crate) async fn job(
     Ok(HttpResponse::Ok().insert_header(fresh()).json(WholeJob {
         job: view(job),
         image_scan,
+        checkpoint: checkpoint.map(|one| CheckpointView {
+            epoch: one.epoch,
+            attempt: one.attempt,
+            bytes: one.bytes,
+        }),
         artifacts: views,
     }))
 }
@@ -288,6 +313,7 @@ fn view(job: Job) -> JobView {
         attempt: job.attempt,
         worker: job.worker,
         cancel_requested: job.cancel_requested,
+        resumed_from: job.resumed_from,
         progress: job.progress,
         failure: job.failure,
         submitted_at: job.times.submitted_at,

@@ -1,6 +1,8 @@
 //! Configuration: an embedded default file that is also the manual, a file, then `ASSAY__SECTION__KEY`, then what the
 //! command line says.
 
+mod checkpoints;
+mod environment;
 mod layers;
 mod start;
 
@@ -18,6 +20,8 @@ use crate::{
     telemetry::LogConfig,
 };
 
+pub use checkpoints::CheckpointsConfig;
+pub use environment::EnvironmentConfig;
 pub use start::{StartConfig, StatusConfig};
 
 /// The default configuration file, with a comment for every key.
@@ -61,6 +65,10 @@ pub struct Config {
     pub keys: KeysConfig,
     /// Health and metrics of a service without an API.
     pub status: StatusConfig,
+    /// When a running training is kept, to go on from.
+    pub checkpoints: CheckpointsConfig,
+    /// Where the environment of a training is read from.
+    pub environment: EnvironmentConfig,
     /// The room in which a user's model is opened.
     pub sandbox: SandboxConfig,
     /// Where objects are kept.
@@ -190,12 +198,12 @@ impl Config {
         )?;
         rule(!self.lease.is_zero(), "lease_seconds must be at least 1")?;
         rule(self.max_attempts > 0, "max_attempts must be at least 1")?;
-        self.scan.check().map_err(ConfigError::Value)?;
         rule(
             (1..=1000).contains(&self.database.connections),
             "database.connections must be between 1 and 1000",
         )?;
-        self.store.check().map_err(ConfigError::Value)
+        self.store.check().map_err(ConfigError::Value)?;
+        self.scan.check().map_err(ConfigError::Value)
     }
 }
 
