@@ -46,11 +46,15 @@ pub const ZLIB: Vulnerability = Vulnerability {
     fixed: "1:99.0-1",
 };
 
-/// A package as dpkg's list has it: `zlib1g` of the source `zlib`, older than any fix.
-pub const DPKG_STATUS: &str = "Package: zlib1g\nStatus: install ok installed\nArchitecture: amd64\nSource: zlib\n\
+/// What Trivy reads of a Debian image, with one package: `zlib1g` of the source `zlib`, older than any fix.
+pub const DEBIAN: [(&str, &str); 3] = [
+    ("etc/os-release", OS_RELEASE),
+    ("etc/debian_version", "12.1\n"),
+    ("var/lib/dpkg/status", DPKG_STATUS),
+];
+const DPKG_STATUS: &str = "Package: zlib1g\nStatus: install ok installed\nArchitecture: amd64\nSource: zlib\n\
                                Version: 1:1.2.13.dfsg-1\nMaintainer: nobody\nDescription: compression\n\n";
-/// The release of Debian, as an image names it.
-pub const OS_RELEASE: &str = "ID=debian\nVERSION_ID=\"12\"\nPRETTY_NAME=\"Debian GNU/Linux 12\"\n";
+const OS_RELEASE: &str = "ID=debian\nVERSION_ID=\"12\"\nPRETTY_NAME=\"Debian GNU/Linux 12\"\n";
 
 /// The Trivy program that the environment names.
 ///
