@@ -1,19 +1,23 @@
 //! One file a command.
 
+pub(crate) mod api;
 pub(crate) mod artifacts;
 pub(crate) mod cancel;
 pub(crate) mod demo;
 pub(crate) mod get;
+pub(crate) mod healthcheck;
 pub(crate) mod keys;
 pub(crate) mod logs;
 pub(crate) mod open;
 pub(crate) mod sample;
 pub(crate) mod server;
+pub(crate) mod service;
 pub(crate) mod status;
 pub(crate) mod submit;
 pub(crate) mod up;
 pub(crate) mod verify;
 mod watch;
+pub(crate) mod worker;
 
 use std::process::ExitCode;
 

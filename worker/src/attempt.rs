@@ -11,6 +11,7 @@ use crate::{
     collect::{collect, keep_logs},
     complete::complete,
     lease::LeaseKeeper,
+    phase::{Phase, enter},
     run_loop::Worker,
     stage::{Staged, stage},
     stop::Stop,
@@ -39,11 +40,14 @@ pub(crate) async fn run(worker: Arc<Worker>, claim: Claim, shutdown: watch::Rece
     tracing::info!(worker = %worker.name, "job claimed");
     let mut record = Record::default();
     let end = Box::pin(drive(&worker, &claim, &lease, &mut record)).await;
+    let id = claim.job.id;
+    enter(Phase::Complete, id);
     match complete(&worker.platform, &claim, &lease, record, end).await {
         Ok(end) => tracing::info!(end, ms = started.elapsed().as_millis(), "attempt over"),
         // The lease runs out, and the reaper gives the job to the next attempt.
         Err(error) => tracing::error!(%error, "the end of an attempt could not be written"),
     }
+    enter(Phase::Over, id);
 }
 
 /// The straight way to a proof: stage, train, collect, attest.
@@ -55,6 +59,7 @@ async fn drive(
 ) -> Result<(), Stop> {
     let platform = &worker.platform;
     let begun = Instant::now();
+    enter(Phase::Fetch, claim.job.id);
     let (staged, circumstances) =
         tokio::try_join!(stage(platform, claim), Circumstances::measure(worker))?;
     record.timings.fetch_ms = ms(begun);
@@ -78,10 +83,12 @@ async fn train_and_prove(
 ) -> Result<(), Stop> {
     let platform = &worker.platform;
     let begun = Instant::now();
+    enter(Phase::Train, claim.job.id);
     let trained = train(platform, claim, staged, lease).await;
     record.timings.train_ms = ms(begun);
     let trained = trained?;
 
+    enter(Phase::Upload, claim.job.id);
     let begun = Instant::now();
     let said = &trained.done.outputs;
     let (unique_dir, stored) = (claim.job.unique_dir, &mut record.stored);

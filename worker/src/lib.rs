@@ -16,6 +16,7 @@ mod hear;
 mod lease;
 mod log_writer;
 mod outcome;
+mod phase;
 mod program;
 mod relay;
 mod run_loop;

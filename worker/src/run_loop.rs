@@ -12,6 +12,7 @@ use crate::{
     attempt,
     environment::Machine,
     error::WorkerError,
+    phase::{Phase, enter},
     program::TrainerProgram,
     relay::{reap, relay},
     stop::wanted,
@@ -119,6 +120,7 @@ async fn slot(worker: Arc<Worker>, mut shutdown: watch::Receiver<bool>) {
 /// Claims a job; `None` when somebody else has it, or it has ended.
 async fn claim(worker: &Arc<Worker>, id: JobId) -> Option<Claim> {
     let platform = &worker.platform;
+    enter(Phase::Claim, id);
     match platform
         .db
         .claim(id, &worker.name, platform.config.lease)

@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::fresh;
-use crate::service::Service;
+use crate::probe::Probe;
 
 /// Whether the service can do its work.
 #[derive(Debug, Serialize, ToSchema)]
@@ -42,13 +42,13 @@ pub(crate) struct Parts {
         (status = 503, description = "A part does not", body = Health),
     )
 )]
-pub(crate) async fn health(service: Data<Service>) -> HttpResponse {
-    let platform = &service.platform;
+pub(crate) async fn health(probe: Data<Probe>) -> HttpResponse {
+    let platform = &probe.platform;
     let word = |result: Result<(), String>| result.err().unwrap_or_else(|| "ok".to_owned());
     let database = platform.db.check_writing().await;
     let scratch = platform.store.scratch();
     let store = tokio::fs::metadata(&scratch).await;
-    let isolation = isolation(&service).await;
+    let isolation = probe.isolation().await;
     let parts = Parts {
         database: word(database.map_err(|error| error.to_string())),
         store: word(
@@ -75,18 +75,4 @@ pub(crate) async fn health(service: Data<Service>) -> HttpResponse {
             version: env!("CARGO_PKG_VERSION"),
             parts,
         })
-}
-
-async fn isolation(service: &Service) -> Result<Isolation, String> {
-    let platform = &service.platform;
-    let probe = || async {
-        let limits = &platform.config.sandbox.check_limits;
-        platform.checks.probe(&platform.rooms(), limits).await
-    };
-    service
-        .isolation
-        .get_or_try_init(probe)
-        .await
-        .cloned()
-        .map_err(|error| error.to_string())
 }
