@@ -1,1 +1,33 @@
-//! The real servers that the tests talk to: started once, ended with the process that started them.
+//! The real servers that the tests talk to.
+//!
+//! - [`Postgres`], [`Rabbit`], [`S3`] and [`Docker`] start a server of their own on free ports, with its data in a
+//!   temporary folder. It can be killed, paused and started again on the same data and port. It ends with the value,
+//!   and also when the process that started it is killed.
+//! - `with-parts` starts one of each for a whole run of tests and names them in environment variables ([`names`]).
+//! - [`Database`], [`Vhost`] and [`Buckets`] are a test's own corner of such a server, removed when dropped.
+//!
+//! Everything here blocks, and may be called from synchronous and asynchronous tests alike.
+
+mod blocking;
+mod buckets;
+mod database;
+mod docker;
+mod folder;
+mod guard;
+pub mod names;
+mod ports;
+mod postgres;
+mod rabbit;
+mod s3;
+mod server;
+mod vhost;
+mod wait;
+
+pub use buckets::Buckets;
+pub use database::Database;
+pub use docker::Docker;
+pub use postgres::Postgres;
+pub use rabbit::Rabbit;
+pub use s3::S3;
+pub use vhost::Vhost;
+pub use wait::{until, within};
