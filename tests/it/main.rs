@@ -9,6 +9,8 @@ mod demo;
 mod determinism;
 mod jobs;
 mod licences;
+#[cfg(feature = "outside-parts")]
+mod many;
 #[cfg(feature = "outside-tools")]
 mod outside;
 mod sandbox;
