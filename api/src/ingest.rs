@@ -6,7 +6,7 @@ use assay_attest::{
 use assay_platform::{
     Platform,
     ids::{JobId, UniqueDir},
-    job::{Artifact, NewJob, Role},
+    job::{Artifact, Class, NewJob, Priority, Role},
     sandbox::Isolation,
     store::Stored,
     telemetry::metrics::JOBS_SUBMITTED,
@@ -147,6 +147,9 @@ pub(crate) async fn commit(
         id,
         unique_dir,
         request,
+        class: Class::Cpu,
+        priority: Priority::Normal,
+        traceparent: None,
         submitted_at: OffsetDateTime::now_utc(),
         artifacts,
     };

@@ -68,7 +68,7 @@ pub(crate) async fn complete(
                     () = lease.ended() => {}
                 }
             }
-            let written = retry(|| db.break_off(id, attempt, &reason, most)).await?;
+            let written = retry(|| db.put_back(id, attempt, &reason, most, Duration::ZERO)).await?;
             (broken_off(written), stored)
         }
         Err(Stop::Failed(failure)) => {

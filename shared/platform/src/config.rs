@@ -9,7 +9,9 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, thread, time::D
 use assay_protocol::DataLimits;
 use serde::{Deserialize, Deserializer};
 
-use crate::{keys::KeysConfig, sandbox::SandboxConfig, telemetry::LogConfig};
+use crate::{
+    db::config::DatabaseConfig, keys::KeysConfig, sandbox::SandboxConfig, telemetry::LogConfig,
+};
 
 pub use start::{StartConfig, StatusConfig};
 
@@ -42,6 +44,8 @@ pub struct Config {
     pub lease: Duration,
     /// Attempts that may break off before a job is given up. One that a worker puts back as it stops is not counted.
     pub max_attempts: u32,
+    /// Where the database is.
+    pub database: DatabaseConfig,
     /// Limits on what a job's files may hold.
     pub data_limits: DataLimits,
     /// Start and end of a service.
@@ -174,7 +178,11 @@ impl Config {
             "trainer_threads must be at most 1024",
         )?;
         rule(!self.lease.is_zero(), "lease_seconds must be at least 1")?;
-        rule(self.max_attempts > 0, "max_attempts must be at least 1")
+        rule(self.max_attempts > 0, "max_attempts must be at least 1")?;
+        rule(
+            (1..=1000).contains(&self.database.connections),
+            "database.connections must be between 1 and 1000",
+        )
     }
 }
 
