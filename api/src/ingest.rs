@@ -78,7 +78,7 @@ pub(crate) async fn proof(
             platform.keys.layout().to_vec(),
         ),
     ] {
-        let stored = staged.put(bytes).await?;
+        let stored = staged.put_proof(bytes).await?;
         artifacts.push(Artifact {
             path: format!("{unique_dir}/{name}"),
             role,

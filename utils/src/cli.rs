@@ -57,6 +57,17 @@ enum Command {
     Api(Options),
     /// Run one worker of a deployment.
     Worker(Options),
+    /// Bring the database's tables to this program's version, or back to an earlier one.
+    Migrate {
+        #[command(flatten)]
+        options: Options,
+        /// An earlier version; 0 leaves no tables. What only later versions can hold is lost.
+        #[arg(long, value_name = "VERSION")]
+        down_to: Option<i64>,
+    },
+    /// Make tables, buckets and queues of a deployment, once, with accounts that may; its services then need no such
+    /// right.
+    Prepare(Options),
     /// Ask a running service how it is: exit code 0 when it can do its work.
     Healthcheck {
         /// Which service.
@@ -212,6 +223,8 @@ pub(crate) fn run() -> ExitCode {
         } => commands::up::run(output, options, print_config),
         Command::Api(options) => commands::api::run(output, options),
         Command::Worker(options) => commands::worker::run(output, options),
+        Command::Migrate { options, down_to } => commands::migrate::run(output, options, down_to),
+        Command::Prepare(options) => commands::prepare::run(output, options),
         Command::Healthcheck { service, options } => {
             commands::healthcheck::run(output, service.into(), options)
         }

@@ -10,7 +10,8 @@ use assay_protocol::DataLimits;
 use serde::{Deserialize, Deserializer};
 
 use crate::{
-    db::config::DatabaseConfig, keys::KeysConfig, sandbox::SandboxConfig, telemetry::LogConfig,
+    db::config::DatabaseConfig, keys::KeysConfig, sandbox::SandboxConfig, store::StoreConfig,
+    telemetry::LogConfig,
 };
 
 pub use start::{StartConfig, StatusConfig};
@@ -56,6 +57,8 @@ pub struct Config {
     pub status: StatusConfig,
     /// The room in which a user's model is opened.
     pub sandbox: SandboxConfig,
+    /// Where objects are kept.
+    pub store: StoreConfig,
     /// What is logged, and how.
     pub log: LogConfig,
 }
@@ -182,7 +185,10 @@ impl Config {
         rule(
             (1..=1000).contains(&self.database.connections),
             "database.connections must be between 1 and 1000",
-        )
+        )?;
+        self.store
+            .fault()
+            .map_or(Ok(()), |fault| Err(ConfigError::Value(fault)))
     }
 }
 

@@ -1,28 +1,60 @@
 //! Which variant of each part the configuration chooses.
 
-use super::{PlatformError, TRAINER_COMMAND, folder};
+use super::{PlatformError, TRAINER_COMMAND, folder, wait};
 use crate::{
-    Config,
-    db::Db,
+    Config, Service,
+    db::{Db, DbError},
     queue::{Queue, in_process::InProcess},
     sandbox::{ProcessSandbox, Program, Sandbox},
-    store::{Store, folder::Folder},
+    store::{Store, StoreError, folder::Folder, s3::S3},
 };
 
-/// The store.
-pub(super) fn store(config: &Config) -> Result<Store, PlatformError> {
+/// Refuses a service of a deployment that would keep jobs, objects or doorbells to itself.
+pub(super) fn must_be_shared(config: &Config, service: Service) -> Result<(), PlatformError> {
+    let missing: Vec<&str> = [
+        (config.database.url.is_empty(), "database.url"),
+        (!config.store.is_remote(), "store.endpoint"),
+    ]
+    .into_iter()
+    .filter_map(|(absent, name)| absent.then_some(name))
+    .collect();
+    if service == Service::All || missing.is_empty() {
+        return Ok(());
+    }
+    Err(PlatformError::NotShared {
+        service,
+        missing: missing.join(", "),
+    })
+}
+
+/// The store, before anything has been asked of it.
+pub(super) fn bare_store(config: &Config) -> Result<Store, PlatformError> {
+    let rooms = config.dir.join("rooms");
+    if config.store.is_remote() {
+        return Ok(Store::S3(S3::open(config.store.clone(), rooms)?));
+    }
     let link_key = folder::link_key(&config.keys.dir(&config.dir))?;
-    let folder = Folder::open(
-        &config.dir.join("store"),
-        &config.dir.join("rooms"),
-        link_key,
-    )?;
+    let folder = Folder::open(&config.dir.join("store"), &rooms, link_key)?;
     Ok(Store::Folder(folder))
 }
 
-/// The database.
+/// The store; a server has been waited for, and its buckets can be used.
+pub(super) async fn store(config: &Config, service: Service) -> Result<Store, PlatformError> {
+    let store = bare_store(config)?;
+    wait::until("store", config.start.wait, StoreError::is_passing, || {
+        store.check(service.scans())
+    })
+    .await?;
+    Ok(store)
+}
+
+/// The database; a server has been waited for, and its tables are of this version.
 pub(super) async fn database(config: &Config, store: &Store) -> Result<Db, PlatformError> {
-    Ok(Db::open(config, store.holds().clone()).await?)
+    let db = wait::until("database", config.start.wait, DbError::is_passing, || {
+        Db::open(config, store.holds().clone())
+    })
+    .await?;
+    Ok(db)
 }
 
 /// The queue.
