@@ -64,7 +64,7 @@ impl Upload {
     pub async fn write(&mut self, chunk: Bytes) -> Result<(), StoreError> {
         match &mut self.0 {
             Writing::Folder(upload) => upload.write(&chunk).await,
-            Writing::S3(upload) => upload.write(chunk).await,
+            Writing::S3(upload) => Box::pin(upload.write(chunk)).await,
         }
     }
 
@@ -82,7 +82,7 @@ impl Upload {
     pub async fn finish(self) -> Result<Stored, StoreError> {
         match self.0 {
             Writing::Folder(upload) => upload.finish().await,
-            Writing::S3(upload) => upload.finish().await,
+            Writing::S3(upload) => Box::pin(upload.finish()).await,
         }
     }
 }
@@ -105,7 +105,7 @@ impl ObjectReader {
     pub async fn next(&mut self) -> Result<Option<Bytes>, StoreError> {
         match &mut self.0 {
             Reading::Folder(reader) => reader.next().await,
-            Reading::S3(reader) => reader.next().await,
+            Reading::S3(reader) => Box::pin(reader.next()).await,
         }
     }
 }
@@ -122,7 +122,7 @@ impl Store {
     pub async fn check(&self, reports: bool) -> Result<(), StoreError> {
         match self {
             Self::Folder(_) => self.answers().await,
-            Self::S3(store) => store.check(reports).await,
+            Self::S3(store) => Box::pin(store.check(reports)).await,
         }
     }
 
@@ -130,7 +130,7 @@ impl Store {
     pub async fn prepare(&self) -> Result<(), StoreError> {
         match self {
             Self::Folder(_) => Ok(()),
-            Self::S3(store) => store.make_buckets().await,
+            Self::S3(store) => Box::pin(store.make_buckets()).await,
         }
     }
 
@@ -138,7 +138,7 @@ impl Store {
     pub async fn answers(&self) -> Result<(), StoreError> {
         match self {
             Self::Folder(_) => self.free_bytes().await.map(drop),
-            Self::S3(store) => store.answers().await,
+            Self::S3(store) => Box::pin(store.answers()).await,
         }
     }
 
@@ -154,7 +154,7 @@ impl Store {
     pub async fn put_bytes(&self, data: &[u8]) -> Result<Stored, StoreError> {
         match self {
             Self::Folder(store) => store.put_bytes(data.to_vec()).await,
-            Self::S3(store) => store.put_bytes(data.to_vec(), s3::Lock::Free).await,
+            Self::S3(store) => Box::pin(store.put_bytes(data.to_vec(), s3::Lock::Free)).await,
         }
     }
 
@@ -163,7 +163,7 @@ impl Store {
     pub async fn put_proof(&self, data: &[u8]) -> Result<Stored, StoreError> {
         match self {
             Self::Folder(store) => store.put_bytes(data.to_vec()).await,
-            Self::S3(store) => store.put_bytes(data.to_vec(), s3::Lock::Proof).await,
+            Self::S3(store) => Box::pin(store.put_bytes(data.to_vec(), s3::Lock::Proof)).await,
         }
     }
 
@@ -171,7 +171,7 @@ impl Store {
     pub async fn put_open_file(&self, file: File) -> Result<Stored, StoreError> {
         match self {
             Self::Folder(store) => store.put_open_file(file).await,
-            Self::S3(store) => store.put_open_file(file).await,
+            Self::S3(store) => Box::pin(store.put_open_file(file)).await,
         }
     }
 
@@ -183,7 +183,7 @@ impl Store {
     pub async fn fetch(&self, digest: Digest, to: &Path) -> Result<Stored, StoreError> {
         match self {
             Self::Folder(store) => store.fetch(digest, to).await,
-            Self::S3(store) => store.fetch(digest, to).await,
+            Self::S3(store) => Box::pin(store.fetch(digest, to)).await,
         }
     }
 
@@ -215,7 +215,7 @@ impl Store {
     pub async fn read(&self, digest: Digest, limit: u64) -> Result<Vec<u8>, StoreError> {
         match self {
             Self::Folder(store) => store.read(digest, limit).await,
-            Self::S3(store) => store.read(digest, limit).await,
+            Self::S3(store) => Box::pin(store.read(digest, limit)).await,
         }
     }
 
@@ -226,7 +226,7 @@ impl Store {
     pub async fn verify(&self, digest: Digest) -> Result<Stored, StoreError> {
         match self {
             Self::Folder(store) => store.verify(digest).await,
-            Self::S3(store) => store.verify(digest).await,
+            Self::S3(store) => Box::pin(store.verify(digest)).await,
         }
     }
 
@@ -235,7 +235,7 @@ impl Store {
     pub async fn remove(&self, digest: Digest) -> Result<(), StoreError> {
         match self {
             Self::Folder(store) => store.remove(digest).await,
-            Self::S3(store) => store.remove(digest).await,
+            Self::S3(store) => Box::pin(store.remove(digest)).await,
         }
     }
 
@@ -302,7 +302,7 @@ impl Store {
     pub async fn sweep(&self, age: Duration) -> Result<u64, StoreError> {
         match self {
             Self::Folder(store) => store.sweep(age).await,
-            Self::S3(store) => store.sweep(age).await,
+            Self::S3(store) => Box::pin(store.sweep(age)).await,
         }
     }
 
@@ -310,7 +310,7 @@ impl Store {
     pub async fn objects_under(&self, two_digits: &str) -> Result<Vec<Digest>, StoreError> {
         match self {
             Self::Folder(store) => store.objects_under(two_digits).await,
-            Self::S3(store) => store.objects_under(two_digits).await,
+            Self::S3(store) => Box::pin(store.objects_under(two_digits)).await,
         }
     }
 

@@ -13,7 +13,7 @@ pub(crate) fn run(
     options: Options,
     down_to: Option<i64>,
 ) -> anyhow::Result<ExitCode> {
-    let config = options.load(Service::All)?;
+    let config = options.load(Service::Api)?;
     block_on(async {
         let version = Db::migrate(&config, down_to).await?;
         output.value(&json!({ "version": version }))?;

@@ -9,7 +9,7 @@ use super::{server::block_on, service::Options};
 use crate::output::Output;
 
 pub(crate) fn run(output: Output, options: Options) -> anyhow::Result<ExitCode> {
-    let config = options.load(Service::All)?;
+    let config = options.load(Service::Api)?;
     telemetry::init_logs(&config.log)?;
     block_on(async {
         let version = assay_platform::prepare(&config).await?;

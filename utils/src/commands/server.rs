@@ -122,10 +122,15 @@ fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
     })
 }
 
+/// The stack of each thread: the deepest calls, into the client of the store, need more than the usual 2 MiB in a build
+/// without optimisation. Memory is taken only as far as a stack has been used.
+const STACK: usize = 8 << 20;
+
 /// Runs an async main on as many threads as the machine has.
 pub(crate) fn block_on<T>(main: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        .thread_stack_size(STACK)
         .build()?
         .block_on(main)
 }

@@ -38,7 +38,7 @@ impl Options {
             };
             overrides.push((name, listen));
         }
-        Ok(Config::load(self.config, &overrides)?)
+        Ok(Config::load_for(service, self.config, &overrides)?)
     }
 }
 

@@ -77,6 +77,9 @@ mod tests {
         assert_eq!(tries(minute, 1, true).await, (Ok(()), 1));
         assert_eq!(tries(minute, 3, true).await, (Ok(()), 3));
         assert_eq!(tries(minute, 3, false).await, (Err("away".to_owned()), 1));
-        assert_eq!(tries(Duration::ZERO, 3, true).await, (Err("away".to_owned()), 1));
+        assert_eq!(
+            tries(Duration::ZERO, 3, true).await,
+            (Err("away".to_owned()), 1)
+        );
     }
 }
