@@ -81,7 +81,7 @@ pub(crate) async fn attest(
     let id = evidence.claim.job.id;
     enter(Phase::Sign, id);
     let keys = &platform.keys;
-    let proof = prove(evidence, keys.worker(), keys.platform())?;
+    let proof = prove(evidence, keys.worker()?, keys.platform()?)?;
     enter(Phase::Upload, id);
     let put = |name: &str, role: Role, bytes: Vec<u8>| {
         let path = format!("{}/{name}", evidence.claim.job.unique_dir);

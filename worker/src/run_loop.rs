@@ -1,6 +1,6 @@
 use std::{sync::Arc, time::Duration};
 
-use assay_platform::{Platform, ids::JobId, job::Claim, sandbox::Sandbox};
+use assay_platform::{Platform, ids::JobId, job::Claim, keys::worker_name, sandbox::Sandbox};
 use tokio::{
     sync::watch,
     task::JoinSet,
@@ -72,7 +72,7 @@ pub async fn run(platform: Platform, shutdown: watch::Receiver<bool>) -> Result<
 
 impl Worker {
     async fn start(platform: Platform) -> Result<Self, WorkerError> {
-        let name = format!("worker-{}", platform.keys.worker().public().keyid().short());
+        let name = worker_name(platform.keys.worker()?.public());
         let Sandbox::Process(sandbox) = platform.sandbox.as_ref();
         let program = TrainerProgram::new(sandbox.trainer.path.clone());
         let reader = program.clone();

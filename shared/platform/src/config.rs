@@ -11,7 +11,7 @@ use assay_protocol::DataLimits;
 use serde::{Deserialize, Deserializer};
 
 use crate::{
-    Service, db::config::DatabaseConfig, keys::KeysConfig, sandbox::SandboxConfig,
+    Service, db::config::DatabaseConfig, keys::KeysConfig, sandbox::SandboxConfig, scan::ScanConfig,
     store::StoreConfig, telemetry::LogConfig,
 };
 
@@ -50,6 +50,8 @@ pub struct Config {
     pub database: DatabaseConfig,
     /// Limits on what a job's files may hold.
     pub data_limits: DataLimits,
+    /// Scans of images, and what they decide.
+    pub scan: ScanConfig,
     /// Start and end of a service.
     pub start: StartConfig,
     /// Where keys are read from.
@@ -206,11 +208,12 @@ impl Config {
         )?;
         self.store
             .fault()
-            .map_or(Ok(()), |fault| Err(ConfigError::Value(fault)))
+            .map_or(Ok(()), |fault| Err(ConfigError::Value(fault)))?;
+        self.scan.check().map_err(ConfigError::Value)
     }
 }
 
-fn seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+pub(crate) fn seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
     u32::deserialize(from).map(|seconds| Duration::from_secs(seconds.into()))
 }
 

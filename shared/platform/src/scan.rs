@@ -1,9 +1,15 @@
 //! What a scan of an image found.
 
+mod config;
+mod policy;
+
 use assay_attest::Digest;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
+
+pub use config::{FailOn, ImageToScan, ScanConfig, Source};
+pub use policy::{Verdict, judge};
 
 /// One scan of one image by Trivy, whether it succeeded or not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +71,13 @@ impl Component {
             Self::Api => "api",
             Self::Scanner => "scanner",
         }
+    }
+
+    /// The component of a word; `None` when it is not one.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Worker, Self::Trainer, Self::Api, Self::Scanner]
+            .into_iter()
+            .find(|component| component.as_str() == text)
     }
 }
 
