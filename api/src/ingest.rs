@@ -7,6 +7,7 @@ use assay_platform::{
     Platform,
     ids::{JobId, UniqueDir},
     job::{Artifact, NewJob, Role},
+    queue::Doorbell,
     sandbox::Isolation,
     store::Stored,
     telemetry::metrics::JOBS_SUBMITTED,
@@ -150,14 +151,18 @@ pub(crate) async fn commit(
         submitted_at: OffsetDateTime::now_utc(),
         artifacts,
     };
+    let bell = Doorbell::of(id);
     if let Err(error) = platform.db.insert_job(&job).await {
         staged.release().await;
         return Err(error.into());
     }
     staged.keep();
     metrics::counter!(JOBS_SUBMITTED).increment(1);
-    // The doorbell is written down beside the job: one that does not ring now is rung again.
-    if let Err(error) = platform.queue.ring(id).await {
+    // The doorbell is written down beside the job, and the upkeep hears of it. Within one process it is rung here, which
+    // is a little sooner.
+    if !platform.queue.is_shared()
+        && let Err(error) = platform.queue.ring(&bell).await
+    {
         tracing::warn!(job.id = %id, %error, "the doorbell of job {id} did not ring");
     }
     Ok(())

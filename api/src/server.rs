@@ -1,7 +1,7 @@
 use std::{net::TcpListener, sync::Arc, time::Duration};
 
 use actix_web::{App, HttpServer, web};
-use assay_platform::{Platform, descriptors};
+use assay_platform::{Platform, descriptors, upkeep};
 use tokio::sync::watch;
 
 use crate::{ApiError, app, service::Service};
@@ -32,6 +32,9 @@ pub async fn run(
     listener: TcpListener,
     mut shutdown: watch::Receiver<bool>,
 ) -> Result<(), ApiError> {
+    if platform.queue.is_shared() {
+        tokio::spawn(upkeep::keep(platform.clone(), shutdown.clone()));
+    }
     let service = web::Data::from(Arc::new(Service::new(platform, shutdown.clone())?));
     let connections = connections(descriptors::raise_limit()?);
     let server = HttpServer::new(move || {

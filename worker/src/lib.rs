@@ -8,6 +8,7 @@
 
 mod attempt;
 mod attest;
+mod boot_clock;
 mod collect;
 mod complete;
 mod environment;
@@ -17,7 +18,6 @@ mod lease;
 mod log_writer;
 mod outcome;
 mod program;
-mod relay;
 mod run_loop;
 mod stage;
 mod stop;

@@ -17,7 +17,14 @@ pub(crate) async fn metrics(service: Data<Service>) -> Result<HttpResponse, Prob
         // Exact up to 2^53 jobs.
         ::metrics::gauge!(JOBS, "status" => status.as_str()).set(count as f64);
     }
-    ::metrics::gauge!(QUEUE_DEPTH).set(service.platform.queue.depth() as f64);
+    // Without a connection the last figures stand; the connection itself is told of in `/health`.
+    if let Ok(depths) = service.platform.queue.depths().await {
+        for depth in depths {
+            let (class, priority) = (depth.class.as_str(), depth.priority.as_str());
+            let gauge = ::metrics::gauge!(QUEUE_DEPTH, "class" => class, "priority" => priority);
+            gauge.set(depth.waiting as f64);
+        }
+    }
     Ok(HttpResponse::Ok()
         .insert_header(fresh())
         .insert_header((

@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, thread, time::D
 use assay_protocol::DataLimits;
 use serde::{Deserialize, Deserializer};
 
-use crate::{keys::KeysConfig, sandbox::SandboxConfig, telemetry::LogConfig};
+use crate::{keys::KeysConfig, queue::QueueConfig, sandbox::SandboxConfig, telemetry::LogConfig};
 
 pub use start::{StartConfig, StatusConfig};
 
@@ -42,6 +42,8 @@ pub struct Config {
     pub lease: Duration,
     /// Attempts that may break off before a job is given up. One that a worker puts back as it stops is not counted.
     pub max_attempts: u32,
+    /// How doorbells get to workers.
+    pub queue: QueueConfig,
     /// Limits on what a job's files may hold.
     pub data_limits: DataLimits,
     /// Start and end of a service.
@@ -178,7 +180,7 @@ impl Config {
     }
 }
 
-fn seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+pub(crate) fn seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
     u32::deserialize(from).map(|seconds| Duration::from_secs(seconds.into()))
 }
 

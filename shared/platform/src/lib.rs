@@ -3,6 +3,7 @@
 //! Each part with two real implementations is an enum chosen by configuration; the embedded defaults are
 //! SQLite, a local folder, an in-process queue and a restricted child process.
 
+pub mod backoff;
 pub mod bundle;
 pub mod config;
 pub mod db;
@@ -14,6 +15,7 @@ pub mod queue;
 pub mod sandbox;
 pub mod store;
 pub mod telemetry;
+pub mod upkeep;
 
 mod owned;
 mod platform;

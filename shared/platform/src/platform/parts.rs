@@ -4,7 +4,6 @@ use super::{PlatformError, TRAINER_COMMAND, folder};
 use crate::{
     Config,
     db::{Db, sqlite::Sqlite},
-    queue::{Queue, in_process::InProcess},
     sandbox::{ProcessSandbox, Program, Sandbox},
     store::{Store, folder::Folder},
 };
@@ -26,11 +25,6 @@ pub(super) async fn database(config: &Config, store: &Store) -> Result<Db, Platf
     Ok(Db::Sqlite(
         Sqlite::open(&path, store.holds().clone()).await?,
     ))
-}
-
-/// The queue.
-pub(super) fn queue() -> Queue {
-    Queue::InProcess(InProcess::default())
 }
 
 /// Where jobs are trained.
