@@ -9,7 +9,7 @@ import zlib
 
 HERE = pathlib.Path(__file__).parent
 FIXTURES = HERE.parent / "worker/trainer/tests/fixtures"
-TARGETS = "keras keras_config keras_weights tfrecord csv images definition link layout bom events"
+TARGETS = "keras keras_config keras_weights tfrecord csv images definition link layout bom events checkpoint"
 
 
 def seed(target, name, content):
@@ -77,8 +77,16 @@ def texts():
         {"event": "log", "level": "info", "message": "a line"},
         {"event": "done", "outputs": [{"name": "logs.txt", "bytes": 1}], "metrics": {}, "training_seconds": 0.1},
         {"event": "failed", "code": "dataset.empty", "field": "dataset", "message": "empty"},
+        {"event": "resumed", "epoch": 2},
+        {"event": "checkpoint", "epoch": 2, "bytes": 100},
     ):
         seed("events", event["event"], json.dumps(event).encode())
+    head = {
+        "version": 1, "belongs_to": "fuzz", "epoch": 3, "iterations": 9, "learning_rate_bits": 0, "metrics": ["loss"],
+    }
+    tensor = {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}
+    header = {"__metadata__": {"assay-checkpoint": json.dumps(head)}, "weights/0/0": tensor}
+    seed("checkpoint", "header", json.dumps(header).encode())
 
 
 for target in TARGETS.split():

@@ -33,12 +33,25 @@ pub(crate) struct Done {
     pub(crate) training_seconds: f64,
 }
 
+/// A checkpoint in the output folder, as the trainer describes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Written {
+    pub(crate) epoch: u32,
+    pub(crate) bytes: u64,
+}
+
 /// Everything heard of one run. The trainer's events are claims of a program that has touched a user's
 /// model, so their order and sizes are checked here before anything is made of them.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Heard {
     pub(crate) started: Option<Started>,
+    /// The epoch after which the room's checkpoint was written, if there is one in it.
+    pub(crate) offered: Option<u32>,
+    /// The epoch after which it went on with an earlier training.
+    pub(crate) resumed: Option<u32>,
     pub(crate) last_epoch: Option<EpochReport>,
+    /// The newest checkpoint that it wrote.
+    pub(crate) checkpoint: Option<Written>,
     pub(crate) done: Option<Done>,
     pub(crate) failed: Option<Fault>,
     /// The last lines for people.
@@ -80,6 +93,8 @@ impl Heard {
                 });
                 Some(event)
             }
+            Event::Resumed { epoch } => self.take_resumed(epoch),
+            Event::Checkpoint { epoch, bytes } => self.take_checkpoint(Written { epoch, bytes }),
             Event::Checked { .. } => self.refuse("the end of a check in a training"),
             Event::Epoch(report) => self.take_epoch(report, parameters),
             Event::Done {
@@ -125,7 +140,9 @@ impl Heard {
         let after = self
             .last_epoch
             .as_ref()
-            .map_or(parameters.initial_epoch, |last| last.epoch);
+            .map(|last| last.epoch)
+            .or(self.resumed)
+            .unwrap_or(parameters.initial_epoch);
         if self.started.is_none() {
             return self.refuse("an epoch before the start");
         }
@@ -138,6 +155,31 @@ impl Heard {
         metrics::histogram!(EPOCH_SECONDS).record(report.seconds);
         self.last_epoch = Some(report.clone());
         Some(Event::Epoch(report))
+    }
+
+    fn take_resumed(&mut self, epoch: u32) -> Option<Event> {
+        let begun = self.resumed.is_some() || self.last_epoch.is_some();
+        if self.started.is_none() || begun || self.offered != Some(epoch) {
+            return self.refuse("that it goes on from a checkpoint that it does not have");
+        }
+        self.resumed = Some(epoch);
+        Some(Event::Resumed { epoch })
+    }
+
+    /// The event log hears of a checkpoint when it is in the store, not before.
+    fn take_checkpoint(&mut self, written: Written) -> Option<Event> {
+        let newer = self
+            .checkpoint
+            .is_none_or(|last| last.epoch < written.epoch);
+        let trained = self
+            .last_epoch
+            .as_ref()
+            .is_some_and(|last| last.epoch == written.epoch);
+        if !newer || !trained {
+            return self.refuse("a checkpoint of another epoch than the last");
+        }
+        self.checkpoint = Some(written);
+        None
     }
 
     fn take_done(&mut self, done: Done) -> Option<Event> {

@@ -24,7 +24,7 @@ const BATCH: u32 = 256;
 
 /// What happens to a job, from its beginning (or `Last-Event-ID`) until it ends, as server-sent events.
 ///
-/// Events: `status`, `started`, `epoch`, `log`, `done`, `failed`; their data is the entry of the job's event log.
+/// Events: `status`, `started`, `resumed`, `epoch`, `checkpoint`, `log`, `done`, `failed`; their data is the entry of the job's event log.
 #[utoipa::path(
     get, path = "/jobs/{job_id}/events", tag = "jobs",
     params(
@@ -209,6 +209,8 @@ fn name(event: &JobEvent) -> &'static str {
             Event::Started { .. } => "started",
             Event::Checked { .. } => "checked",
             Event::Epoch(_) => "epoch",
+            Event::Resumed { .. } => "resumed",
+            Event::Checkpoint { .. } => "checkpoint",
             Event::Log { .. } => "log",
             Event::Done { .. } => "done",
             Event::Failed(_) => "failed",

@@ -26,6 +26,19 @@ pub enum Event {
     },
     /// An epoch ended.
     Epoch(EpochReport),
+    /// Training goes on from the checkpoint that the room holds. Comes before the first epoch, if at all.
+    Resumed {
+        /// The last epoch of the training that the checkpoint is of, counted from 1.
+        epoch: u32,
+    },
+    /// A checkpoint lies whole in `out/` under the name that [`crate::room::checkpoint`] gives. It may be gone when the
+    /// one after the next is written.
+    Checkpoint {
+        /// The last epoch that it holds, counted from 1.
+        epoch: u32,
+        /// Its size.
+        bytes: u64,
+    },
     /// A line for people; also written to `logs.txt`.
     Log {
         /// How serious it is.
@@ -189,6 +202,26 @@ mod tests {
             r#"{"event":"epoch","epoch":1,"of":5,"metrics":{"loss":0.25},"seconds":0.5}"#;
         assert_eq!(text, expected);
         assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), event);
+    }
+
+    #[test]
+    fn checkpoints_are_named_by_their_epoch() {
+        for (event, expected) in [
+            (
+                Event::Checkpoint {
+                    epoch: 3,
+                    bytes: 400,
+                },
+                r#"{"event":"checkpoint","epoch":3,"bytes":400}"#,
+            ),
+            (
+                Event::Resumed { epoch: 3 },
+                r#"{"event":"resumed","epoch":3}"#,
+            ),
+        ] {
+            assert_eq!(serde_json::to_string(&event).unwrap(), expected);
+            assert_eq!(serde_json::from_str::<Event>(expected).unwrap(), event);
+        }
     }
 
     #[test]

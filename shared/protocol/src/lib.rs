@@ -4,12 +4,14 @@
 //! outputs, and the trainer speaks one JSON object a line on its standard output ([`Event`]). This crate
 //! is all that both sides share, so the trainer needs nothing else of the platform.
 
+mod checkpoint;
 mod event;
 mod fault;
 mod limits;
 mod request;
 pub mod room;
 
+pub use checkpoint::CheckpointRule;
 pub use event::{
     DataSummary, EpochReport, Event, LayerSummary, LogLevel, ModelSummary, OutputFile, Task,
     TrainerInfo,

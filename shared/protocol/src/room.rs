@@ -11,6 +11,17 @@ pub const PARAMETERS: &str = "parameters.json";
 /// Optional: limits on what the trainer may read, JSON of [`crate::DataLimits`].
 pub const LIMITS: &str = "limits.json";
 
+/// Optional: how often to write checkpoints, JSON of [`crate::CheckpointRule`]. Absent: never.
+pub const CHECKPOINT_RULE: &str = "checkpoints.json";
+/// Optional: the checkpoint from which to go on, as an earlier attempt wrote it.
+pub const CHECKPOINT: &str = "checkpoint";
+
+/// The name in `out/` of the checkpoint after this epoch (counted from 1). None is left there by a training that ended
+/// well.
+pub fn checkpoint(epoch: u32) -> String {
+    format!("checkpoint-{epoch}.safetensors")
+}
+
 /// The trained model as a Keras 3 archive.
 pub const TRAINED_MODEL: &str = "trained_model.keras";
 /// The trained weights as safetensors.

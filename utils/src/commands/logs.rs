@@ -69,6 +69,10 @@ fn line(event: &JobEvent) -> Option<String> {
             Event::Done {
                 training_seconds, ..
             } => format!("trained in {training_seconds:.3} s"),
+            Event::Resumed { epoch } => format!("goes on from the checkpoint after epoch {epoch}"),
+            Event::Checkpoint { epoch, bytes } => {
+                format!("checkpoint after epoch {epoch} kept ({bytes} bytes)")
+            }
             Event::Checked { .. } => return None,
         },
     })

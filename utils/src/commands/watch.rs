@@ -100,6 +100,9 @@ fn show(output: Output, bar: &ProgressBar, event: &Event) {
                 ));
             }
         }
+        Event::Resumed { epoch } => bar.suspend(|| {
+            output.say(format!("  goes on from the checkpoint after epoch {epoch}"));
+        }),
         Event::Log {
             level: LogLevel::Warning,
             message,

@@ -153,3 +153,52 @@ fn floods_and_long_lines_are_cut() {
     );
     assert!(message.len() < MAX_LINE_BYTES + 64);
 }
+
+#[test]
+fn only_the_checkpoint_in_the_room_is_gone_on_from() {
+    let parameters = Parameters {
+        epochs: 3,
+        ..Parameters::default()
+    };
+    let take = |offered: Option<u32>, events: Vec<Event>| {
+        let mut heard = Heard {
+            offered,
+            ..Heard::default()
+        };
+        for event in events {
+            heard.take(event, &parameters);
+        }
+        heard
+    };
+    let resumed = || Event::Resumed { epoch: 2 };
+    let good = take(Some(2), vec![started(), resumed(), epoch(3), done()]);
+    assert_eq!((good.violation, good.resumed), (None, Some(2)));
+    for (offered, events) in [
+        (None, vec![started(), resumed()]),
+        (Some(1), vec![started(), resumed()]),
+        (Some(2), vec![resumed()]),
+        (Some(2), vec![started(), resumed(), resumed()]),
+        (Some(2), vec![started(), epoch(1), resumed()]),
+        (Some(2), vec![started(), resumed(), epoch(2)]),
+    ] {
+        let heard = take(offered, events);
+        assert!(heard.violation.is_some(), "{heard:?}");
+    }
+}
+
+#[test]
+fn a_checkpoint_is_of_the_epoch_that_just_ended() {
+    let checkpoint = |epoch| Event::Checkpoint { epoch, bytes: 7 };
+    let good = hear([started(), epoch(1), checkpoint(1), epoch(2), checkpoint(2)]);
+    assert_eq!(good.violation, None);
+    let newest = Written { epoch: 2, bytes: 7 };
+    assert_eq!(good.checkpoint, Some(newest));
+    for events in [
+        vec![started(), checkpoint(1)],
+        vec![started(), epoch(1), checkpoint(2)],
+        vec![started(), epoch(1), checkpoint(1), checkpoint(1)],
+    ] {
+        let heard = hear(events);
+        assert!(heard.violation.is_some(), "{heard:?}");
+    }
+}

@@ -29,7 +29,7 @@ mod tensor;
 mod weights;
 
 pub use arithmetic::arithmetic;
-pub use fit::train;
+pub use fit::{Epoch, Resume, train};
 pub use history::History;
 pub use model::Engine;
 pub use random::{Split, split};

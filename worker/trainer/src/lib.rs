@@ -5,6 +5,7 @@
 //! trains → [`archive`] writes the outputs. No network code, no keys.
 
 pub mod archive;
+pub mod checkpoint;
 pub mod data;
 pub mod engine;
 pub mod run;

@@ -4,6 +4,7 @@
 //! text. The exit code says who is to mend a failure: 0 done, 2 the user, 1 we.
 
 mod arguments;
+mod checkpoints;
 mod events;
 mod inputs;
 mod job;
@@ -22,6 +23,7 @@ use assay_protocol::{Event, Fault, TrainerInfo};
 
 use crate::engine;
 use arguments::{Command, HELP};
+use checkpoints::Checkpoints;
 use events::Reporter;
 use job::Job;
 
@@ -118,14 +120,26 @@ fn train(
     for (level, message) in std::mem::take(&mut job.remarks) {
         reporter.log(level, message)?;
     }
+    let resume = checkpoints::resume(input, &mut job, reporter)?;
+    let mut checkpoints = Checkpoints::new(output, &job, reporter)?;
     let begun = Instant::now();
     let history = engine::train(
         &mut job.engine,
         &job.dataset,
         &job.split,
         &job.parameters,
-        &mut |report| reporter.epoch(report),
+        resume,
+        &mut |epoch| {
+            reporter.epoch(epoch.report.clone())?;
+            match &mut checkpoints {
+                Some(checkpoints) => checkpoints.after(&epoch, reporter),
+                None => Ok(()),
+            }
+        },
     )?;
+    if let Some(checkpoints) = &mut checkpoints {
+        checkpoints.clear();
+    }
     let training_seconds = begun.elapsed().as_secs_f64();
     reporter.note(&format!("trained in {training_seconds:.3} s"));
     let metrics = history

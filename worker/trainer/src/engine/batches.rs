@@ -27,6 +27,16 @@ impl<'a> Batches<'a> {
         }
     }
 
+    /// Goes past epochs that were trained before, so that the next one goes on in the pass where they stopped.
+    pub(crate) fn skip(&mut self, epochs: std::ops::Range<u32>) {
+        // Without steps every epoch is a pass of its own.
+        if self.steps.is_some() {
+            for epoch in epochs {
+                self.epoch(epoch);
+            }
+        }
+    }
+
     /// The batches of one epoch.
     pub(crate) fn epoch(&mut self, epoch: u32) -> Vec<&[u32]> {
         if self.at >= self.order.len() {
@@ -66,6 +76,23 @@ mod tests {
         let mut sorted = first;
         sorted.sort_unstable();
         assert_eq!(sorted, rows);
+    }
+
+    #[test]
+    fn epochs_that_are_skipped_change_nothing() {
+        let rows: Vec<u32> = (0..10).collect();
+        for steps in [None, Some(2), Some(3)] {
+            let mut whole = Batches::new(&rows, 4, steps, 1);
+            for epoch in 0..5 {
+                let mut resumed = Batches::new(&rows, 4, steps, 1);
+                resumed.skip(0..epoch);
+                assert_eq!(
+                    resumed.epoch(epoch),
+                    whole.epoch(epoch),
+                    "{steps:?} {epoch}"
+                );
+            }
+        }
     }
 
     #[test]

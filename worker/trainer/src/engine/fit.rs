@@ -9,9 +9,29 @@ use super::model::{Batch, Engine};
 use super::random::Split;
 use super::rows::{Labels, Rows};
 
+/// A training that is gone on with, the engine already holding its weights and optimizer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Resume {
+    /// Epochs trained, counted from 0 whatever `initial_epoch` is: the first one to train now.
+    pub epoch: u32,
+    /// Their metrics.
+    pub history: History,
+}
+
+/// What is known after an epoch.
+#[derive(Debug)]
+pub struct Epoch<'a> {
+    /// What it gave.
+    pub report: EpochReport,
+    /// The model and its optimizer, as they are now.
+    pub engine: &'a Engine,
+    /// The metrics so far.
+    pub history: &'a History,
+}
+
 /// Trains as Keras' `Model.fit` does, and calls `on_epoch` after every epoch.
 ///
-/// Epochs run from `initial_epoch` up to `epochs`. The loss and metrics of an epoch are gathered in training
+/// Epochs run from `initial_epoch`, or from where `resume` stopped, up to `epochs`; either way gives the same bits. The loss and metrics of an epoch are gathered in training
 /// mode, batch by batch, the loss weighted by rows; then, every `validation_freq` epochs, the validation rows
 /// are measured in inference mode, at most `validation_steps` batches of them.
 ///
@@ -23,15 +43,23 @@ pub fn train(
     data: &impl Rows,
     split: &Split,
     parameters: &Parameters,
-    on_epoch: &mut dyn FnMut(EpochReport) -> Result<(), Fault>,
+    resume: Option<Resume>,
+    on_epoch: &mut dyn FnMut(Epoch<'_>) -> Result<(), Fault>,
 ) -> Result<History, Fault> {
     check(engine, data, split, parameters)?;
     let steps = parameters.steps_per_epoch.map(|steps| steps as usize);
     let size = parameters.batch_size as usize;
     let mut batches = Batches::new(&split.training, size, steps, parameters.seed);
-    let mut history = History::default();
+    let Resume {
+        epoch: first,
+        mut history,
+    } = resume.unwrap_or_else(|| Resume {
+        epoch: parameters.initial_epoch,
+        history: History::default(),
+    });
+    batches.skip(parameters.initial_epoch..first);
     let mut room = Room::default();
-    for epoch in parameters.initial_epoch..parameters.epochs {
+    for epoch in first..parameters.epochs {
         let start = Instant::now();
         let mut metrics = Metrics::new(&engine.spec().compile.metrics);
         engine.begin_epoch(epoch);
@@ -55,11 +83,16 @@ pub fn train(
         for (name, value) in &results {
             history.push(name, *value);
         }
-        on_epoch(EpochReport {
+        let report = EpochReport {
             epoch: epoch + 1,
             of: parameters.epochs,
             metrics: results.into_iter().collect(),
             seconds: start.elapsed().as_secs_f64(),
+        };
+        on_epoch(Epoch {
+            report,
+            engine,
+            history: &history,
         })?;
     }
     Ok(history)

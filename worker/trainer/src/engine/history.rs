@@ -24,6 +24,11 @@ impl History {
             .map(|(name, values)| (name.as_str(), values.as_slice()))
     }
 
+    /// A history of these metrics.
+    pub(crate) fn of(entries: Vec<(String, Vec<f64>)>) -> Self {
+        Self { entries }
+    }
+
     /// Adds one value of a metric.
     pub(crate) fn push(&mut self, name: &str, value: f64) {
         match self.entries.iter_mut().find(|(n, _)| n == name) {

@@ -5,6 +5,7 @@ mod determinism;
 mod faults;
 mod gradients;
 mod keras;
+mod resume;
 
 use super::{Labels, Rows};
 

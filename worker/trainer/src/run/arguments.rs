@@ -11,7 +11,8 @@ usage: assay-trainer check --in DIR [--threads N]
        assay-trainer train --in DIR --out DIR [--threads N]
        assay-trainer --version | --help
 
-  --in DIR      folder with model, dataset, dataset_definition, parameters.json and, if wanted, limits.json
+  --in DIR      folder with model, dataset, dataset_definition, parameters.json and, if wanted, limits.json,
+                checkpoints.json and the checkpoint to go on from
   --out DIR     folder for the outputs; it must exist
   --threads N   threads to compute with, 1 to 1024; by default one a processor. The result does not depend on it.
 

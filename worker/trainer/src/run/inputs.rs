@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use assay_protocol::{DataLimits, Fault, JobRequest, Parameters, room};
+use assay_protocol::{CheckpointRule, DataLimits, Fault, JobRequest, Parameters, room};
 
 use crate::data::Definition;
 
@@ -11,6 +11,7 @@ use crate::data::Definition;
 pub(super) struct Inputs {
     pub(super) parameters: Parameters,
     pub(super) limits: DataLimits,
+    pub(super) checkpoints: Option<CheckpointRule>,
     pub(super) definition: Definition,
     pub(super) model: Vec<u8>,
     pub(super) dataset: Vec<u8>,
@@ -23,21 +24,27 @@ impl Inputs {
     /// `trainer.room` if a file is missing or one that the platform wrote cannot be parsed; the faults of
     /// the parameters and of the definition.
     pub(super) fn read(folder: &Path) -> Result<Self, Fault> {
-        let limits = match std::fs::read(folder.join(room::LIMITS)) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => DataLimits::default(),
-            Err(error) => return Err(unreadable(room::LIMITS, &error)),
-            Ok(bytes) => parse(room::LIMITS, &bytes)?,
-        };
+        let limits = optional(folder, room::LIMITS)?.unwrap_or_default();
         let request: JobRequest = parse(room::PARAMETERS, &file(folder, room::PARAMETERS)?)?;
         request.parameters.validate()?;
         let definition = Definition::parse(&file(folder, room::DEFINITION)?, &limits)?;
         Ok(Self {
             parameters: request.parameters,
             limits,
+            checkpoints: optional(folder, room::CHECKPOINT_RULE)?,
             definition,
             model: file(folder, room::MODEL)?,
             dataset: file(folder, room::DATASET)?,
         })
+    }
+}
+
+/// A small file that need not be there.
+fn optional<T: serde::de::DeserializeOwned>(folder: &Path, name: &str) -> Result<Option<T>, Fault> {
+    match std::fs::read(folder.join(name)) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(unreadable(name, &error)),
+        Ok(bytes) => parse(name, &bytes).map(Some),
     }
 }
 

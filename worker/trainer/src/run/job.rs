@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use assay_protocol::{DataLimits, DataSummary, Fault, LogLevel, ModelSummary, Parameters};
+use assay_protocol::{
+    CheckpointRule, DataLimits, DataSummary, Fault, LogLevel, ModelSummary, Parameters,
+};
 use serde_json::{Value, json};
 
 use super::inputs::Inputs;
@@ -17,6 +19,8 @@ pub(super) struct Job {
     pub(super) dataset: Dataset,
     pub(super) split: Split,
     pub(super) parameters: Parameters,
+    /// When to write checkpoints, if at all.
+    pub(super) checkpoints: Option<CheckpointRule>,
     /// `preprocessing.json`.
     pub(super) recipe: Value,
     pub(super) model: ModelSummary,
@@ -34,6 +38,7 @@ impl Job {
         let Inputs {
             parameters,
             limits,
+            checkpoints,
             definition,
             model,
             dataset,
@@ -79,6 +84,7 @@ impl Job {
             dataset,
             split,
             parameters,
+            checkpoints,
             recipe,
             model,
             data,

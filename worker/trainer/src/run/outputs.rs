@@ -50,7 +50,7 @@ pub(super) fn write(
 }
 
 /// Under another name first, so that a file under its own name is whole.
-fn put(folder: &Path, name: &str, bytes: &[u8]) -> std::io::Result<()> {
+pub(super) fn put(folder: &Path, name: &str, bytes: &[u8]) -> std::io::Result<()> {
     let partial = folder.join(format!(".{name}.partial"));
     std::fs::write(&partial, bytes)?;
     std::fs::rename(&partial, folder.join(name))

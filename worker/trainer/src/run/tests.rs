@@ -65,7 +65,7 @@ fn parameters() -> Parameters {
     }
 }
 
-struct Room(tempfile::TempDir);
+pub(super) struct Room(tempfile::TempDir);
 
 impl Room {
     fn new(model: &[u8], dataset: &[u8], definition: &str, parameters: Parameters) -> Self {
@@ -90,20 +90,20 @@ impl Room {
         room
     }
 
-    fn good() -> Self {
+    pub(super) fn good() -> Self {
         let model = model(&[2], &[4, 1], "sigmoid", "binary_crossentropy");
         Self::new(&model, table().as_bytes(), DEFINITION, parameters())
     }
 
-    fn input(&self) -> PathBuf {
+    pub(super) fn input(&self) -> PathBuf {
         self.0.path().join("in")
     }
 
-    fn output(&self) -> PathBuf {
+    pub(super) fn output(&self) -> PathBuf {
         self.0.path().join("out")
     }
 
-    fn run(&self, mode: &str, threads: &str) -> (ExitCode, Vec<Event>) {
+    pub(super) fn run(&self, mode: &str, threads: &str) -> (ExitCode, Vec<Event>) {
         let mut arguments: Vec<OsString> = vec![mode.into(), "--in".into(), self.input().into()];
         if mode == "train" {
             arguments.extend(["--out".into(), self.output().into()]);
@@ -132,7 +132,7 @@ impl Room {
         }
     }
 
-    fn read(&self, name: &str) -> Vec<u8> {
+    pub(super) fn read(&self, name: &str) -> Vec<u8> {
         std::fs::read(self.output().join(name)).unwrap()
     }
 }

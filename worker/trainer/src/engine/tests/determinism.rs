@@ -112,25 +112,28 @@ fn layers() -> Vec<LayerSpec> {
     layers
 }
 
-fn model() -> ModelSpec {
+pub(super) fn model(rule: OptimizerRule) -> ModelSpec {
     let layers = layers();
     ModelSpec {
         name: "large".to_owned(),
         class: ModelClass::Sequential,
         output: layers.len() - 1,
         layers,
-        compile: compile(),
+        compile: compile(rule),
         keras_version: None,
     }
 }
 
-fn compile() -> CompileSpec {
-    let rule = OptimizerRule::Adam {
+fn adam() -> OptimizerRule {
+    OptimizerRule::Adam {
         beta_1: 0.9,
         beta_2: 0.999,
         epsilon: 1e-7,
         amsgrad: false,
-    };
+    }
+}
+
+fn compile(rule: OptimizerRule) -> CompileSpec {
     CompileSpec {
         optimizer: Optimizer {
             rule,
@@ -154,7 +157,15 @@ fn numbers(name: &str, count: usize) -> Vec<f32> {
         .collect()
 }
 
-fn weights(spec: &ModelSpec) -> Weights {
+pub(super) fn table(rows: usize) -> Table {
+    Table {
+        shape: vec![20, 20, 3],
+        x: numbers("x", rows * 20 * 20 * 3),
+        y: Labels::Classes((0..rows as u32).map(|row| row % 5).collect()),
+    }
+}
+
+pub(super) fn weights(spec: &ModelSpec) -> Weights {
     let array = |layer: &LayerSpec, weight: &WeightSpec| {
         let count: usize = weight.shape.iter().product();
         let fan = (count / weight.shape.last().copied().unwrap_or(1)).max(1);
@@ -179,15 +190,9 @@ fn weights(spec: &ModelSpec) -> Weights {
 }
 
 fn trained(threads: usize, seed: u64) -> (Vec<u32>, String, Vec<u32>) {
-    let spec = model();
+    let spec = model(adam());
     let rows = 90;
-    let x = numbers("x", rows * 20 * 20 * 3);
-    let y = Labels::Classes((0..rows as u32).map(|row| row % 5).collect());
-    let table = Table {
-        shape: vec![20, 20, 3],
-        x,
-        y,
-    };
+    let table = table(rows);
     let parameters = Parameters {
         epochs: 2,
         batch_size: 32,
@@ -198,7 +203,10 @@ fn trained(threads: usize, seed: u64) -> (Vec<u32>, String, Vec<u32>) {
     let engine = Engine::new(&spec, weights(&spec), None, seed).unwrap();
     let mut engine = engine.with_threads(threads).unwrap();
     assert_eq!(engine.threads(), threads);
-    let history = train(&mut engine, &table, &split, &parameters, &mut |_| Ok(())).unwrap();
+    let history = train(&mut engine, &table, &split, &parameters, None, &mut |_| {
+        Ok(())
+    })
+    .unwrap();
     let bits = |data: &[f32]| data.iter().map(|x| x.to_bits()).collect::<Vec<u32>>();
     let all = engine
         .weights()

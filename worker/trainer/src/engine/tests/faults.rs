@@ -30,7 +30,10 @@ fn train_once(case: &Case, parameters: &Parameters) -> Fault {
         training: rows,
         validation: Vec::new(),
     };
-    train(&mut engine, &table, &split, parameters, &mut |_| Ok(())).unwrap_err()
+    train(&mut engine, &table, &split, parameters, None, &mut |_| {
+        Ok(())
+    })
+    .unwrap_err()
 }
 
 #[test]

@@ -141,12 +141,20 @@ fn the_history_of_a_whole_training_is_that_of_fit() {
     );
     let mut engine = Engine::new(&spec, case.weights(), None, parameters.seed).unwrap();
     let mut reported = 0;
-    let history = train(&mut engine, &table, &split, &parameters, &mut |report| {
-        reported += 1;
-        assert_eq!((report.epoch, report.of), (reported, parameters.epochs));
-        assert_eq!(report.metrics.len(), 4);
-        Ok(())
-    })
+    let history = train(
+        &mut engine,
+        &table,
+        &split,
+        &parameters,
+        None,
+        &mut |epoch| {
+            reported += 1;
+            let report = epoch.report;
+            assert_eq!((report.epoch, report.of), (reported, parameters.epochs));
+            assert_eq!(report.metrics.len(), 4);
+            Ok(())
+        },
+    )
     .unwrap();
     assert_eq!(reported, parameters.epochs);
     let names: Vec<&str> = history.iter().map(|(name, _)| name).collect();
