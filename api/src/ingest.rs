@@ -9,6 +9,7 @@ use assay_platform::{
     ids::{JobId, UniqueDir},
     job::{Artifact, Class, NewJob, Priority, Role},
     keys::KeyError,
+    queue::Doorbell,
     sandbox::Isolation,
     store::Stored,
     telemetry::metrics::JOBS_SUBMITTED,
@@ -161,6 +162,7 @@ pub(crate) async fn commit(
         submitted_at: OffsetDateTime::now_utc(),
         artifacts,
     };
+    let bell = Doorbell::of(id);
     if let Err(error) = platform.db.insert_job(&job).await
         && !is_there(&platform, id, &error).await
     {
@@ -169,8 +171,11 @@ pub(crate) async fn commit(
     }
     staged.keep();
     metrics::counter!(JOBS_SUBMITTED).increment(1);
-    // The doorbell is written down beside the job: one that does not ring now is rung again.
-    if let Err(error) = platform.queue.ring(id).await {
+    // The doorbell is written down beside the job, and the upkeep hears of it. Within one process it is rung here, which
+    // is a little sooner.
+    if !platform.queue.is_shared()
+        && let Err(error) = platform.queue.ring(&bell).await
+    {
         tracing::warn!(job.id = %id, %error, "the doorbell of job {id} did not ring");
     }
     Ok(())

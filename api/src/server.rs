@@ -1,7 +1,7 @@
 use std::{net::TcpListener, time::Duration};
 
 use actix_web::{App, HttpServer, web};
-use assay_platform::{Platform, descriptors};
+use assay_platform::{Platform, descriptors, upkeep};
 use tokio::sync::watch;
 
 use crate::{ApiError, app, probe::Probe, service::Service};
@@ -32,6 +32,9 @@ pub async fn run(
     listener: TcpListener,
     shutdown: watch::Receiver<bool>,
 ) -> Result<(), ApiError> {
+    if platform.queue.is_shared() {
+        tokio::spawn(upkeep::keep(platform.clone(), shutdown.clone()));
+    }
     let probe = web::Data::new(Probe::new(platform.clone()));
     let service = web::Data::new(Service::new(platform, shutdown.clone())?);
     let configure = app::configure(service, probe);

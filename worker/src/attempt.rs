@@ -8,9 +8,10 @@ use tokio::sync::watch;
 
 use crate::{
     attest::{Circumstances, Evidence, attest},
+    boot_clock::BootInstant,
     collect::{collect, keep_logs},
     complete::complete,
-    lease::LeaseKeeper,
+    lease::{Claimed, LeaseKeeper},
     phase::{Phase, enter},
     run_loop::Worker,
     stage::{Staged, stage},
@@ -29,14 +30,21 @@ pub(crate) struct Record {
 }
 
 /// Runs one claimed attempt to whatever end it comes to, and writes that end.
-pub(crate) async fn run(worker: Arc<Worker>, claim: Claim, shutdown: watch::Receiver<bool>) {
+///
+/// `asked` is the moment just before the database was asked for the claim.
+pub(crate) async fn run(
+    worker: Arc<Worker>,
+    claim: Claim,
+    asked: BootInstant,
+    shutdown: watch::Receiver<bool>,
+) {
     let started = Instant::now();
-    let lease = LeaseKeeper::start(
-        worker.platform.clone(),
-        claim.job.id,
-        claim.attempt,
-        shutdown,
-    );
+    let claimed = Claimed {
+        job: claim.job.id,
+        attempt: claim.attempt,
+        asked,
+    };
+    let lease = LeaseKeeper::start(worker.platform.clone(), claimed, shutdown);
     tracing::info!(worker = %worker.name, "job claimed");
     let mut record = Record::default();
     let end = Box::pin(drive(&worker, &claim, &lease, &mut record)).await;

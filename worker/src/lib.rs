@@ -8,6 +8,7 @@
 
 mod attempt;
 mod attest;
+mod boot_clock;
 mod collect;
 mod complete;
 mod environment;
@@ -18,7 +19,6 @@ mod log_writer;
 mod outcome;
 mod phase;
 mod program;
-mod relay;
 mod run_loop;
 mod stage;
 mod stop;

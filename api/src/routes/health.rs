@@ -24,8 +24,11 @@ pub(crate) struct Parts {
     database: String,
     /// Its folder can be reached.
     store: String,
-    /// Jobs that wait for a worker.
-    queue_depth: usize,
+    /// `ok`, or why the broker cannot be reached. Jobs are taken in all the same: their doorbells wait in the database.
+    queue: String,
+    /// Doorbells that wait for a worker; absent while the broker cannot be reached.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    queue_depth: Option<u64>,
     /// Can seal a room.
     sandbox: String,
     /// What keeps the trainer in its room on this machine; absent when the sandbox fails.
@@ -49,6 +52,7 @@ pub(crate) async fn health(probe: Data<Probe>) -> HttpResponse {
     let scratch = platform.store.scratch();
     let store = tokio::fs::metadata(&scratch).await;
     let isolation = probe.isolation().await;
+    let depths = platform.queue.depths().await;
     let parts = Parts {
         database: word(database.map_err(|error| error.to_string())),
         store: word(
@@ -56,7 +60,10 @@ pub(crate) async fn health(probe: Data<Probe>) -> HttpResponse {
                 .map(drop)
                 .map_err(|error| format!("its folder: {error}")),
         ),
-        queue_depth: platform.queue.depth(),
+        queue: platform.queue.state().borrow().to_string(),
+        queue_depth: depths
+            .ok()
+            .map(|all| all.iter().map(|depth| depth.waiting).sum()),
         sandbox: word(isolation.as_ref().map(drop).map_err(Clone::clone)),
         isolation: isolation.ok(),
     };

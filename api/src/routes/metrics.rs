@@ -17,7 +17,14 @@ pub(crate) async fn metrics(probe: Data<Probe>) -> Result<HttpResponse, Problem>
         // Exact up to 2^53 jobs.
         ::metrics::gauge!(JOBS, "status" => status.as_str()).set(count as f64);
     }
-    ::metrics::gauge!(QUEUE_DEPTH).set(probe.platform.queue.depth() as f64);
+    // Without a connection the last figures stand; the connection itself is told of in `/health`.
+    if let Ok(depths) = probe.platform.queue.depths().await {
+        for depth in depths {
+            let (class, priority) = (depth.class.as_str(), depth.priority.as_str());
+            let gauge = ::metrics::gauge!(QUEUE_DEPTH, "class" => class, "priority" => priority);
+            gauge.set(depth.waiting as f64);
+        }
+    }
     Ok(HttpResponse::Ok()
         .insert_header(fresh())
         .insert_header((

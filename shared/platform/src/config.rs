@@ -11,8 +11,8 @@ use assay_protocol::DataLimits;
 use serde::{Deserialize, Deserializer};
 
 use crate::{
-    Service, db::config::DatabaseConfig, keys::KeysConfig, sandbox::SandboxConfig, scan::ScanConfig,
-    store::StoreConfig, telemetry::LogConfig,
+    Service, db::config::DatabaseConfig, keys::KeysConfig, queue::QueueConfig,
+    sandbox::SandboxConfig, scan::ScanConfig, store::StoreConfig, telemetry::LogConfig,
 };
 
 pub use start::{StartConfig, StatusConfig};
@@ -48,6 +48,8 @@ pub struct Config {
     pub max_attempts: u32,
     /// Where the database is.
     pub database: DatabaseConfig,
+    /// How doorbells get to workers.
+    pub queue: QueueConfig,
     /// Limits on what a job's files may hold.
     pub data_limits: DataLimits,
     /// Scans of images, and what they decide.

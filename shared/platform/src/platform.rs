@@ -7,14 +7,17 @@ mod wait;
 use std::{fs::File, path::PathBuf, sync::Arc};
 
 use assay_attest::Digest;
-use tokio::{sync::broadcast, time::Duration};
+use tokio::{
+    sync::{Mutex, broadcast},
+    time::Duration,
+};
 
 use crate::{
     Config, Service,
     db::{Db, DbError},
     ids::JobId,
     keys::{KeyError, Keys},
-    queue::Queue,
+    queue::{Queue, QueueError},
     sandbox::{Sandbox, SandboxError, sweep_rooms},
     store::{Store, StoreError},
     telemetry,
@@ -47,6 +50,8 @@ pub struct Platform {
     pub checks: Arc<Sandbox>,
     /// Keys and layout.
     pub keys: Arc<Keys>,
+    /// Held by the one task of this process that does the upkeep.
+    pub(crate) upkeep: Arc<Mutex<()>>,
     /// Kept for its lock: while any clone lives, no other process opens the folder.
     _lock: Arc<File>,
 }
@@ -87,6 +92,9 @@ pub enum PlatformError {
     /// The keys.
     #[error(transparent)]
     Keys(#[from] KeyError),
+    /// The queue.
+    #[error(transparent)]
+    Queue(#[from] QueueError),
     /// The sandbox.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
@@ -136,12 +144,13 @@ impl Platform {
         let platform = Self {
             sandbox: Arc::new(parts::sandbox(&config)),
             checks: Arc::new(parts::checks(&config)),
-            queue: parts::queue(),
+            queue: parts::queue(&config, service).await?,
             config: Arc::new(config),
             service,
             db,
             store,
             keys: Arc::new(keys),
+            upkeep: Arc::default(),
             _lock: Arc::new(lock),
         };
         keep_metrics(&platform.config);

@@ -11,6 +11,7 @@ use time::OffsetDateTime;
 use tokio::sync::watch;
 
 use super::*;
+use crate::lease::Claimed;
 
 /// Long enough for no lease to run out by the clock.
 const LEASE: Duration = Duration::from_secs(3600);
@@ -51,7 +52,7 @@ async fn output(platform: &Platform, claim: &Claim) -> Artifact {
 
 async fn finish(platform: &Platform, claim: &Claim, stored: Artifact) -> &'static str {
     let (_stop, stopped) = watch::channel(false);
-    let lease = LeaseKeeper::start(platform.clone(), claim.job.id, claim.attempt, stopped);
+    let lease = LeaseKeeper::start(platform.clone(), Claimed::now(claim), stopped);
     let record = Record {
         stored: vec![stored],
         ..Record::default()
@@ -90,7 +91,7 @@ async fn a_worn_out_job_fails_with_the_last_reason() {
     config.max_attempts = 1;
     platform.config = config.into();
     let (_stop, stopped) = watch::channel(false);
-    let lease = LeaseKeeper::start(platform.clone(), claim.job.id, claim.attempt, stopped);
+    let lease = LeaseKeeper::start(platform.clone(), Claimed::now(&claim), stopped);
     let broken = Err(Stop::Infrastructure("the disk is full".to_owned()));
     let word = complete(&platform, &claim, &lease, Record::default(), broken).await;
     assert_eq!(word.unwrap(), "failed");

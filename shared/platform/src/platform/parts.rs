@@ -4,7 +4,7 @@ use super::{PlatformError, TRAINER_COMMAND, folder, wait};
 use crate::{
     Config, Service,
     db::{Db, DbError},
-    queue::{Queue, in_process::InProcess},
+    queue::{Queue, QueueError, QueueState},
     sandbox::{ProcessSandbox, Program, Sandbox},
     store::{Store, StoreError, folder::Folder, s3::S3},
 };
@@ -13,6 +13,7 @@ use crate::{
 pub(super) fn must_be_shared(config: &Config, service: Service) -> Result<(), PlatformError> {
     let missing: Vec<&str> = [
         (config.database.url.is_empty(), "database.url"),
+        (config.queue.url.is_empty(), "queue.url"),
         (!config.store.is_remote(), "store.endpoint"),
     ]
     .into_iter()
@@ -57,9 +58,20 @@ pub(super) async fn database(config: &Config, store: &Store) -> Result<Db, Platf
     Ok(db)
 }
 
-/// The queue.
-pub(super) fn queue() -> Queue {
-    Queue::InProcess(InProcess::default())
+/// The queue; a broker has been waited for. Without one an API starts all the same: it takes jobs in, and their doorbells
+/// wait in the database.
+pub(super) async fn queue(config: &Config, service: Service) -> Result<Queue, PlatformError> {
+    let queue = Queue::open(&config.queue)?;
+    let connected = async || match queue.state().borrow_and_update().clone() {
+        QueueState::Connected => Ok(()),
+        state => Err(QueueError::Config(format!(
+            "the broker cannot be worked with: {state}; is it running, and are [queue] url and password_file right?"
+        ))),
+    };
+    match wait::until("broker", config.start.wait, |_| true, connected).await {
+        Err(error) if service != Service::Api => Err(error.into()),
+        _ => Ok(queue),
+    }
 }
 
 /// Where jobs are trained.

@@ -1,7 +1,7 @@
 //! What is done once, with accounts that may do it, before the services of a deployment start.
 
 use super::{PlatformError, parts, wait};
-use crate::{Config, db::Db};
+use crate::{Config, Service, db::Db};
 
 /// Brings the tables to this program's version, makes the buckets, and declares the broker's queues. Doing it again is
 /// harmless. The services need no right to any of it afterwards. Each server is waited for, as a service does.
@@ -25,5 +25,7 @@ pub async fn prepare(config: &Config) -> Result<i64, PlatformError> {
         async || Ok(store.prepare().await?),
     )
     .await?;
+    // Every connection declares what there is to be on the broker.
+    parts::queue(config, Service::All).await?.close();
     Ok(version)
 }
