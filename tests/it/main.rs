@@ -7,6 +7,8 @@ mod crash;
 mod defects;
 mod demo;
 mod determinism;
+#[cfg(feature = "outside-parts")]
+mod faults;
 mod jobs;
 mod licences;
 #[cfg(feature = "outside-parts")]

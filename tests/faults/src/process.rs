@@ -212,7 +212,7 @@ fn children(pid: u32) -> Vec<u32> {
         .collect()
 }
 
-/// Processes whose command line or folder lies under this folder: what should have ended and has not.
+/// Processes of ours whose command line names this folder: what should have ended and has not.
 pub(crate) fn left_behind(folder: &Path) -> Vec<String> {
     let folder = folder.display().to_string();
     fs::read_dir("/proc")
@@ -222,9 +222,10 @@ pub(crate) fn left_behind(folder: &Path) -> Vec<String> {
         .filter_map(|entry| {
             let pid: u32 = entry.file_name().to_str()?.parse().ok()?;
             let line = fs::read(entry.path().join("cmdline")).ok()?;
-            let line = String::from_utf8_lossy(&line).replace('\0', " ");
-            (pid != std::process::id() && line.contains("assay") && line.contains(&folder))
-                .then(|| format!("{pid}: {line}"))
+            let line = String::from_utf8_lossy(&line);
+            let program = Path::new(line.split('\0').next()?).file_name()?;
+            (program == "assay" && line.contains(&folder))
+                .then(|| format!("{pid}: {}", line.replace('\0', " ")))
         })
         .collect()
 }
