@@ -208,9 +208,7 @@ impl Config {
             (1..=1000).contains(&self.database.connections),
             "database.connections must be between 1 and 1000",
         )?;
-        self.store
-            .fault()
-            .map_or(Ok(()), |fault| Err(ConfigError::Value(fault)))?;
+        self.store.check().map_err(ConfigError::Value)?;
         self.scan.check().map_err(ConfigError::Value)
     }
 }

@@ -48,10 +48,10 @@ impl StoreConfig {
         !self.endpoint.is_empty()
     }
 
-    /// What is wrong with the values, in words for whoever set them.
-    pub(crate) fn fault(&self) -> Option<String> {
+    /// Refuses values that no store can be used with, in words for whoever set them.
+    pub(crate) fn check(&self) -> Result<(), String> {
         if !self.is_remote() {
-            return None;
+            return Ok(());
         }
         let addresses = [
             ("store.endpoint", &self.endpoint),
@@ -59,7 +59,7 @@ impl StoreConfig {
         ];
         for (name, address) in addresses {
             if let Some(fault) = address_fault(address) {
-                return Some(format!("{name} {fault}"));
+                return Err(format!("{name} {fault}"));
             }
         }
         let buckets = [
@@ -69,26 +69,28 @@ impl StoreConfig {
         ];
         for (name, bucket) in buckets {
             if !is_bucket_name(bucket) {
-                return Some(format!(
+                return Err(format!(
                     "{name} = {bucket:?} is no name of a bucket: 3 to 63 of a-z, 0-9, '-' and '.'"
                 ));
             }
         }
-        if self.region.is_empty() {
-            return Some("store.region must not be empty; most servers take us-east-1".to_owned());
-        }
-        if self.access_key.is_empty() || self.secret_key_file.as_os_str().is_empty() {
-            return Some(
-                "store.endpoint is set, so store.access_key and store.secret_key_file must be, too"
-                    .to_owned(),
-            );
-        }
-        if !(LEAST_PART..=LARGEST_PART).contains(&self.part_bytes) {
-            return Some(format!(
-                "store.part_bytes must be between {LEAST_PART} and {LARGEST_PART}"
-            ));
-        }
-        None
+        let rule = |ok: bool, text: &str| ok.then_some(()).ok_or_else(|| text.to_owned());
+        rule(
+            !self.region.is_empty(),
+            "store.region must not be empty; most servers take us-east-1",
+        )?;
+        rule(
+            !self.access_key.is_empty() && !self.secret_key_file.as_os_str().is_empty(),
+            "store.endpoint is set, so store.access_key and store.secret_key_file must be, too",
+        )?;
+        rule(
+            (LEAST_PART..=LARGEST_PART).contains(&self.part_bytes),
+            "store.part_bytes must be between 5242880 and 1073741824",
+        )?;
+        rule(
+            !self.keep_unnamed.is_zero(),
+            "store.keep_unnamed_hours must be at least 1: what is just being handed in has no name yet",
+        )
     }
 }
 

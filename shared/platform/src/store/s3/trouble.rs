@@ -83,6 +83,9 @@ where
         let status = error.raw_response().map_or(0, |raw| raw.status().as_u16());
         let code = clean(error.code().unwrap_or_default());
         let words = match &error {
+            SdkError::ServiceError(_) if status < 300 && code.is_empty() => {
+                format!("answered {status} with what cannot be understood")
+            }
             SdkError::ServiceError(refused) => {
                 let said = clean(refused.err().message().unwrap_or_default());
                 format!("answered {status} {code} {said}")
@@ -120,7 +123,10 @@ fn is_passing(status: u16, code: &str) -> bool {
         "RequestTimeout",
         "ServiceUnavailable",
     ];
-    status >= 500 || matches!(status, 408 | 429) || overloaded.contains(&code)
+    status >= 500
+        || (status < 300 && code.is_empty())
+        || matches!(status, 408 | 429)
+        || overloaded.contains(&code)
 }
 
 /// What stands at the end of a chain of causes: `Connection refused`, not "client error".
