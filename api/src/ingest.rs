@@ -7,6 +7,7 @@ use assay_platform::{
     Platform,
     ids::{JobId, UniqueDir},
     job::{Artifact, NewJob, Role},
+    keys::KeyError,
     queue::Doorbell,
     sandbox::Isolation,
     store::Stored,
@@ -66,18 +67,19 @@ pub(crate) async fn proof(
     isolation: &Isolation,
     staged: &mut Staged,
 ) -> Result<Vec<Artifact>, Problem> {
-    let key = platform.keys.api();
+    let keys = &platform.keys;
+    let unable = |error: KeyError| Problem::internal("service.ingest_link", error);
+    let key = keys.api().map_err(unable)?;
+    let layout = keys
+        .layout_for(platform.config.scan.required)
+        .map_err(unable)?;
     let link = sign(&ingest_link(id, inputs, isolation), key)
         .map_err(|error| Problem::internal("service.ingest_link", error))?;
     let name = link_file_name(INGEST, &key.keyid());
     let mut artifacts = Vec::with_capacity(2);
     for (role, name, bytes) in [
         (Role::IngestLink, name, link),
-        (
-            Role::Layout,
-            "layout.json".to_owned(),
-            platform.keys.layout().to_vec(),
-        ),
+        (Role::Layout, "layout.json".to_owned(), layout.to_vec()),
     ] {
         let stored = staged.put(bytes).await?;
         artifacts.push(Artifact {

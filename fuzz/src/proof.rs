@@ -50,6 +50,7 @@ pub fn trust() -> Trust {
         platform: key().public().clone(),
         functionaries: functionaries(),
         layout: layout_value(),
+        layout_scan: None,
     }
 }
 

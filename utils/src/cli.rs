@@ -55,7 +55,7 @@ enum Command {
         #[arg(long)]
         print_config: bool,
     },
-    /// Make and renew the keys and the layout that proofs hang on.
+    /// Make, hand out and renew the keys and the layouts that proofs hang on.
     Keys {
         #[command(subcommand)]
         command: KeysCommand,
@@ -113,13 +113,43 @@ enum Command {
 
 #[derive(Debug, Subcommand)]
 enum KeysCommand {
-    /// Make the keys of owner, API, worker and platform, and the layout that names them.
+    /// Make the keys of owner, API, workers and platform, and the layout that names them.
     Init {
         /// Folder of the keys; must not hold any yet.
         #[arg(long, default_value = "assay-data/secrets")]
         dir: PathBuf,
+        /// Workers that get a key each, by the names 1, 2, …
+        #[arg(long, default_value_t = 1)]
+        workers: u32,
+        /// Make a scanner's key too, and a second layout for jobs in scanned images.
+        #[arg(long)]
+        scan: bool,
     },
-    /// Sign the layout anew for ten years. Bundles that carry an older one stay valid.
+    /// Make one more key with the owner's key at hand, and sign layouts that name it.
+    Add {
+        /// Whose key.
+        #[arg(value_parser = ["worker", "scanner"])]
+        service: String,
+        /// Its name: lower-case letters, digits and hyphens, as gpu-2.
+        name: String,
+        /// Folder of the keys, the owner's among them.
+        #[arg(long, default_value = "assay-data/secrets")]
+        dir: PathBuf,
+    },
+    /// Write what one machine needs to a new folder: its key, the layouts, trust.json; never the owner's key.
+    Export {
+        /// The service that the machine runs.
+        #[arg(value_parser = ["api", "worker", "scanner"])]
+        service: String,
+        /// The name of its key; the first one's is 1.
+        name: String,
+        /// Folder to write to; must not hold any keys yet.
+        to: PathBuf,
+        /// Folder of the keys.
+        #[arg(long, default_value = "assay-data/secrets")]
+        dir: PathBuf,
+    },
+    /// Sign the layouts anew for ten years. Bundles that carry an older one stay valid.
     Layout {
         /// Folder of the keys, the owner's among them.
         #[arg(long, default_value = "assay-data/secrets")]
@@ -182,7 +212,18 @@ pub(crate) fn run() -> ExitCode {
             print_config,
         } => commands::up::run(output, dir, listen, config, print_config),
         Command::Keys { command } => match command {
-            KeysCommand::Init { dir } => commands::keys::init(output, &dir),
+            KeysCommand::Init { dir, workers, scan } => {
+                commands::keys::init(output, &dir, workers, scan)
+            }
+            KeysCommand::Add { service, name, dir } => {
+                commands::keys::add(output, &dir, &service, &name)
+            }
+            KeysCommand::Export {
+                service,
+                name,
+                to,
+                dir,
+            } => commands::keys::export(output, &dir, (&service, &name), &to),
             KeysCommand::Layout { dir } => commands::keys::layout(output, &dir),
             KeysCommand::Trust { dir, to } => commands::keys::trust(output, &dir, &to),
         },

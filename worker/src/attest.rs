@@ -74,7 +74,7 @@ pub(crate) async fn attest(
     stored: &mut Vec<Artifact>,
 ) -> Result<(), Stop> {
     let keys = &platform.keys;
-    let proof = prove(evidence, keys.worker(), keys.platform())?;
+    let proof = prove(evidence, keys.worker()?, keys.platform()?)?;
     let put = |name: &str, role: Role, bytes: Vec<u8>| {
         let path = format!("{}/{name}", evidence.claim.job.unique_dir);
         async move {

@@ -1,4 +1,4 @@
-use assay_platform::{db::DbError, queue::QueueError};
+use assay_platform::{db::DbError, keys::KeyError, queue::QueueError};
 
 /// Why a worker could not start or go on. What goes wrong with one job never ends a worker.
 #[derive(Debug, thiserror::Error)]
@@ -6,6 +6,12 @@ pub enum WorkerError {
     /// The database could not be reached while jobs of an earlier run were taken up again.
     #[error("the worker could not take up its earlier jobs: {0}")]
     Recover(#[from] DbError),
+    /// The worker has no key to sign with.
+    #[error(transparent)]
+    Keys(#[from] KeyError),
+    /// The configuration asks for what this worker cannot do.
+    #[error("configuration: {0}")]
+    Config(String),
     /// The queue refused a doorbell.
     #[error("the worker could not fill the queue: {0}")]
     Queue(#[from] QueueError),

@@ -5,6 +5,7 @@ use assay_platform::{
     backoff::Backoff,
     db::DbError,
     job::Claim,
+    keys::worker_name,
     queue::{Doorbell, Ring},
     sandbox::Sandbox,
     upkeep,
@@ -78,7 +79,7 @@ pub async fn run(platform: Platform, shutdown: watch::Receiver<bool>) -> Result<
 
 impl Worker {
     async fn start(platform: Platform) -> Result<Self, WorkerError> {
-        let name = format!("worker-{}", platform.keys.worker().public().keyid().short());
+        let name = worker_name(platform.keys.worker()?.public());
         let Sandbox::Process(sandbox) = platform.sandbox.as_ref();
         let program = TrainerProgram::new(sandbox.trainer.path.clone());
         let reader = program.clone();

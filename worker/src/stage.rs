@@ -93,7 +93,7 @@ async fn ingest_link(platform: &Platform, claim: &Claim, ingest: &Artifact) -> R
     let layout = layout
         .verify(&platform.keys.trust().owner)
         .map_err(|error| changed(format!("the layout of the job: {error}")))?;
-    let worker = platform.keys.worker().keyid();
+    let worker = platform.keys.worker()?.keyid();
     let may_train = layout
         .step(RUN_TRAINING)
         .is_some_and(|step| step.pubkeys.contains(&worker));

@@ -1,4 +1,6 @@
-use assay_platform::{db::DbError, job::Failure, sandbox::SandboxError, store::StoreError};
+use assay_platform::{
+    db::DbError, job::Failure, keys::KeyError, sandbox::SandboxError, store::StoreError,
+};
 use assay_protocol::Fault;
 use tokio::sync::watch;
 
@@ -36,6 +38,12 @@ pub(crate) async fn wanted(shutdown: &mut watch::Receiver<bool>) {
 
 impl From<DbError> for Stop {
     fn from(error: DbError) -> Self {
+        Self::Infrastructure(error.to_string())
+    }
+}
+
+impl From<KeyError> for Stop {
+    fn from(error: KeyError) -> Self {
         Self::Infrastructure(error.to_string())
     }
 }

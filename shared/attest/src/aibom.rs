@@ -9,6 +9,7 @@ mod card;
 mod component;
 mod facts;
 mod formulation;
+mod image;
 mod licence;
 mod property;
 mod read;
@@ -20,6 +21,7 @@ pub use facts::{
     ArtifactFacts, DataFacts, EnvironmentFact, Facts, IsolationFact, LayerFacts, LinkRef, Measured,
     ModelFacts, Producer, Times, TrainerFacts,
 };
+pub use image::{ImageFacts, ScanFacts, ScanResult, VulnerabilityFacts};
 pub use read::{VerifiedBom, verify};
 pub use request::{claims, parameters};
 pub use sign::{BomError, sign};

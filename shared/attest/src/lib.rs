@@ -20,7 +20,8 @@ pub use artifact::{ArtifactPath, OUTPUT_NAMES, Role};
 pub use digest::{Digest, DigestError, Hasher, hash_reader};
 pub use key::{KeyError, KeyId, PublicKey, SigningKey};
 pub use layout::{
-    INGEST, LAYOUT_VALIDITY, RUN_TRAINING, ingest_command, platform_layout, training_command,
+    IMAGE_PATH, INGEST, LAYOUT_VALIDITY, RUN_TRAINING, SCAN_IMAGE, SCAN_REPORTS, ingest_command,
+    platform_layout, platform_layout_with_scan, scan_command, training_command,
 };
 pub use path::{MAX_PATH_BYTES, PathError, check_path};
 pub use trust::{Functionary, Trust, TrustError};

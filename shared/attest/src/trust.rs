@@ -35,6 +35,10 @@ pub struct Trust {
     pub functionaries: Vec<Functionary>,
     /// The signed layout in force, as a JSON value: its canonical JSON is the layout's file.
     pub layout: Value,
+    /// The signed layout for jobs whose training must have run in a scanned image, likewise; absent where no scanner
+    /// has a key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layout_scan: Option<Value>,
 }
 
 /// Why a file is no trust file.
@@ -44,7 +48,9 @@ pub enum TrustError {
     #[error("trust file: {0}")]
     Json(#[from] JsonError),
     /// JSON of another shape.
-    #[error("trust file: {0}; expected owner, platform, functionaries and layout")]
+    #[error(
+        "trust file: {0}; expected owner, platform, functionaries, layout and at most layout_scan"
+    )]
     Shape(String),
     /// The layout in it is not signed by the owner in it.
     #[error("trust file: its layout: {0}")]
@@ -60,7 +66,12 @@ impl Trust {
         let value = parse(bytes, &Limits::METADATA)?;
         let trust: Self =
             serde_json::from_value(value).map_err(|error| TrustError::Shape(error.to_string()))?;
-        Signed::<Layout>::parse(&trust.layout_file())?.verify(&trust.owner)?;
+        for layout in [Some(trust.layout_file()), trust.layout_scan_file()]
+            .into_iter()
+            .flatten()
+        {
+            Signed::<Layout>::parse(&layout)?.verify(&trust.owner)?;
+        }
         Ok(trust)
     }
 
@@ -77,6 +88,11 @@ impl Trust {
     /// The bytes of the signed layout's file.
     pub fn layout_file(&self) -> Vec<u8> {
         jcs(&self.layout)
+    }
+
+    /// The bytes of the signed layout's file for jobs in scanned images, where there is one.
+    pub fn layout_scan_file(&self) -> Option<Vec<u8>> {
+        self.layout_scan.as_ref().map(jcs)
     }
 }
 
@@ -97,11 +113,12 @@ mod tests {
             std::slice::from_ref(&functionary),
             datetime!(2036-01-01 0:00 UTC),
         );
-        let layout = serde_json::from_slice(&sign(&layout, signer).unwrap()).unwrap();
+        let layout: Value = serde_json::from_slice(&sign(&layout, signer).unwrap()).unwrap();
         Trust {
             owner: owner.public().clone(),
             platform: owner.public().clone(),
             functionaries: vec![functionary],
+            layout_scan: Some(layout.clone()),
             layout,
         }
     }
@@ -124,6 +141,12 @@ mod tests {
         let text = trust(&other, &key).to_json().unwrap();
         assert!(matches!(
             Trust::from_json(text.as_bytes()),
+            Err(TrustError::Layout(_))
+        ));
+        let mut mixed = trust(&key, &key);
+        mixed.layout_scan = trust(&other, &key).layout_scan;
+        assert!(matches!(
+            Trust::from_json(mixed.to_json().unwrap().as_bytes()),
             Err(TrustError::Layout(_))
         ));
         let mut value: Value = serde_json::from_str(&trust(&key, &key).to_json().unwrap()).unwrap();

@@ -9,7 +9,10 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, thread, time::D
 use assay_protocol::DataLimits;
 use serde::{Deserialize, Deserializer};
 
-use crate::{keys::KeysConfig, queue::QueueConfig, sandbox::SandboxConfig, telemetry::LogConfig};
+use crate::{
+    keys::KeysConfig, queue::QueueConfig, sandbox::SandboxConfig, scan::ScanConfig,
+    telemetry::LogConfig,
+};
 
 pub use start::{StartConfig, StatusConfig};
 
@@ -46,6 +49,8 @@ pub struct Config {
     pub queue: QueueConfig,
     /// Limits on what a job's files may hold.
     pub data_limits: DataLimits,
+    /// Scans of images, and what they decide.
+    pub scan: ScanConfig,
     /// Start and end of a service.
     pub start: StartConfig,
     /// Where keys are read from.
@@ -176,7 +181,8 @@ impl Config {
             "trainer_threads must be at most 1024",
         )?;
         rule(!self.lease.is_zero(), "lease_seconds must be at least 1")?;
-        rule(self.max_attempts > 0, "max_attempts must be at least 1")
+        rule(self.max_attempts > 0, "max_attempts must be at least 1")?;
+        self.scan.check().map_err(ConfigError::Value)
     }
 }
 

@@ -142,6 +142,8 @@ pub enum Role {
     IngestLink,
     /// The `run_training` link.
     TrainingLink,
+    /// The `scan_image` link of the image that trained, where the layout asks for one.
+    ScanLink,
     /// The signed AIBoM.
     Aibom,
     /// The AIBoM's detached signature.
@@ -150,7 +152,7 @@ pub enum Role {
 
 impl Role {
     /// Every role, in the order in which artifacts are listed.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Model,
         Self::Dataset,
         Self::DatasetDefinition,
@@ -161,6 +163,7 @@ impl Role {
         Self::Layout,
         Self::IngestLink,
         Self::TrainingLink,
+        Self::ScanLink,
     ];
 
     /// The word that the database and the API use.
@@ -174,6 +177,7 @@ impl Role {
             Self::Layout => "layout",
             Self::IngestLink => "ingest_link",
             Self::TrainingLink => "training_link",
+            Self::ScanLink => "scan_link",
             Self::Aibom => "aibom",
             Self::AibomSignature => "aibom_signature",
         }
@@ -195,6 +199,7 @@ impl Role {
             Self::Layout
             | Self::IngestLink
             | Self::TrainingLink
+            | Self::ScanLink
             | Self::Aibom
             | Self::AibomSignature => None,
         }

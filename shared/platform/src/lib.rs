@@ -13,6 +13,7 @@ pub mod job;
 pub mod keys;
 pub mod queue;
 pub mod sandbox;
+pub mod scan;
 pub mod store;
 pub mod telemetry;
 pub mod upkeep;

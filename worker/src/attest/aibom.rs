@@ -49,6 +49,8 @@ pub(super) fn facts(evidence: Evidence<'_>, link_name: &str, link: Digest) -> Fa
         trainer: trainer(evidence),
         environment: environment(evidence),
         isolation: isolation(&trained.finished.isolation),
+        image: None,
+        scan_link: None,
         ingest_link: LinkRef {
             file_name: staged.ingest.name().to_owned(),
             sha256: staged.ingest.digest,

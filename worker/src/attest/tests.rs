@@ -226,6 +226,7 @@ impl Scene {
         let layout = platform_layout(&functionaries, now + LAYOUT_VALIDITY);
         let layout = sign_metadata(&layout, &self.keys.owner).unwrap();
         let trust = Trust {
+            layout_scan: None,
             owner: self.keys.owner.public().clone(),
             platform: self.keys.platform.public().clone(),
             functionaries,

@@ -93,7 +93,10 @@ async fn a_restarted_worker_takes_up_its_job_and_completes_it_once() {
     let bench = Bench::new().await;
     // A claim by this very worker that nobody works on any more: what kill -9 leaves.
     let id = bench.submit("done").await;
-    let name = format!("worker-{}", bench.platform.keys.worker().keyid().short());
+    let name = format!(
+        "worker-{}",
+        bench.platform.keys.worker().unwrap().keyid().short()
+    );
     let lease = bench.platform.config.lease;
     let claim = bench.platform.db.claim(id, &name, lease).await.unwrap();
     assert_eq!(claim.unwrap().attempt, 1);

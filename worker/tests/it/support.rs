@@ -97,8 +97,8 @@ impl Bench {
             });
         }
         let keys = &self.platform.keys;
-        let link = sign(&link, keys.api()).unwrap();
-        let name = link_file_name(INGEST, &keys.api().keyid());
+        let link = sign(&link, keys.api().unwrap()).unwrap();
+        let name = link_file_name(INGEST, &keys.api().unwrap().keyid());
         for (role, name, bytes) in [
             (Role::IngestLink, name.as_str(), link.as_slice()),
             (Role::Layout, "layout.json", keys.layout()),

@@ -118,7 +118,7 @@ fn details(report: &Report) -> LinkDetails {
 
 /// Whether the job completed with this very link: a worker that lost its lease may have signed another one.
 fn is_stored(given: &GivenLink, stored: &StoredProof) -> Check {
-    let is_link = |role| matches!(role, Role::IngestLink | Role::TrainingLink);
+    let is_link = |role| matches!(role, Role::IngestLink | Role::TrainingLink | Role::ScanLink);
     let digest = Digest::of(&given.bytes);
     let mut links = stored.artifacts.iter().filter(|one| is_link(one.role));
     let result = if stored.artifacts.is_empty() {

@@ -46,10 +46,11 @@ impl StoredProof {
         if let Some(id) = id {
             proof.artifacts = service.platform.db.artifacts(id).await?;
         }
-        let (layout, ingest, training, signature, parameters) = tokio::try_join!(
+        let (layout, ingest, training, scan, signature, parameters) = tokio::try_join!(
             proof.read(service, Role::Layout),
             proof.read(service, Role::IngestLink),
             proof.read(service, Role::TrainingLink),
+            proof.read(service, Role::ScanLink),
             proof.read(service, Role::AibomSignature),
             proof.read(service, Role::Parameters),
         )?;
@@ -62,7 +63,7 @@ impl StoredProof {
         let bytes = |(_, bytes)| bytes;
         let in_force = || service.platform.keys.layout().to_vec();
         proof.layout = take(layout).map_or_else(in_force, bytes);
-        proof.links = [ingest, training]
+        proof.links = [ingest, training, scan]
             .into_iter()
             .filter_map(&mut take)
             .collect();

@@ -43,8 +43,8 @@ impl Bench {
         let request = serde_json::to_value(&claim.job.request).unwrap();
         let all: Vec<&Artifact> = inputs.into_iter().chain(&outputs).collect();
         let facts = facts(id, &dir.to_string(), request, &all, ingest, &link);
-        let bom = aibom::sign(&facts, platform.keys.platform()).unwrap();
-        let signature = platform.keys.platform().sign_der(&bom);
+        let bom = aibom::sign(&facts, platform.keys.platform().unwrap()).unwrap();
+        let signature = platform.keys.platform().unwrap().sign_der(&bom);
         let bom = self
             .put(&format!("{dir}/aibom.json"), Role::Aibom, &bom)
             .await;
@@ -79,7 +79,7 @@ impl Bench {
         let name = |one: &Artifact| (one.path.clone(), one.digest);
         link.materials = inputs.iter().map(|one| name(one)).collect();
         link.products = outputs.iter().map(name).collect();
-        let key = self.platform.keys.worker();
+        let key = self.platform.keys.worker().unwrap();
         let link = sign(&link, key).unwrap();
         let file = link_file_name(RUN_TRAINING, &key.keyid());
         self.put(&format!("{dir}/{file}"), Role::TrainingLink, &link)

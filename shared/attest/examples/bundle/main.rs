@@ -1,6 +1,7 @@
 //! Writes a signed bundle for a job that never ran, and verifies it: how to use the crate alone.
 //!
-//! `cargo run -p assay-attest --example bundle -- DIR` leaves `DIR/bundle/` and `DIR/trust/`.
+//! `cargo run -p assay-attest --example bundle -- DIR` leaves `DIR/bundle/` and `DIR/trust/`; with a second word `scan`
+//! the job's image was scanned.
 
 mod sample;
 
@@ -16,7 +17,11 @@ use sample::{Job, Keys, now};
 fn main() -> Result<(), Box<dyn Error>> {
     let dir = PathBuf::from(std::env::args().nth(1).ok_or("usage: bundle DIR")?);
     let keys = Keys::generate();
-    let files = Job::sample(&keys).sign(&keys)?;
+    let job = match std::env::args().nth(2).as_deref() {
+        Some("scan") => Job::scanned(&keys),
+        _ => Job::sample(&keys),
+    };
+    let files = job.sign(&keys)?;
     for (path, bytes) in &files {
         write(&dir.join("bundle").join(path), bytes)?;
     }
@@ -26,6 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("owner", &keys.owner),
         ("api", &keys.api),
         ("worker", &keys.worker),
+        ("scanner", &keys.scanner),
         ("platform", &keys.platform),
     ] {
         write(

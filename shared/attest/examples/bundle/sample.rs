@@ -3,13 +3,13 @@
 use std::{collections::BTreeMap, error::Error};
 
 use assay_attest::{
-    Digest, Functionary, INGEST, LAYOUT_VALIDITY, OUTPUT_NAMES, RUN_TRAINING, Role, SigningKey,
-    Trust,
+    Digest, Functionary, IMAGE_PATH, INGEST, LAYOUT_VALIDITY, OUTPUT_NAMES, RUN_TRAINING, Role,
+    SCAN_IMAGE, SCAN_REPORTS, SigningKey, Trust,
     aibom::{self, *},
     ingest_command,
     intoto::{self, Layout, Link, link_file_name},
     json::{Limits, jcs, parse},
-    platform_layout, training_command,
+    platform_layout, platform_layout_with_scan, scan_command, training_command,
 };
 use serde_json::json;
 use time::{OffsetDateTime, macros::datetime};
@@ -30,6 +30,8 @@ pub(crate) struct Keys {
     pub(crate) api: SigningKey,
     /// Signs `run_training`.
     pub(crate) worker: SigningKey,
+    /// Signs `scan_image`.
+    pub(crate) scanner: SigningKey,
     /// Signs the AIBoM.
     pub(crate) platform: SigningKey,
 }
@@ -37,11 +39,13 @@ pub(crate) struct Keys {
 impl Keys {
     /// New keys.
     pub(crate) fn generate() -> Self {
-        let [owner, api, worker, platform] = std::array::from_fn(|_| SigningKey::generate());
+        let [owner, api, worker, scanner, platform] =
+            std::array::from_fn(|_| SigningKey::generate());
         Self {
             owner,
             api,
             worker,
+            scanner,
             platform,
         }
     }
@@ -51,6 +55,7 @@ impl Keys {
         [
             ("api", &self.api, INGEST),
             ("worker-1", &self.worker, RUN_TRAINING),
+            ("scanner-1", &self.scanner, SCAN_IMAGE),
         ]
         .map(|(name, key, step)| Functionary {
             name: name.into(),
@@ -65,16 +70,25 @@ impl Keys {
         platform_layout(&self.functionaries(), now() + LAYOUT_VALIDITY)
     }
 
+    /// The other one that the owner signs, for jobs in scanned images.
+    pub(crate) fn layout_with_scan(&self) -> Layout {
+        platform_layout_with_scan(&self.functionaries(), now() + LAYOUT_VALIDITY)
+    }
+
     /// What verifiers pin.
     pub(crate) fn trust(&self) -> Result<Trust, Box<dyn Error>> {
+        let signed = |layout: &Layout| -> Result<_, Box<dyn Error>> {
+            Ok(parse(
+                &intoto::sign(layout, &self.owner)?,
+                &Limits::METADATA,
+            )?)
+        };
         Ok(Trust {
             owner: self.owner.public().clone(),
             platform: self.platform.public().clone(),
             functionaries: self.functionaries(),
-            layout: parse(
-                &intoto::sign(&self.layout(), &self.owner)?,
-                &Limits::METADATA,
-            )?,
+            layout: signed(&self.layout())?,
+            layout_scan: Some(signed(&self.layout_with_scan())?),
         })
     }
 }
@@ -87,6 +101,8 @@ pub(crate) struct Job {
     pub(crate) ingest: Link,
     /// What was trained.
     pub(crate) training: Link,
+    /// What was found in the image, where the layout asks for it.
+    pub(crate) scan: Option<Link>,
     /// What the AIBoM says; its link digests are filled in by [`Job::sign`].
     pub(crate) facts: Facts,
     /// The artifacts, by path.
@@ -143,9 +159,47 @@ impl Job {
             layout: keys.layout(),
             ingest,
             training,
+            scan: None,
             facts: facts(request, described),
             artifacts,
         }
+    }
+
+    /// The same job in an image that was scanned.
+    pub(crate) fn scanned(keys: &Keys) -> Self {
+        let mut job = Self::sample(keys);
+        let id = Digest::of(b"{\"rootfs\":{}}");
+        let mut scan = Link::new(SCAN_IMAGE, scan_command());
+        scan.materials.insert(IMAGE_PATH.into(), id);
+        scan.products
+            .extend(SCAN_REPORTS.map(|path| (path.to_owned(), Digest::of(path.as_bytes()))));
+        scan.byproducts.insert("return-value".into(), 10.into());
+        scan.byproducts
+            .insert("vulnerabilities".into(), json!(["CVE-2023-45853"]));
+        job.training.materials.insert(IMAGE_PATH.into(), id);
+        job.layout = keys.layout_with_scan();
+        job.scan = Some(scan);
+        job.facts.scan_link = Some(unsigned(SCAN_IMAGE));
+        job.facts.image = Some(ImageFacts {
+            name: "assay-trainer:0.1.0".into(),
+            id,
+            scan: ScanFacts::Scanned(Box::new(ScanResult {
+                scanned_at: datetime!(2026-06-01 10:00 UTC),
+                scanner: "Trivy 0.76.0".into(),
+                database_updated_at: Some(datetime!(2026-06-01 06:00 UTC)),
+                database_stale: false,
+                counts: [("critical".to_owned(), 1)].into(),
+                vulnerabilities: vec![VulnerabilityFacts {
+                    id: "CVE-2023-45853".into(),
+                    severity: "critical".into(),
+                    package: "zlib1g".into(),
+                    installed: "1:1.2.13.dfsg-1".into(),
+                    fixed: Some("1:99.0-1".into()),
+                    title: Some("zlib: a \"title\"".into()),
+                }],
+            })),
+        });
+        job
     }
 
     /// Signs everything; gives the files of the bundle.
@@ -155,10 +209,14 @@ impl Job {
             "layout.json".into(),
             intoto::sign(&self.layout, &keys.owner)?,
         );
-        for (link, key, reference) in [
+        let mut links = vec![
             (&self.ingest, &keys.api, &mut self.facts.ingest_link),
             (&self.training, &keys.worker, &mut self.facts.training_link),
-        ] {
+        ];
+        if let (Some(scan), Some(reference)) = (&self.scan, &mut self.facts.scan_link) {
+            links.push((scan, &keys.scanner, reference));
+        }
+        for (link, key, reference) in links {
             let bytes = intoto::sign(link, key)?;
             *reference = LinkRef {
                 file_name: link_file_name(&link.name, &key.keyid()),
@@ -189,11 +247,14 @@ fn request() -> serde_json::Value {
     })
 }
 
-fn facts(request: serde_json::Value, artifacts: Vec<ArtifactFacts>) -> Facts {
-    let unsigned = |step: &str| LinkRef {
+fn unsigned(step: &str) -> LinkRef {
+    LinkRef {
         file_name: format!("{step}.00000000.link"),
         sha256: Digest::of(b""),
-    };
+    }
+}
+
+fn facts(request: serde_json::Value, artifacts: Vec<ArtifactFacts>) -> Facts {
     let fact = |name: &str, value| EnvironmentFact {
         name: name.into(),
         value,
@@ -246,8 +307,10 @@ fn facts(request: serde_json::Value, artifacts: Vec<ArtifactFacts>) -> Facts {
                 detail: None,
             },
         ],
+        image: None,
         ingest_link: unsigned(INGEST),
         training_link: unsigned(RUN_TRAINING),
+        scan_link: None,
     }
 }
 

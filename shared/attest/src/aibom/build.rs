@@ -5,10 +5,11 @@ use serde_json::{Value, json};
 use super::{
     BomError, Facts, LinkRef, Measured, component,
     formulation::formulation,
+    image,
     property::{Properties, instant},
     request,
 };
-use crate::{ArtifactPath, Digest, INGEST, OUTPUT_NAMES, RUN_TRAINING, Role};
+use crate::{ArtifactPath, Digest, INGEST, OUTPUT_NAMES, RUN_TRAINING, Role, SCAN_IMAGE};
 
 /// Builds the CycloneDX 1.6 document of a job, without a signature.
 ///
@@ -16,8 +17,9 @@ use crate::{ArtifactPath, Digest, INGEST, OUTPUT_NAMES, RUN_TRAINING, Role};
 /// [`BomError::Facts`] when an artifact is missing or twice there, or its path is not one of the job's.
 pub fn build(facts: &Facts) -> Result<Value, BomError> {
     check(facts)?;
-    let components = component::all(facts)?;
-    Ok(json!({
+    let mut components = component::all(facts)?;
+    components.extend(facts.image.as_ref().map(image::component));
+    let mut document = json!({
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
@@ -35,10 +37,15 @@ pub fn build(facts: &Facts) -> Result<Value, BomError> {
             "component": subject(facts),
         },
         "components": components,
-        "dependencies": dependencies(),
+        "dependencies": dependencies(facts.image.is_some()),
         "formulation": formulation(facts),
         "externalReferences": attestations(facts),
-    }))
+    });
+    let found = facts.image.as_ref().and_then(image::vulnerabilities);
+    if let (Some(found), Some(members)) = (found, document.as_object_mut()) {
+        members.insert("vulnerabilities".into(), found);
+    }
+    Ok(document)
 }
 
 /// What the document is about: the model with everything that belongs to it.
@@ -64,17 +71,21 @@ pub(super) fn attestations(facts: &Facts) -> Value {
             "hashes": [{"alg": "SHA-256", "content": link.sha256}],
         })
     };
-    json!([
+    let mut all = vec![
         reference(
             &facts.training_link,
-            "in-toto link of the step run_training"
+            "in-toto link of the step run_training",
         ),
         reference(&facts.ingest_link, "in-toto link of the step ingest"),
-    ])
+    ];
+    let scan = facts.scan_link.as_ref();
+    all.extend(scan.map(|link| reference(link, "in-toto link of the step scan_image")));
+    Value::Array(all)
 }
 
-fn dependencies() -> Value {
-    let inputs = [
+fn dependencies(in_image: bool) -> Value {
+    let image = in_image.then_some(image::REFERENCE);
+    let mut inputs = vec![
         "input-model",
         "dataset",
         "definition",
@@ -82,6 +93,7 @@ fn dependencies() -> Value {
         "trainer",
         "environment",
     ];
+    inputs.extend(image);
     let outputs = OUTPUT_NAMES.map(component::output_ref);
     let mut list = vec![json!({"ref": "subject", "dependsOn": outputs})];
     list.extend(
@@ -99,6 +111,8 @@ fn dependencies() -> Value {
             "environment",
             "candle",
         ]
+        .into_iter()
+        .chain(image)
         .map(|leaf| json!({"ref": leaf})),
     );
     Value::Array(list)
@@ -111,10 +125,15 @@ fn check(facts: &Facts) -> Result<(), BomError> {
             .parse::<Digest>()
             .map_err(|error| BomError::Facts(format!("the trainer's program: {error}")))?;
     }
-    for (link, step) in [
-        (&facts.ingest_link, INGEST),
-        (&facts.training_link, RUN_TRAINING),
-    ] {
+    let links = [
+        (Some(&facts.ingest_link), INGEST),
+        (Some(&facts.training_link), RUN_TRAINING),
+        (facts.scan_link.as_ref(), SCAN_IMAGE),
+    ];
+    for (link, step) in links
+        .into_iter()
+        .filter_map(|(link, step)| Some((link?, step)))
+    {
         if !link.file_name.starts_with(&format!("{step}.")) || !link.file_name.ends_with(".link") {
             return wrong(format!(
                 "{:?} is not the name of a link of the step {step}",

@@ -5,6 +5,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::ImageFacts;
 use crate::{Digest, Role};
 
 /// Everything that an AIBoM says, as it was measured or given. Nothing is looked up while the document is built.
@@ -37,10 +38,16 @@ pub struct Facts {
     pub environment: Vec<EnvironmentFact>,
     /// What kept the training apart from everything else, held or not.
     pub isolation: Vec<IsolationFact>,
+    /// The image that the training ran in; absent where it ran in none.
+    #[serde(default)]
+    pub image: Option<ImageFacts>,
     /// The `ingest` link.
     pub ingest_link: LinkRef,
     /// The `run_training` link.
     pub training_link: LinkRef,
+    /// The `scan_image` link, where the layout asks for one.
+    #[serde(default)]
+    pub scan_link: Option<LinkRef>,
 }
 
 /// The program that writes the document.

@@ -1,10 +1,11 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::Value;
 
 use super::{
     BomError,
+    image::REFERENCE,
     property::find,
     sign::{signature_core, signed_bytes},
 };
@@ -26,6 +27,10 @@ pub struct VerifiedBom {
     pub parameters: Vec<(String, String)>,
     /// The submitter's statements, in the form of [`super::claims`].
     pub claims: Vec<(String, String)>,
+    /// The id of the image that the training ran in, where it names one.
+    pub image: Option<Digest>,
+    /// Ids of the vulnerabilities that it names.
+    pub vulnerabilities: BTreeSet<String>,
     /// All of it.
     pub document: Value,
 }
@@ -95,12 +100,18 @@ fn read(document: Value) -> Result<VerifiedBom, BomError> {
         .collect();
     let links = links(&document)?;
     let artifacts = artifacts(&document)?;
+    let image = image(&document)?;
+    let vulnerabilities = list(document.get("vulnerabilities").unwrap_or(&Value::Null))
+        .filter_map(|one| Some(one.get("id")?.as_str()?.to_owned()))
+        .collect();
     Ok(VerifiedBom {
         job_id,
         links,
         artifacts,
         parameters,
         claims,
+        image,
+        vulnerabilities,
         document,
     })
 }
@@ -142,6 +153,18 @@ fn artifacts(document: &Value) -> Result<BTreeMap<String, Digest>, BomError> {
         }
     }
     Ok(artifacts)
+}
+
+/// The id of the component that stands for the image.
+fn image(document: &Value) -> Result<Option<Digest>, BomError> {
+    list(document.get("components").unwrap_or(&Value::Null))
+        .find(|component| {
+            component
+                .get("bom-ref")
+                .is_some_and(|reference| reference == REFERENCE)
+        })
+        .map(sha256)
+        .transpose()
 }
 
 fn sha256(holder: &Value) -> Result<Digest, BomError> {

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use super::Report;
 use crate::{
-    ArtifactPath, OUTPUT_NAMES, Role,
+    ArtifactPath, IMAGE_PATH, OUTPUT_NAMES, Role,
     intoto::{Artifacts, Link},
 };
 
@@ -39,7 +39,8 @@ fn compare<'a>(
     mut missing: BTreeSet<(Role, &'a str)>,
     dirs: &mut BTreeSet<&'a str>,
 ) -> Result<(), String> {
-    for path in artifacts.keys() {
+    // The image is no file of the job: the layout's rules say where it may stand.
+    for path in artifacts.keys().filter(|path| *path != IMAGE_PATH) {
         let parsed = ArtifactPath::parse(path).map_err(|error| error.to_string())?;
         let name = if parsed.role == Role::Output {
             parsed.file

@@ -6,7 +6,9 @@ use std::{
 use time::OffsetDateTime;
 
 use super::{LinkFile, ProofFiles, Report, VerifiedProof, verify_proof};
-use crate::{ArtifactPath, Digest, Role, Trust, hash_reader, intoto::Link, json::Limits};
+use crate::{
+    ArtifactPath, Digest, IMAGE_PATH, Role, Trust, hash_reader, intoto::Link, json::Limits,
+};
 
 /// The signed layout's file in a bundle.
 pub const LAYOUT_FILE: &str = "layout.json";
@@ -106,6 +108,7 @@ fn known_paths(proof: &VerifiedProof, files: &ProofFiles<'_>) -> BTreeSet<String
     known.extend(
         links
             .flat_map(|link| link.materials.keys().chain(link.products.keys()))
+            .filter(|path| *path != IMAGE_PATH)
             .cloned(),
     );
     known
@@ -125,7 +128,9 @@ fn check_digests<R: Read>(
             why,
         );
     };
-    for (path, digest) in link.materials.iter().chain(&link.products) {
+    // An image's configuration is not in the bundle; its digest is compared with the scan's.
+    let named = link.materials.iter().chain(&link.products);
+    for (path, digest) in named.filter(|(path, _)| *path != IMAGE_PATH) {
         let compared = format!("{path} with the run_training link");
         if !paths.contains(path) {
             report.absent("artifact-digest", compared, "it is not there");

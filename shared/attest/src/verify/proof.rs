@@ -4,7 +4,7 @@ use time::OffsetDateTime;
 
 use super::{Report, artifacts::check_paths, ties};
 use crate::{
-    Digest, INGEST, KeyId, RUN_TRAINING, Trust,
+    Digest, INGEST, KeyId, RUN_TRAINING, SCAN_IMAGE, Trust,
     aibom::{self, VerifiedBom},
     intoto::{
         ChainError, Layout, Link, Signed, check_rules, check_signer, check_thresholds,
@@ -45,6 +45,8 @@ pub struct VerifiedProof {
     pub ingest: Option<Link>,
     /// The `run_training` link, if its signature holds.
     pub training: Option<Link>,
+    /// The `scan_image` link, if its signature holds; jobs of the plain layout have none.
+    pub scan: Option<Link>,
     /// The AIBoM, if its signature holds.
     pub bom: Option<VerifiedBom>,
 }
@@ -53,7 +55,8 @@ pub struct VerifiedProof {
 ///
 /// Checks, by name: `layout-signature`, `layout-expiry`, `link-signature` (each link), `link-threshold`,
 /// `link-command` (each link), `artifact-rules`, `artifact-paths`, `aibom-signature`, `aibom-detached-signature`,
-/// `aibom-links`, `aibom-artifacts`, `aibom-parameters`. Artifacts are not looked at: see [`super::verify_bundle`].
+/// `aibom-links`, `aibom-artifacts`, `aibom-parameters`, and `aibom-scan` where the layout has a step `scan_image`.
+/// Artifacts are not looked at: see [`super::verify_bundle`].
 pub fn verify_proof(files: &ProofFiles<'_>, trust: &Trust, now: OffsetDateTime) -> VerifiedProof {
     let mut report = Report::default();
     let layout = verify_layout(files, trust, now, &mut report);
@@ -66,7 +69,7 @@ pub fn verify_proof(files: &ProofFiles<'_>, trust: &Trust, now: OffsetDateTime) 
             .find(|link| link.name == step)
             .cloned()
     };
-    let (ingest, training) = (find(INGEST), find(RUN_TRAINING));
+    let (ingest, training, scan) = (find(INGEST), find(RUN_TRAINING), find(SCAN_IMAGE));
     check_paths(ingest.as_ref(), training.as_ref(), &mut report);
     let bom = verify_bom(files, trust, &mut report);
     ties::check_links(bom.as_ref(), files, &mut report);
@@ -77,10 +80,14 @@ pub fn verify_proof(files: &ProofFiles<'_>, trust: &Trust, now: OffsetDateTime) 
         files.parameters,
         &mut report,
     );
+    if layout.is_some_and(|layout| layout.step(SCAN_IMAGE).is_some()) {
+        ties::check_scan(bom.as_ref(), training.as_ref(), scan.as_ref(), &mut report);
+    }
     VerifiedProof {
         report,
         ingest,
         training,
+        scan,
         bom,
     }
 }

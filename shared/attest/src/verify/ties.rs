@@ -1,10 +1,12 @@
 //! The ties between AIBoM, links and artifacts: swapping any one of them must show.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
 
 use super::{ProofFiles, Report};
 use crate::{
-    ArtifactPath, Digest, Role,
+    ArtifactPath, Digest, IMAGE_PATH, Role,
     aibom::{self, VerifiedBom},
     intoto::Link,
     json::{Limits, parse_canonical},
@@ -66,6 +68,7 @@ pub(super) fn check_artifacts(
     };
     let named = |path: &String| bom.artifacts.get(path).copied();
     let linked = link.materials.keys().chain(link.products.keys());
+    let linked = linked.filter(|path| *path != IMAGE_PATH);
     let differs = linked
         .chain(bom.artifacts.keys())
         .find(|path| named(path) != link.digest_of(path));
@@ -113,6 +116,43 @@ pub(super) fn check_parameters(
         Err(format!(
             "parameters.json has SHA-256 {digest}, which is not the link's"
         ))
+    };
+    report.made(name, compared, result);
+}
+
+/// The AIBoM's image and its vulnerabilities against the image that trained and what the scan of it found.
+pub(super) fn check_scan(
+    bom: Option<&VerifiedBom>,
+    training: Option<&Link>,
+    scan: Option<&Link>,
+    report: &mut Report,
+) {
+    let (name, compared) = (
+        "aibom-scan",
+        "the AIBoM's image and vulnerabilities with the links run_training and scan_image",
+    );
+    let Some(bom) = bom else {
+        return report.skipped(name, compared, NO_BOM);
+    };
+    let (Some(training), Some(scan)) = (training, scan) else {
+        return report.skipped(name, compared, "a verified link is missing");
+    };
+    let trained = training.materials.get(IMAGE_PATH);
+    let found: BTreeSet<&str> = scan
+        .byproducts
+        .get("vulnerabilities")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
+    let named: BTreeSet<&str> = bom.vulnerabilities.iter().map(String::as_str).collect();
+    let result = if bom.image.as_ref() != trained || trained.is_none() {
+        Err("the AIBoM names another image than the one that trained".to_owned())
+    } else if let Some(id) = named.symmetric_difference(&found).next() {
+        Err(format!("{id} is in one and not in the other"))
+    } else {
+        Ok(())
     };
     report.made(name, compared, result);
 }

@@ -32,11 +32,14 @@ pub(super) fn keys(config: &Config, service: Service) -> Result<Keys, PlatformEr
     // Keys are made for a new folder only: beside a database they are missing, not absent.
     let new =
         service == Service::All && !Keys::exist(&secrets) && !config.dir.join("assay.db").exists();
-    Ok(if new {
-        Keys::init(&secrets)?
-    } else {
-        Keys::open(&secrets)?
-    })
+    if new {
+        Keys::init_with(&secrets, 1, config.scan.is_wanted())?;
+    }
+    let keys = Keys::open_for(&secrets, service, &config.keys.name)?;
+    if service.serves() {
+        keys.layout_for(config.scan.required)?;
+    }
+    Ok(keys)
 }
 
 fn lock(dir: &Path) -> Result<File, PlatformError> {

@@ -38,14 +38,14 @@ async fn one_process_at_a_time() {
     let first = open(&dir).await;
     let second = Platform::open(Config::in_dir(&dir).unwrap()).await;
     assert!(matches!(second, Err(PlatformError::Locked(_))));
-    let keyid = first.keys.platform().keyid();
+    let keyid = first.keys.platform().unwrap().keyid();
     let url = first
         .store
         .signed_url(Digest::of(b""), "x", Duration::from_secs(60));
     first.close().await;
     drop(first);
     let again = open(&dir).await;
-    assert_eq!(again.keys.platform().keyid(), keyid);
+    assert_eq!(again.keys.platform().unwrap().keyid(), keyid);
     let (_, signature) = url.rsplit_once('=').unwrap();
     let (_, expires) = url.split_once("expires=").unwrap();
     let expires = expires.split('&').next().unwrap().parse().unwrap();

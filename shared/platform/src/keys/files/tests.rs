@@ -6,7 +6,14 @@ use std::{
 use assay_attest::intoto::{Layout, Signed};
 
 use super::*;
-use crate::keys::{Keys, write_trust};
+use crate::{
+    Service,
+    keys::{KeyError, Keys, write_trust},
+};
+
+const API: &str = "api.pem";
+const WORKER: &str = "worker.pem";
+const SCANNER: &str = "scanner.pem";
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().mode() & 0o7777
@@ -30,11 +37,17 @@ fn init_makes_keys_that_only_their_owner_can_read_and_a_signed_layout() {
         fs::read_to_string(dir.join(OWNER_PUBLIC)).unwrap(),
         keys.trust().owner.to_pem()
     );
-    let mut ids = [keys.api(), keys.worker(), keys.platform()].map(SigningKey::keyid);
+    let mut ids = [
+        keys.api().unwrap(),
+        keys.worker().unwrap(),
+        keys.platform().unwrap(),
+    ]
+    .map(SigningKey::keyid);
     ids.sort();
     assert!(ids[0] != ids[1] && ids[1] != ids[2]);
     let left = fs::read_dir(&dir).unwrap().count();
-    assert_eq!(left, ALL.len() + 1, "drafts are left");
+    // Four keys, two public halves, layout, trust file, note.
+    assert_eq!(left, 9, "drafts are left");
 }
 
 #[test]
@@ -135,7 +148,10 @@ fn a_reissued_layout_is_signed_by_the_same_owner_for_the_same_functionaries() {
     let after = Keys::open(&dir).unwrap();
     assert_eq!(after.trust().owner, before.trust().owner);
     assert_eq!(after.trust().functionaries, before.trust().functionaries);
-    assert_eq!(after.worker().keyid(), before.worker().keyid());
+    assert_eq!(
+        after.worker().unwrap().keyid(),
+        before.worker().unwrap().keyid()
+    );
     Signed::<Layout>::parse(after.layout())
         .unwrap()
         .verify(&before.trust().owner)
@@ -152,5 +168,107 @@ fn the_trust_folder_can_be_read_again() {
     let read = Trust::from_json(&fs::read(trust.join(TRUST)).unwrap()).unwrap();
     assert_eq!(&read, keys.trust());
     let platform = fs::read_to_string(trust.join(PLATFORM_PUBLIC)).unwrap();
-    assert_eq!(platform, keys.platform().public().to_pem());
+    assert_eq!(platform, keys.platform().unwrap().public().to_pem());
+}
+
+fn names(dir: &Path) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn every_worker_and_scanner_has_a_key_of_its_own_that_the_layouts_name() {
+    let base = tempfile::tempdir().unwrap();
+    let dir = base.path().join("secrets");
+    let keys = Keys::init_with(&dir, 2, true).unwrap();
+    Keys::add(&dir, Role::Worker, "gpu-1").unwrap();
+    let mut ids = Vec::new();
+    for name in ["1", "2", "gpu-1"] {
+        let opened = Keys::open_for(&dir, Service::Worker, name).unwrap();
+        let layouts = [opened.layout(), opened.layout_with_scan().unwrap()];
+        let id = opened.worker().unwrap().keyid();
+        for layout in layouts {
+            let layout = Signed::<Layout>::parse(layout).unwrap();
+            let layout = layout.verify(&keys.trust().owner).unwrap();
+            let step = layout.step(assay_attest::RUN_TRAINING).unwrap();
+            assert!(step.pubkeys.contains(&id), "{name}");
+            assert_eq!(step.pubkeys.len(), 3);
+        }
+        ids.push(id);
+    }
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), 3);
+    for (role, name) in [(Role::Worker, "2"), (Role::Scanner, "1")] {
+        let again = Keys::add(&dir, role, name).unwrap_err().to_string();
+        assert!(again.contains("another name"), "{again}");
+    }
+    assert!(matches!(
+        Keys::add(&dir, Role::Worker, "../x"),
+        Err(KeyError::Name(_))
+    ));
+    assert!(Keys::init_with(&base.path().join("none"), 0, false).is_err());
+}
+
+#[test]
+fn a_service_reads_its_own_keys_only() {
+    let base = tempfile::tempdir().unwrap();
+    let dir = base.path().join("secrets");
+    Keys::init_with(&dir, 1, true).unwrap();
+    let all = Keys::open(&dir).unwrap();
+    all.scanner().unwrap();
+    let api = Keys::open_for(&dir, Service::Api, "1").unwrap();
+    assert!(api.api().is_ok() && api.worker().is_err() && api.platform().is_err());
+    let worker = Keys::open_for(&dir, Service::Worker, "1").unwrap();
+    assert!(worker.worker().is_ok() && worker.platform().is_ok() && worker.scanner().is_err());
+    let scanner = Keys::open_for(&dir, Service::Scanner, "1").unwrap();
+    assert!(scanner.scanner().is_ok() && scanner.worker().is_err() && scanner.api().is_err());
+    let missing = Keys::open_for(&dir, Service::Worker, "2").unwrap_err();
+    assert!(missing.to_string().contains("worker-2.pem"), "{missing}");
+}
+
+#[test]
+fn an_export_holds_what_one_service_needs_and_never_the_owners_key() {
+    let base = tempfile::tempdir().unwrap();
+    let dir = base.path().join("secrets");
+    Keys::init_with(&dir, 2, true).unwrap();
+    let common = [LAYOUT_SCAN, LAYOUT, OWNER_PUBLIC, PLATFORM_PUBLIC, TRUST];
+    for (role, name, service, own) in [
+        (Role::Api, "1", Service::Api, vec![API]),
+        (Role::Worker, "2", Service::Worker, vec![PLATFORM, WORKER]),
+        (Role::Scanner, "1", Service::Scanner, vec![SCANNER]),
+    ] {
+        let to = base.path().join(role.as_str());
+        Keys::export(&dir, role, name, &to).unwrap();
+        let mut expected: Vec<&str> = common.iter().copied().chain(own).collect();
+        expected.sort_unstable();
+        assert_eq!(names(&to), expected);
+        assert_eq!(mode(&to), 0o700);
+        Keys::open_for(&to, service, "1").unwrap();
+        assert!(Keys::open(&to).is_err());
+        assert!(Keys::export(&dir, role, name, &to).is_err());
+    }
+}
+
+#[test]
+fn a_folder_without_a_scanner_gets_one_later() {
+    let base = tempfile::tempdir().unwrap();
+    let dir = base.path().join("secrets");
+    let before = Keys::init(&dir).unwrap();
+    assert!(matches!(
+        before.layout_for(true),
+        Err(KeyError::NoScanLayout)
+    ));
+    Keys::add(&dir, Role::Scanner, "1").unwrap();
+    let after = Keys::open(&dir).unwrap();
+    let layout = Signed::<Layout>::parse(after.layout_for(true).unwrap()).unwrap();
+    let layout = layout.verify(&before.trust().owner).unwrap();
+    let step = layout.step(assay_attest::SCAN_IMAGE).unwrap();
+    assert_eq!(step.pubkeys, [after.scanner().unwrap().keyid()]);
+    Keys::reissue_layout(&dir).unwrap();
+    assert!(Keys::open(&dir).unwrap().layout_with_scan().is_some());
 }

@@ -1,0 +1,242 @@
+//! Making keys, and layouts signed by the owner.
+
+use std::path::{Path, PathBuf};
+
+use assay_attest::{
+    Functionary, LAYOUT_VALIDITY, PublicKey, SCAN_IMAGE, SigningKey, Trust,
+    intoto::{self, Layout},
+    platform_layout, platform_layout_with_scan,
+};
+use serde_json::Value;
+use time::OffsetDateTime;
+
+use super::{
+    LAYOUT, LAYOUT_SCAN, NOTE, OWNER, OWNER_PUBLIC, PLATFORM, PLATFORM_PUBLIC, TRUST,
+    folder::{self, Access, error, file_error, read_secret},
+    may, read_key, read_trust,
+};
+use crate::keys::{FIRST, KeyError, Role, role::is_name};
+
+/// Keys of workers that one set-up makes at most.
+const MOST_WORKERS: u32 = 1000;
+
+const NOTE_TEXT: &str = "\
+owner.pem signs layouts, and nothing else. No service reads it. Move it to a medium that is kept offline, and bring
+it back only for `assay keys layout` and `assay keys add`.
+
+The other .pem files are what the services sign with; they stay here, readable by the owner of this folder only. For
+a machine that runs one service, `assay keys export` writes a folder with what that service needs. Verifiers need
+owner.pub and platform.pub, or trust.json, handed to them out of band.
+";
+
+/// Whether any file of a set-up is there.
+pub(in crate::keys) fn exist(dir: &Path) -> bool {
+    first_of(dir).is_some()
+}
+
+fn first_of(dir: &Path) -> Option<PathBuf> {
+    let fixed = [
+        OWNER,
+        PLATFORM,
+        OWNER_PUBLIC,
+        PLATFORM_PUBLIC,
+        LAYOUT,
+        LAYOUT_SCAN,
+        TRUST,
+    ]
+    .map(str::to_owned);
+    let keys = [Role::Api, Role::Worker, Role::Scanner].map(|role| role.file(FIRST));
+    fixed
+        .into_iter()
+        .chain(keys)
+        .map(|name| dir.join(name))
+        .find(|path| path.symlink_metadata().is_ok())
+}
+
+/// `trust.json` is written last: a folder that has it is whole.
+pub(in crate::keys) fn init(dir: &Path, workers: u32, scan: bool) -> Result<(), KeyError> {
+    if !(1..=MOST_WORKERS).contains(&workers) {
+        let reason = format!("{workers} workers; expected 1 to {MOST_WORKERS}");
+        return Err(error(dir, reason));
+    }
+    if let Some(path) = first_of(dir) {
+        return Err(error(
+            &path,
+            "exists; keys are never replaced. Choose another folder, or move this one away".into(),
+        ));
+    }
+    folder::make(dir)?;
+    let mut wanted = vec![(Role::Api, FIRST.to_owned())];
+    wanted.extend((1..=workers).map(|number| (Role::Worker, number.to_string())));
+    wanted.extend(scan.then(|| (Role::Scanner, FIRST.to_owned())));
+    let made: Vec<_> = wanted
+        .into_iter()
+        .map(|(role, name)| (role, name, SigningKey::generate()))
+        .collect();
+    let [owner, platform] = [(); 2].map(|()| SigningKey::generate());
+    let functionaries = made
+        .iter()
+        .map(|(role, name, key)| functionary(*role, name, key.public()))
+        .collect();
+    let trust = sign_layouts(dir, &owner, platform.public().clone(), functionaries)?;
+    write_key(&dir.join(OWNER), &owner)?;
+    write_key(&dir.join(PLATFORM), &platform)?;
+    for (role, name, key) in &made {
+        write_key(&dir.join(role.file(name)), key)?;
+    }
+    for (name, key) in [
+        (OWNER_PUBLIC, &trust.owner),
+        (PLATFORM_PUBLIC, &trust.platform),
+    ] {
+        folder::create(&dir.join(name), key.to_pem().as_bytes(), Access::All)?;
+    }
+    folder::replace(&dir.join(NOTE), NOTE_TEXT.as_bytes())?;
+    write_layouts(dir, &trust)
+}
+
+fn functionary(role: Role, name: &str, key: &PublicKey) -> Functionary {
+    Functionary {
+        name: role.functionary(name),
+        key: key.clone(),
+        steps: vec![role.step().to_owned()],
+    }
+}
+
+fn write_key(path: &Path, key: &SigningKey) -> Result<(), KeyError> {
+    let pem = key.to_pkcs8_pem().map_err(file_error(path))?;
+    folder::create(path, pem.as_bytes(), Access::Owner)
+}
+
+/// Signs layouts that are valid from now on: the one with a step `scan_image` only if somebody may carry it out.
+fn sign_layouts(
+    dir: &Path,
+    owner: &SigningKey,
+    platform: PublicKey,
+    functionaries: Vec<Functionary>,
+) -> Result<Trust, KeyError> {
+    let expires = OffsetDateTime::now_utc() + LAYOUT_VALIDITY;
+    let sign = |name: &str, layout: &Layout| -> Result<Value, KeyError> {
+        let path = dir.join(name);
+        let signed = intoto::sign(layout, owner).map_err(file_error(&path))?;
+        serde_json::from_slice(&signed).map_err(file_error(&path))
+    };
+    let scans = functionaries
+        .iter()
+        .any(|one| one.steps.iter().any(|step| step == SCAN_IMAGE));
+    let layout_scan = scans
+        .then(|| {
+            sign(
+                LAYOUT_SCAN,
+                &platform_layout_with_scan(&functionaries, expires),
+            )
+        })
+        .transpose()?;
+    Ok(Trust {
+        owner: owner.public().clone(),
+        platform,
+        layout: sign(LAYOUT, &platform_layout(&functionaries, expires))?,
+        layout_scan,
+        functionaries,
+    })
+}
+
+fn write_layouts(dir: &Path, trust: &Trust) -> Result<(), KeyError> {
+    folder::replace(&dir.join(LAYOUT), &trust.layout_file())?;
+    if let Some(layout) = trust.layout_scan_file() {
+        folder::replace(&dir.join(LAYOUT_SCAN), &layout)?;
+    }
+    let path = dir.join(TRUST);
+    let text = trust.to_json().map_err(file_error(&path))?;
+    folder::replace(&path, text.as_bytes())
+}
+
+pub(in crate::keys) fn reissue_layout(dir: &Path) -> Result<(), KeyError> {
+    let (owner, trust) = with_owner(dir)?;
+    let trust = sign_layouts(dir, &owner, trust.platform, trust.functionaries)?;
+    write_layouts(dir, &trust)
+}
+
+pub(in crate::keys) fn add(dir: &Path, role: Role, name: &str) -> Result<PublicKey, KeyError> {
+    if !is_name(name) {
+        return Err(KeyError::Name(name.to_owned()));
+    }
+    let (owner, mut trust) = with_owner(dir)?;
+    let key = SigningKey::generate();
+    let new = functionary(role, name, key.public());
+    if trust.functionaries.iter().any(|one| one.name == new.name) {
+        let reason = format!("names {} already; choose another name", new.name);
+        return Err(error(&dir.join(TRUST), reason));
+    }
+    trust.functionaries.push(new);
+    let trust = sign_layouts(dir, &owner, trust.platform, trust.functionaries)?;
+    write_key(&dir.join(role.file(name)), &key)?;
+    write_layouts(dir, &trust)?;
+    Ok(key.public().clone())
+}
+
+/// The owner's key and the trust file that it made.
+fn with_owner(dir: &Path) -> Result<(SigningKey, Trust), KeyError> {
+    folder::check(dir)?;
+    let trust = read_trust(dir)?;
+    let path = dir.join(OWNER);
+    let owner = read_key(&path)?;
+    if owner.public() == &trust.owner {
+        return Ok((owner, trust));
+    }
+    Err(error(&path, format!("is not the owner's key of {TRUST}")))
+}
+
+pub(in crate::keys) fn export(
+    dir: &Path,
+    role: Role,
+    name: &str,
+    to: &Path,
+) -> Result<(), KeyError> {
+    if !is_name(name) {
+        return Err(KeyError::Name(name.to_owned()));
+    }
+    folder::check(dir)?;
+    let trust = read_trust(dir)?;
+    if let Some(path) = first_of(to) {
+        return Err(error(
+            &path,
+            "exists; keys are never replaced. Choose another folder".into(),
+        ));
+    }
+    let from = dir.join(role.file(name));
+    let pem = read_secret(&from)?;
+    let key = SigningKey::from_pkcs8_pem(&pem).map_err(file_error(&from))?;
+    if !may(&trust, key.public(), role.step()) {
+        let reason = format!("is not a key that {TRUST} names for {}", role.step());
+        return Err(error(&from, reason));
+    }
+    folder::make(to)?;
+    folder::create(&to.join(role.file(FIRST)), pem.as_bytes(), Access::Owner)?;
+    if role == Role::Worker {
+        let platform = read_secret(&dir.join(PLATFORM))?;
+        folder::create(&to.join(PLATFORM), platform.as_bytes(), Access::Owner)?;
+    }
+    folder::create(
+        &to.join(OWNER_PUBLIC),
+        trust.owner.to_pem().as_bytes(),
+        Access::All,
+    )?;
+    folder::create(
+        &to.join(PLATFORM_PUBLIC),
+        trust.platform.to_pem().as_bytes(),
+        Access::All,
+    )?;
+    write_layouts(to, &trust)
+}
+
+pub(in crate::keys) fn write_trust(trust: &Trust, dir: &Path) -> Result<(), KeyError> {
+    std::fs::create_dir_all(dir).map_err(file_error(dir))?;
+    folder::replace(&dir.join(OWNER_PUBLIC), trust.owner.to_pem().as_bytes())?;
+    folder::replace(
+        &dir.join(PLATFORM_PUBLIC),
+        trust.platform.to_pem().as_bytes(),
+    )?;
+    let path = dir.join(TRUST);
+    let text = trust.to_json().map_err(file_error(&path))?;
+    folder::replace(&path, text.as_bytes())
+}
