@@ -6,7 +6,7 @@ use assay_attest::{
 use assay_platform::{
     Platform,
     ids::{JobId, UniqueDir},
-    job::{Artifact, NewJob, Role},
+    job::{Artifact, Class, NewJob, Priority, Role},
     keys::KeyError,
     queue::Doorbell,
     sandbox::Isolation,
@@ -143,17 +143,26 @@ pub(crate) async fn commit(
     id: JobId,
     unique_dir: UniqueDir,
     request: JobRequest,
+    priority: Priority,
     artifacts: Vec<Artifact>,
     staged: Staged,
 ) -> Result<(), Problem> {
     let job = NewJob {
         id,
         unique_dir,
+        class: Class::of(&request),
         request,
+        priority,
+        traceparent: None,
         submitted_at: OffsetDateTime::now_utc(),
         artifacts,
     };
-    let bell = Doorbell::of(id);
+    let bell = Doorbell {
+        job: id,
+        class: job.class,
+        priority: job.priority,
+        traceparent: job.traceparent.clone(),
+    };
     if let Err(error) = platform.db.insert_job(&job).await {
         staged.release().await;
         return Err(error.into());

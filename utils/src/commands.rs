@@ -7,6 +7,7 @@ pub(crate) mod get;
 pub(crate) mod keys;
 pub(crate) mod logs;
 pub(crate) mod open;
+pub(crate) mod queue;
 pub(crate) mod sample;
 pub(crate) mod server;
 pub(crate) mod status;
@@ -14,6 +15,7 @@ pub(crate) mod submit;
 pub(crate) mod up;
 pub(crate) mod verify;
 mod watch;
+pub(crate) mod workers;
 
 use std::process::ExitCode;
 

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use assay_platform::{
     Platform,
+    backoff::Backoff,
     db::DbError,
     job::{Artifact, Claim, Completion, Status},
     telemetry::metrics::ATTEMPTS,
@@ -10,8 +11,11 @@ use tokio::time::sleep;
 
 use crate::{attempt::Record, lease::LeaseKeeper, stop::Stop};
 
-/// Between an attempt that broke down and the next, times the attempts that broke down.
-const BREATHER: Duration = Duration::from_secs(1);
+/// Between an attempt that broke down and the next. What broke one would break the next at once, and other jobs too.
+const BREATHER: Backoff = Backoff {
+    least: Duration::from_secs(1),
+    most: Duration::from_secs(60),
+};
 
 /// Before the end of an attempt is written again after the database refused; together well under a lease.
 const AGAIN_AFTER: [Duration; 3] = [
@@ -60,15 +64,8 @@ pub(crate) async fn complete(
         Err(Stop::Infrastructure(reason)) => {
             tracing::warn!(reason, "the attempt broke down");
             let most = platform.config.max_attempts;
-            let lost = claim.job.lost.saturating_add(1);
-            if lost < most {
-                // What broke one attempt would break the next at once, and other jobs too: the slot waits with it.
-                tokio::select! {
-                    () = sleep(BREATHER * lost) => {}
-                    () = lease.ended() => {}
-                }
-            }
-            let written = retry(|| db.break_off(id, attempt, &reason, most)).await?;
+            let delay = BREATHER.after(claim.job.lost);
+            let written = retry(|| db.put_back(id, attempt, &reason, most, delay)).await?;
             (broken_off(written), stored)
         }
         Err(Stop::Failed(failure)) => {

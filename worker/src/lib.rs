@@ -17,6 +17,7 @@ mod hear;
 mod lease;
 mod log_writer;
 mod outcome;
+mod presence;
 mod program;
 mod run_loop;
 mod stage;

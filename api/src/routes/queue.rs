@@ -1,8 +1,4 @@
-use actix_web::{
-    HttpRequest, HttpResponse,
-    http::StatusCode,
-    web::Data,
-};
+use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web::Data};
 use assay_platform::{
     ids::JobId,
     job::{Class, Priority},
@@ -103,14 +99,12 @@ pub(crate) async fn show(service: Data<Service>) -> Result<HttpResponse, Problem
         waiting.collect()
     });
     let overdue = platform.db.overdue().await?;
-    Ok(HttpResponse::Ok()
-        .insert_header(fresh())
-        .json(QueueView {
-            kind,
-            state: platform.queue.state().borrow().to_string(),
-            overdue,
-            waiting,
-        }))
+    Ok(HttpResponse::Ok().insert_header(fresh()).json(QueueView {
+        kind,
+        state: platform.queue.state().borrow().to_string(),
+        overdue,
+        waiting,
+    }))
 }
 
 /// Messages that could not be delivered.
@@ -124,11 +118,9 @@ pub(crate) async fn show(service: Data<Service>) -> Result<HttpResponse, Problem
 pub(crate) async fn dead(service: Data<Service>) -> Result<HttpResponse, Problem> {
     let letters = service.platform.queue.dead(LETTERS).await;
     let letters = letters.map_err(unavailable)?.into_iter().map(shown);
-    Ok(HttpResponse::Ok()
-        .insert_header(fresh())
-        .json(DeadLetters {
-            letters: letters.collect(),
-        }))
+    Ok(HttpResponse::Ok().insert_header(fresh()).json(DeadLetters {
+        letters: letters.collect(),
+    }))
 }
 
 /// Ring again for jobs whose doorbells could not be delivered.
@@ -159,7 +151,13 @@ pub(crate) async fn redrive(
     } = redrive_letters(&service.platform, LETTERS, drop)
         .await
         .map_err(unavailable)?;
-    tracing::info!(rung, not_needed, dropped, kept, "dead letters were driven back");
+    tracing::info!(
+        rung,
+        not_needed,
+        dropped,
+        kept,
+        "dead letters were driven back"
+    );
     Ok(HttpResponse::Ok()
         .insert_header(fresh())
         .json(RedriveAnswer {

@@ -10,8 +10,8 @@ use assay_protocol::DataLimits;
 use serde::{Deserialize, Deserializer};
 
 use crate::{
-    keys::KeysConfig, queue::QueueConfig, sandbox::SandboxConfig, scan::ScanConfig,
-    telemetry::LogConfig,
+    db::config::DatabaseConfig, keys::KeysConfig, queue::QueueConfig, sandbox::SandboxConfig,
+    scan::ScanConfig, telemetry::LogConfig,
 };
 
 pub use start::{StartConfig, StatusConfig};
@@ -45,6 +45,8 @@ pub struct Config {
     pub lease: Duration,
     /// Attempts that may break off before a job is given up. One that a worker puts back as it stops is not counted.
     pub max_attempts: u32,
+    /// Where the database is.
+    pub database: DatabaseConfig,
     /// How doorbells get to workers.
     pub queue: QueueConfig,
     /// Limits on what a job's files may hold.
@@ -182,6 +184,10 @@ impl Config {
         )?;
         rule(!self.lease.is_zero(), "lease_seconds must be at least 1")?;
         rule(self.max_attempts > 0, "max_attempts must be at least 1")?;
+        rule(
+            (1..=1000).contains(&self.database.connections),
+            "database.connections must be between 1 and 1000",
+        )?;
         self.scan.check().map_err(ConfigError::Value)
     }
 }

@@ -82,6 +82,11 @@ impl Class {
         }
     }
 
+    /// What a job with this request needs. Every training runs on processors for now.
+    pub fn of(_request: &JobRequest) -> Self {
+        Self::Cpu
+    }
+
     /// The class of a word; `None` when it is not one.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|class| class.as_str() == text)
@@ -254,6 +259,12 @@ pub struct NewJob {
     pub unique_dir: UniqueDir,
     /// What was asked.
     pub request: JobRequest,
+    /// What it needs of the machine that runs it.
+    pub class: Class,
+    /// Where it stands in line.
+    pub priority: Priority,
+    /// The trace that it belongs to, as W3C Trace Context writes one (`traceparent`, version 00).
+    pub traceparent: Option<String>,
     /// When the upload was complete.
     pub submitted_at: OffsetDateTime,
     /// The three files, the parameters, the layout in force and the `ingest` link.
@@ -271,6 +282,17 @@ pub struct Job {
     pub status: Status,
     /// What was asked.
     pub request: JobRequest,
+    /// What it needs of the machine that runs it.
+    pub class: Class,
+    /// Where it stands in line.
+    pub priority: Priority,
+    /// Why it is queued and may not run yet; `None` when nothing speaks against it.
+    pub held: Option<String>,
+    /// When it may run again, if not at once: after the platform failed it, or when a hold is looked at anew.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub not_before: Option<OffsetDateTime>,
+    /// The trace that it belongs to, as W3C Trace Context writes one (`traceparent`, version 00).
+    pub traceparent: Option<String>,
     /// Claims so far; the current one's number while running.
     pub attempt: u32,
     /// Attempts that broke off: an expired lease, a worker that crashed, a platform that failed.

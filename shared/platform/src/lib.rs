@@ -5,6 +5,7 @@
 
 pub mod backoff;
 pub mod bundle;
+pub mod checkpoint;
 pub mod config;
 pub mod db;
 pub mod descriptors;
@@ -17,6 +18,7 @@ pub mod scan;
 pub mod store;
 pub mod telemetry;
 pub mod upkeep;
+pub mod worker;
 
 mod owned;
 mod platform;

@@ -23,7 +23,15 @@ pub(crate) async fn list(output: Output, client: Client) -> anyhow::Result<ExitC
         output.say("No worker was heard of. `assay worker` starts one; `assay up` has one in it.");
     } else {
         output.table(
-            &["worker", "state", "class", "running", "slots", "version", "last heard of"],
+            &[
+                "worker",
+                "state",
+                "class",
+                "running",
+                "slots",
+                "version",
+                "last heard of",
+            ],
             rows,
         );
     }

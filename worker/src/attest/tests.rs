@@ -13,7 +13,7 @@ use assay_attest::{
 };
 use assay_platform::{
     ids::{JobId, UniqueDir},
-    job::{Job, Status, Times},
+    job::{Class, Job, Priority, Status, Times},
     sandbox::{Ended, Finished, Held, Isolation, Mechanism, Missing, Room, Usage},
 };
 use assay_protocol::{Framework, JobRequest, Metadata, Parameters};
@@ -76,6 +76,11 @@ fn claim(unique_dir: UniqueDir) -> Claim {
             unique_dir,
             status: Status::Running,
             request: request(),
+            class: Class::Cpu,
+            priority: Priority::Normal,
+            held: None,
+            not_before: None,
+            traceparent: None,
             attempt: 2,
             lost: 1,
             worker: Some("worker-1".into()),
@@ -185,6 +190,11 @@ fn scene() -> Scene {
             room: Room::create(folder.path()).unwrap(),
             materials,
             request: request(),
+            class: Class::Cpu,
+            priority: Priority::Normal,
+            held: None,
+            not_before: None,
+            traceparent: None,
             request_json,
             ingest: ingest_artifact,
         },

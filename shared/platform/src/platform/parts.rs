@@ -3,7 +3,7 @@
 use super::{PlatformError, TRAINER_COMMAND, folder};
 use crate::{
     Config,
-    db::{Db, sqlite::Sqlite},
+    db::Db,
     sandbox::{ProcessSandbox, Program, Sandbox},
     store::{Store, folder::Folder},
 };
@@ -21,10 +21,7 @@ pub(super) fn store(config: &Config) -> Result<Store, PlatformError> {
 
 /// The database.
 pub(super) async fn database(config: &Config, store: &Store) -> Result<Db, PlatformError> {
-    let path = config.dir.join("assay.db");
-    Ok(Db::Sqlite(
-        Sqlite::open(&path, store.holds().clone()).await?,
-    ))
+    Ok(Db::open(config, store.holds().clone()).await?)
 }
 
 /// Where jobs are trained.

@@ -1,6 +1,5 @@
 use std::time::Duration;
 
-use time::OffsetDateTime;
 use tokio::{
     sync::watch,
     time::{MissedTickBehavior, interval},
@@ -21,7 +20,7 @@ pub(super) async fn reap(platform: Platform, mut shutdown: watch::Receiver<bool>
         }
         let expired = platform
             .db
-            .expire_leases(OffsetDateTime::now_utc(), platform.config.max_attempts)
+            .expire_leases(platform.config.max_attempts)
             .await;
         match expired {
             Ok(ids) => {

@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use tokio::{
     sync::{broadcast::error::RecvError, watch},
@@ -10,11 +10,15 @@ use crate::{
     Platform,
     backoff::Backoff,
     db::DbError,
+    ids::JobId,
     queue::{Doorbell, QueueError},
 };
 
 /// Doorbells rung in one go.
 const BELLS: u32 = 256;
+/// How long nobody else is given them. Longer than ringing takes, and not much longer than one may wait that this process
+/// took and never rang.
+const RINGING: Duration = Duration::from_secs(30);
 /// How long a doorbell may wait when there was no news of its job here.
 const RELAY_EVERY: Duration = Duration::from_millis(500);
 /// News comes in bursts; the outbox is read once for each. Whoever submits a job rings for it, too, and by then it is
@@ -81,13 +85,18 @@ async fn relay_for_ever(platform: &Platform) {
 
 async fn ring_all(platform: &Platform) -> Result<(), RelayError> {
     loop {
-        let bells = platform.db.doorbells(BELLS).await?;
-        if bells.is_empty() {
+        let mut due = platform.db.doorbells(BELLS, RINGING).await?;
+        if due.is_empty() {
             return Ok(());
         }
-        let bells: Vec<Doorbell> = bells.into_iter().map(Doorbell::of).collect();
+        let bells: Vec<Doorbell> = due.iter().map(Doorbell::from).collect();
         let rung = platform.queue.ring_all(&bells).await;
-        platform.db.rung(&rung.confirmed).await?;
+        let confirmed: HashSet<JobId> = rung.confirmed.into_iter().collect();
+        due.retain(|bell| confirmed.contains(&bell.job));
+        platform
+            .db
+            .rung(&due, platform.config.queue.lost_after)
+            .await?;
         if let Some(trouble) = rung.trouble {
             return Err(trouble.into());
         }

@@ -59,7 +59,9 @@ fn of_workers(workers: &[Value], class: &str) -> String {
             .filter_map(|one| one["running"].as_array())
             .map(Vec::len)
             .sum();
-        format!("the job waits for its turn; {running} of {slots} places for {class} jobs are taken")
+        format!(
+            "the job waits for its turn; {running} of {slots} places for {class} jobs are taken"
+        )
     } else if those("draining").next().is_some() {
         format!(
             "every worker for {class} jobs is draining; `assay workers undrain NAME` lets one take jobs again"
@@ -77,9 +79,7 @@ mod tests {
 
     #[test]
     fn says_who_is_missing() {
-        let worker = |class: &str, state: &str| {
-            json!({"class": class, "state": state, "slots": 2, "running": ["a"]})
-        };
+        let worker = |class: &str, state: &str| json!({"class": class, "state": state, "slots": 2, "running": ["a"]});
         let gpu = worker("gpu", "ready");
         let text = of_workers(&[gpu.clone(), worker("cpu", "silent")], "cpu");
         assert!(text.contains("no worker for cpu"), "{text}");

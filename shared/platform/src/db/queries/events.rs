@@ -2,7 +2,7 @@
 
 use assay_protocol::{EpochReport, Event};
 
-use super::{Sqlite, Tx, now, rows};
+use super::{Backend, Tx, rows};
 use crate::{
     db::DbError,
     ids::JobId,
@@ -12,20 +12,23 @@ use crate::{
 /// Events of one answer at most, whatever is asked for.
 const MOST_EVENTS: u32 = 10_000;
 
-/// Writes one event in the caller's transaction.
+/// Writes one event in the caller's transaction, which holds the job's row.
 pub(super) async fn add(
     tx: &mut Tx,
     id: JobId,
     attempt: u32,
     event: &JobEvent,
 ) -> Result<(), DbError> {
-    sqlx::query("INSERT INTO events (job_id, attempt, at, event) VALUES ($1, $2, $3, $4)")
-        .bind(id.to_string())
-        .bind(i64::from(attempt))
-        .bind(now())
-        .bind(serde_json::to_string(event)?)
-        .execute(&mut **tx)
-        .await?;
+    sqlx::query(concat!(
+        "INSERT INTO events (job_id, attempt, at, event) VALUES ($1, $2, ",
+        now!(),
+        ", $3)"
+    ))
+    .bind(id.to_string())
+    .bind(i64::from(attempt))
+    .bind(serde_json::to_string(event)?)
+    .execute(&mut **tx)
+    .await?;
     Ok(())
 }
 
@@ -38,7 +41,7 @@ fn epoch(event: &JobEvent) -> Option<&EpochReport> {
     }
 }
 
-impl Sqlite {
+impl Backend {
     pub(in crate::db) async fn log(
         &self,
         id: JobId,
@@ -49,7 +52,11 @@ impl Sqlite {
             return Ok(());
         }
         let mut tx = self.write_relaxed().await?;
-        if attempt != 0 && !Self::holds_lease(&mut tx, id, attempt).await? {
+        let held = match attempt {
+            0 => Self::hold_row(&mut tx, id).await?,
+            _ => Self::holds_lease(&mut tx, id, attempt).await?,
+        };
+        if !held {
             return Ok(());
         }
         for event in events {

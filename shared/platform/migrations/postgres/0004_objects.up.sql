@@ -1,0 +1,17 @@
+-- The newest checkpoint of a job that has not ended.
+CREATE TABLE checkpoints (
+    job_id       TEXT COLLATE "C" NOT NULL PRIMARY KEY REFERENCES jobs (id),
+    attempt      BIGINT NOT NULL,
+    epoch        BIGINT NOT NULL,
+    digest       TEXT COLLATE "C" NOT NULL,
+    bytes        BIGINT NOT NULL,
+    worker_keyid TEXT   NOT NULL,
+    signature    TEXT   NOT NULL
+);
+CREATE INDEX checkpoints_by_digest ON checkpoints (digest);
+
+-- Objects that are being removed from the store: no row may name them until that is over.
+CREATE TABLE collected (
+    digest TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    at     BIGINT NOT NULL
+);
