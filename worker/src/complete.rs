@@ -9,7 +9,7 @@ use assay_platform::{
 };
 use tokio::time::sleep;
 
-use crate::{attempt::Record, lease::LeaseKeeper, stop::Stop};
+use crate::{attempt::Record, stop::Stop};
 
 /// Between an attempt that broke down and the next. What broke one would break the next at once, and other jobs too.
 const BREATHER: Backoff = Backoff {
@@ -30,7 +30,6 @@ const AGAIN_AFTER: [Duration; 3] = [
 pub(crate) async fn complete(
     platform: &Platform,
     claim: &Claim,
-    lease: &LeaseKeeper,
     record: Record,
     end: Result<(), Stop>,
 ) -> Result<&'static str, DbError> {
