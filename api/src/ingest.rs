@@ -149,20 +149,26 @@ pub(crate) async fn commit(
     id: JobId,
     unique_dir: UniqueDir,
     request: JobRequest,
+    priority: Priority,
     artifacts: Vec<Artifact>,
     staged: Staged,
 ) -> Result<(), Problem> {
     let job = NewJob {
         id,
         unique_dir,
+        class: Class::of(&request),
         request,
-        class: Class::Cpu,
-        priority: Priority::Normal,
+        priority,
         traceparent: None,
         submitted_at: OffsetDateTime::now_utc(),
         artifacts,
     };
-    let bell = Doorbell::of(id);
+    let bell = Doorbell {
+        job: id,
+        class: job.class,
+        priority: job.priority,
+        traceparent: job.traceparent.clone(),
+    };
     if let Err(error) = platform.db.insert_job(&job).await
         && !is_there(&platform, id, &error).await
     {

@@ -7,10 +7,12 @@ mod events;
 mod health;
 mod jobs;
 mod metrics;
+mod queue;
 mod status;
 mod submit;
 mod trust;
 mod verify;
+mod workers;
 
 use actix_web::{
     HttpRequest, Resource, Route, guard,
@@ -53,6 +55,18 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
             "/submit_job_by_model_and_data",
             web::post().to(submit::submit),
         ))
+        .service(read("/workers", get().to(workers::list)))
+        .service(post(
+            "/workers/{name}/drain",
+            web::post().to(workers::drain),
+        ))
+        .service(post(
+            "/workers/{name}/undrain",
+            web::post().to(workers::undrain),
+        ))
+        .service(read("/queue", get().to(queue::show)))
+        .service(read("/queue/dead", get().to(queue::dead)))
+        .service(post("/queue/redrive", web::post().to(queue::redrive)))
         .service(post("/verify_in-toto_link", web::post().to(verify::link)))
         .service(post("/verify_file_hash", web::post().to(verify::file_hash)))
         .service(post(

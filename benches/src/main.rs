@@ -5,6 +5,7 @@
 mod data;
 mod hash;
 mod memory;
+mod queue;
 mod server;
 mod status;
 mod submit;
@@ -55,6 +56,18 @@ enum Bench {
         #[arg(long, default_value_t = 2000)]
         megabytes: u64,
     },
+    /// What queue and database cost a job: RabbitMQ and PostgreSQL, a training that takes no time.
+    Queue {
+        /// Jobs measured in each part.
+        #[arg(long, default_value_t = 3000)]
+        jobs: usize,
+        /// Jobs that wait behind them in the last part.
+        #[arg(long, default_value_t = 100_000)]
+        backlog: usize,
+        /// Jobs worked on at a time.
+        #[arg(long, default_value_t = 16)]
+        slots: usize,
+    },
     /// Training a table (1,000 × 13) and images (5,000 × 28 × 28 × 3), against Keras when a Python with it is named.
     Training {
         /// A Python that has Keras and TensorFlow.
@@ -73,6 +86,15 @@ fn main() -> anyhow::Result<()> {
         Bench::Verify { requests } => verify::run(requests),
         Bench::Hash { mib } => hash::run(mib),
         Bench::Memory { megabytes } => memory::run(megabytes),
+        Bench::Queue {
+            jobs,
+            backlog,
+            slots,
+        } => queue::run(queue::Load {
+            jobs,
+            backlog,
+            slots,
+        }),
         Bench::Training { keras } => training::run(keras),
     }
 }

@@ -24,7 +24,7 @@ struct Cli {
     /// Print JSON for machines, one value a line, instead of text for people.
     #[arg(long, global = true)]
     json: bool,
-    /// Address of the server, for submit, status, logs, cancel, artifacts, get and open.
+    /// Address of the server, for submit, status, logs, cancel, artifacts, workers, queue, get and open.
     #[arg(
         long,
         global = true,
@@ -113,6 +113,16 @@ enum Command {
         /// The job.
         job: String,
     },
+    /// List the workers, or tell one to take no new jobs.
+    Workers {
+        #[command(subcommand)]
+        command: Option<WorkersCommand>,
+    },
+    /// Show how many jobs wait, and look after messages that could not be delivered.
+    Queue {
+        #[command(subcommand)]
+        command: Option<QueueCommand>,
+    },
     /// Fetch the whole bundle of a job: model, data, links, AIBoM.
     Get {
         /// The job.
@@ -151,6 +161,32 @@ impl From<Checked> for Service {
             Checked::Scanner => Self::Scanner,
         }
     }
+}
+
+#[derive(Debug, Subcommand)]
+enum WorkersCommand {
+    /// Let a worker take no new jobs. Those that it runs go on.
+    Drain {
+        /// The worker's name, as `assay workers` shows it.
+        name: String,
+    },
+    /// Let a worker take jobs again.
+    Undrain {
+        /// The worker's name.
+        name: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum QueueCommand {
+    /// List messages that could not be delivered.
+    Dead,
+    /// Ring again for the jobs among them that still wait.
+    Redrive {
+        /// Take away what names no job, too.
+        #[arg(long)]
+        drop: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -222,6 +258,9 @@ pub(crate) struct Submit {
     /// What the record names as asked for: `candle`, or `TensorFlow 2.16.1` for clients of AIBoMGen. candle always trains.
     #[arg(long, default_value = "candle")]
     pub(crate) framework: String,
+    /// Before which other jobs it goes: `low`, `normal` or `high`.
+    #[arg(long, default_value = "normal")]
+    pub(crate) priority: String,
     /// A training parameter or metadata field; may be repeated.
     ///
     /// Parameters and their defaults: `epochs=50`, `validation_split=0.2`, `initial_epoch=0`, `batch_size=32`,
@@ -291,6 +330,24 @@ pub(crate) fn run() -> ExitCode {
         }),
         Command::Artifacts { job } => commands::client(&cli.server, |client| {
             commands::artifacts::run(output, client, job)
+        }),
+        Command::Workers { command } => {
+            commands::client(&cli.server, async |client| match command {
+                None => commands::workers::list(output, client).await,
+                Some(WorkersCommand::Drain { name }) => {
+                    commands::workers::drain(output, client, name, true).await
+                }
+                Some(WorkersCommand::Undrain { name }) => {
+                    commands::workers::drain(output, client, name, false).await
+                }
+            })
+        }
+        Command::Queue { command } => commands::client(&cli.server, async |client| match command {
+            None => commands::queue::show(output, client).await,
+            Some(QueueCommand::Dead) => commands::queue::dead(output, client).await,
+            Some(QueueCommand::Redrive { drop }) => {
+                commands::queue::redrive(output, client, drop).await
+            }
         }),
         Command::Get { job, dir } => commands::client(&cli.server, |client| {
             commands::get::run(output, client, job, dir)

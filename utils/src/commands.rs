@@ -11,6 +11,7 @@ pub(crate) mod logs;
 pub(crate) mod migrate;
 pub(crate) mod open;
 pub(crate) mod prepare;
+pub(crate) mod queue;
 pub(crate) mod sample;
 pub(crate) mod server;
 pub(crate) mod service;
@@ -20,6 +21,7 @@ pub(crate) mod up;
 pub(crate) mod verify;
 mod watch;
 pub(crate) mod worker;
+pub(crate) mod workers;
 
 use std::process::ExitCode;
 

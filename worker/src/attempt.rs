@@ -50,7 +50,7 @@ pub(crate) async fn run(
     let end = Box::pin(drive(&worker, &claim, &lease, &mut record)).await;
     let id = claim.job.id;
     enter(Phase::Complete, id);
-    match complete(&worker.platform, &claim, &lease, record, end).await {
+    match complete(&worker.platform, &claim, record, end).await {
         Ok(end) => tracing::info!(end, ms = started.elapsed().as_millis(), "attempt over"),
         // The lease runs out, and the reaper gives the job to the next attempt.
         Err(error) => tracing::error!(%error, "the end of an attempt could not be written"),

@@ -9,13 +9,10 @@ use assay_platform::{
 };
 use tokio::time::sleep;
 
-use crate::{attempt::Record, lease::LeaseKeeper, stop::Stop};
+use crate::{attempt::Record, stop::Stop};
 
-/// How long a slot waits after an attempt that broke down: what broke it would break other jobs' at once, too.
-const BREATHER: Duration = Duration::from_secs(1);
-
-/// How long the job waits, by the attempts that broke down.
-const AGAIN: Backoff = Backoff {
+/// Between an attempt that broke down and the next. What broke one would break the next at once, and other jobs too.
+const BREATHER: Backoff = Backoff {
     least: Duration::from_secs(1),
     most: Duration::from_secs(60),
 };
@@ -33,7 +30,6 @@ const AGAIN_AFTER: [Duration; 3] = [
 pub(crate) async fn complete(
     platform: &Platform,
     claim: &Claim,
-    lease: &LeaseKeeper,
     record: Record,
     end: Result<(), Stop>,
 ) -> Result<&'static str, DbError> {
@@ -67,14 +63,8 @@ pub(crate) async fn complete(
         Err(Stop::Infrastructure(reason)) => {
             tracing::warn!(reason, "the attempt broke down");
             let most = platform.config.max_attempts;
-            let delay = AGAIN.after(claim.job.lost);
+            let delay = BREATHER.after(claim.job.lost);
             let written = retry(|| db.put_back(id, attempt, &reason, most, delay)).await?;
-            if written == Some(Status::Queued) {
-                tokio::select! {
-                    () = sleep(BREATHER) => {}
-                    () = lease.ended() => {}
-                }
-            }
             (broken_off(written), stored)
         }
         Err(Stop::Failed(failure)) => {

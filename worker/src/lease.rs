@@ -97,17 +97,6 @@ pub(crate) struct Claimed {
     pub(crate) asked: BootInstant,
 }
 
-#[cfg(test)]
-impl Claimed {
-    pub(crate) fn now(claim: &assay_platform::job::Claim) -> Self {
-        Self {
-            job: claim.job.id,
-            attempt: claim.attempt,
-            asked: BootInstant::now(),
-        }
-    }
-}
-
 struct Keeper {
     platform: Platform,
     claimed: Claimed,

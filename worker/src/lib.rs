@@ -18,6 +18,7 @@ mod lease;
 mod log_writer;
 mod outcome;
 mod phase;
+mod presence;
 mod program;
 mod run_loop;
 mod stage;

@@ -6,7 +6,7 @@ use assay_platform::{
     db::DbError,
     job::Claim,
     keys::worker_name,
-    queue::{Doorbell, Ring},
+    queue::{Doorbell, QueueError, Ring},
     sandbox::Sandbox,
     upkeep,
 };
@@ -23,6 +23,7 @@ use crate::{
     environment::Machine,
     error::WorkerError,
     phase::{Phase, enter},
+    presence::{self, Presence},
     program::TrainerProgram,
     stop::wanted,
 };
@@ -41,6 +42,8 @@ pub(crate) struct Worker {
     pub(crate) platform: Platform,
     /// The same after a restart, so that the worker can take up its jobs: named by its key.
     pub(crate) name: String,
+    /// What it does, and whether it is to do more.
+    pub(crate) presence: Presence,
     pub(crate) machine: Machine,
     pub(crate) program: TrainerProgram,
 }
@@ -54,7 +57,8 @@ pub(crate) struct Worker {
 /// # Errors
 /// [`WorkerError`] when the start fails. A job that goes wrong is that job's [`assay_platform::job::Failure`].
 pub async fn run(platform: Platform, shutdown: watch::Receiver<bool>) -> Result<(), WorkerError> {
-    let worker = Arc::new(Worker::start(platform).await?);
+    let (told, presence) = Presence::new();
+    let worker = Arc::new(Worker::start(platform, presence).await?);
     let platform = &worker.platform;
     let recovered = platform
         .db
@@ -66,6 +70,7 @@ pub async fn run(platform: Platform, shutdown: watch::Receiver<bool>) -> Result<
     refill(platform).await?;
     let mut tasks = JoinSet::new();
     tasks.spawn(upkeep::keep(platform.clone(), shutdown.clone()));
+    tasks.spawn(presence::tell(Arc::clone(&worker), told, shutdown.clone()));
     if platform.queue.is_shared() {
         tasks.spawn(listen(platform.clone(), shutdown.clone()));
     }
@@ -79,11 +84,15 @@ pub async fn run(platform: Platform, shutdown: watch::Receiver<bool>) -> Result<
     if timeout(GRACE, over).await.is_err() {
         tracing::warn!("jobs that did not stop in time are left to their leases");
     }
+    let gone = platform.db.worker_gone(&worker.name);
+    if !matches!(timeout(GRACE, gone).await, Ok(Ok(()))) {
+        tracing::debug!("the worker could not be taken off the list");
+    }
     Ok(())
 }
 
 impl Worker {
-    async fn start(platform: Platform) -> Result<Self, WorkerError> {
+    async fn start(platform: Platform, presence: Presence) -> Result<Self, WorkerError> {
         let name = worker_name(platform.keys.worker()?.public());
         let Sandbox::Process(sandbox) = platform.sandbox.as_ref();
         let program = TrainerProgram::new(sandbox.trainer.path.clone());
@@ -100,6 +109,7 @@ impl Worker {
         Ok(Self {
             platform,
             name,
+            presence,
             machine,
             program,
         })
@@ -110,7 +120,7 @@ impl Worker {
 async fn refill(platform: &Platform) -> Result<(), WorkerError> {
     if !platform.queue.is_shared() {
         let queued = platform.db.queued().await?;
-        let bells: Vec<Doorbell> = queued.into_iter().map(Doorbell::of).collect();
+        let bells: Vec<Doorbell> = queued.iter().map(Doorbell::from).collect();
         if let Some(trouble) = platform.queue.ring_all(&bells).await.trouble {
             return Err(trouble.into());
         }
@@ -138,7 +148,7 @@ async fn slot(worker: Arc<Worker>, mut shutdown: watch::Receiver<bool>) {
         let ring = tokio::select! {
             biased;
             () = wanted(&mut shutdown) => return,
-            ring = worker.platform.queue.next() => match ring {
+            ring = next(&worker) => match ring {
                 Ok(ring) => ring,
                 Err(_closed) => return,
             },
@@ -148,11 +158,24 @@ async fn slot(worker: Arc<Worker>, mut shutdown: watch::Receiver<bool>) {
             continue;
         };
         let span = tracing::info_span!("job", job = %job, attempt = claim.attempt);
+        let _running = worker.presence.running(job);
         let run =
             attempt::run(Arc::clone(&worker), claim, asked, shutdown.clone()).instrument(span);
         // A task of its own, so that a panic costs one attempt (its lease runs out) and not the slot.
         if let Err(error) = tokio::spawn(run).await {
             tracing::error!(%job, %error, "an attempt broke off");
+        }
+    }
+}
+
+/// The next doorbell, once this worker is to take jobs at all.
+async fn next(worker: &Worker) -> Result<Ring, QueueError> {
+    let mut presence = worker.presence.clone();
+    loop {
+        presence.until_wanted().await;
+        tokio::select! {
+            ring = worker.platform.queue.next() => return ring,
+            () = presence.until_draining() => {}
         }
     }
 }

@@ -82,6 +82,11 @@ impl Class {
         }
     }
 
+    /// What a job with this request needs. Every training runs on processors for now.
+    pub fn of(_request: &JobRequest) -> Self {
+        Self::Cpu
+    }
+
     /// The class of a word; `None` when it is not one.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|class| class.as_str() == text)

@@ -203,14 +203,11 @@ impl Queue {
     ///
     /// # Errors
     /// Any [`QueueError`] of a broker.
-    pub async fn take_dead<F>(
+    pub async fn take_dead(
         &self,
         limit: usize,
-        wanted: impl FnMut(DeadLetter) -> F,
-    ) -> Result<usize, QueueError>
-    where
-        F: Future<Output = bool>,
-    {
+        wanted: impl AsyncFnMut(DeadLetter) -> bool,
+    ) -> Result<usize, QueueError> {
         match self {
             Self::InProcess(_) => Ok(0),
             Self::RabbitMq(queue) => queue.take_dead(limit, wanted).await,

@@ -4,11 +4,14 @@
 //! and each expired lease to one of them.
 
 mod reaper;
+mod redrive;
 mod relay;
 
 use tokio::{sync::watch, task::JoinSet};
 
 use crate::Platform;
+
+pub use redrive::{Redriven, redrive};
 
 /// Keeps up until `shutdown` turns true or its sender goes. In a process that calls this more than once, one does the
 /// work and the others stand by.

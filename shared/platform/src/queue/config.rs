@@ -1,4 +1,4 @@
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use serde::Deserialize;
 
@@ -20,4 +20,10 @@ pub struct QueueConfig {
     pub max_length: u32,
     /// How often a doorbell may come back undelivered before it is put aside as a dead letter.
     pub delivery_limit: u32,
+    /// A doorbell whose job is not claimed for so long rings again, then after twice as long, and so on.
+    #[serde(
+        rename = "lost_after_seconds",
+        deserialize_with = "crate::config::seconds"
+    )]
+    pub lost_after: Duration,
 }

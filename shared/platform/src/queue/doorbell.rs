@@ -1,4 +1,5 @@
 use crate::{
+    db,
     ids::JobId,
     job::{Class, Priority},
 };
@@ -18,14 +19,13 @@ pub struct Doorbell {
     pub traceparent: Option<String>,
 }
 
-impl Doorbell {
-    /// The doorbell of a job that needs nothing special.
-    pub fn of(job: JobId) -> Self {
+impl From<&db::Doorbell> for Doorbell {
+    fn from(bell: &db::Doorbell) -> Self {
         Self {
-            job,
-            class: Class::Cpu,
-            priority: Priority::Normal,
-            traceparent: None,
+            job: bell.job,
+            class: bell.class,
+            priority: bell.priority,
+            traceparent: bell.traceparent.clone(),
         }
     }
 }

@@ -111,14 +111,11 @@ impl RabbitMq {
         dead::list(&session, &self.0.setup.topology, limit).await
     }
 
-    pub(super) async fn take_dead<F>(
+    pub(super) async fn take_dead(
         &self,
         limit: usize,
-        wanted: impl FnMut(DeadLetter) -> F,
-    ) -> Result<usize, QueueError>
-    where
-        F: Future<Output = bool>,
-    {
+        wanted: impl AsyncFnMut(DeadLetter) -> bool,
+    ) -> Result<usize, QueueError> {
         let session = self.0.publisher.session()?;
         dead::take(&session, &self.0.setup.topology, limit, wanted).await
     }

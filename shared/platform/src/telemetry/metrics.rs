@@ -13,8 +13,8 @@ pub const ATTEMPTS: &str = "assay_attempts_total";
 pub const JOBS: &str = "assay_jobs";
 /// Doorbells that wait in the queue, by `class` and `priority`.
 pub const QUEUE_DEPTH: &str = "assay_queue_depth";
-/// Dead letters on the broker.
-pub const QUEUE_DEAD: &str = "assay_queue_dead_letters";
+/// Doorbells that should have rung and have not: the queue does not take them.
+pub const OUTBOX_OVERDUE: &str = "assay_outbox_overdue";
 /// Doorbells sent to the broker.
 pub const DOORBELLS_PUBLISHED: &str = "assay_doorbells_published_total";
 /// Doorbells that the broker has confirmed.
@@ -84,7 +84,10 @@ fn describe() {
         QUEUE_DEPTH,
         "Doorbells that wait in the queue, by class and priority"
     );
-    describe_gauge!(QUEUE_DEAD, "Dead letters on the broker");
+    describe_gauge!(
+        OUTBOX_OVERDUE,
+        "Doorbells that should have rung and have not"
+    );
     describe_counter!(DOORBELLS_PUBLISHED, "Doorbells sent to the broker");
     describe_counter!(DOORBELLS_CONFIRMED, "Doorbells that the broker confirmed");
     describe_counter!(

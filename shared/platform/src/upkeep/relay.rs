@@ -1,4 +1,4 @@
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::HashSet, time::Duration};
 
 use tokio::{
     sync::{broadcast::error::RecvError, watch},
@@ -16,10 +16,9 @@ use crate::{
 
 /// Doorbells rung in one go.
 const BELLS: u32 = 256;
-/// How long ringing may take before another process rings instead.
-const RINGING: Duration = Duration::from_secs(60);
-/// A job that is not claimed for so long after its doorbell rang is rung for once more.
-const LOST_AFTER: Duration = Duration::from_secs(60);
+/// How long nobody else is given them. Longer than ringing takes, and not much longer than one may wait that this process
+/// took and never rang.
+const RINGING: Duration = Duration::from_secs(30);
 /// How long a doorbell may wait when there was no news of its job here.
 const RELAY_EVERY: Duration = Duration::from_millis(500);
 /// News comes in bursts; the outbox is read once for each. Whoever submits a job rings for it, too, and by then it is
@@ -86,15 +85,18 @@ async fn relay_for_ever(platform: &Platform) {
 
 async fn ring_all(platform: &Platform) -> Result<(), RelayError> {
     loop {
-        let mut bells = platform.db.doorbells(BELLS, RINGING).await?;
-        if bells.is_empty() {
+        let mut due = platform.db.doorbells(BELLS, RINGING).await?;
+        if due.is_empty() {
             return Ok(());
         }
-        let doorbells: Vec<Doorbell> = bells.iter().map(Doorbell::from).collect();
-        let rung = platform.queue.ring_all(&doorbells).await;
-        let confirmed: BTreeSet<JobId> = rung.confirmed.into_iter().collect();
-        bells.retain(|bell| confirmed.contains(&bell.job));
-        platform.db.rung(&bells, LOST_AFTER).await?;
+        let bells: Vec<Doorbell> = due.iter().map(Doorbell::from).collect();
+        let rung = platform.queue.ring_all(&bells).await;
+        let confirmed: HashSet<JobId> = rung.confirmed.into_iter().collect();
+        due.retain(|bell| confirmed.contains(&bell.job));
+        platform
+            .db
+            .rung(&due, platform.config.queue.lost_after)
+            .await?;
         if let Some(trouble) = rung.trouble {
             return Err(trouble.into());
         }

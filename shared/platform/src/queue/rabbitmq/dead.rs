@@ -36,15 +36,12 @@ pub(super) async fn list(
 }
 
 /// Removes those of the oldest dead letters that `wanted` accepts.
-pub(super) async fn take<F>(
+pub(super) async fn take(
     session: &Session,
     topology: &Topology,
     limit: usize,
-    mut wanted: impl FnMut(DeadLetter) -> F,
-) -> Result<usize, QueueError>
-where
-    F: Future<Output = bool>,
-{
+    mut wanted: impl AsyncFnMut(DeadLetter) -> bool,
+) -> Result<usize, QueueError> {
     let channel = session.channel().await?;
     let mut taken = 0;
     for _ in 0..limit {

@@ -3,6 +3,7 @@
 //! Nothing here asserts that somebody has noticed something: the tests wait for what must become true.
 
 mod proxy;
+mod restart;
 
 use std::path::PathBuf;
 
@@ -193,9 +194,9 @@ async fn what_is_no_doorbell_is_put_aside_and_can_be_taken_away() {
         })
         .await;
     }
-    assert_eq!(queue.take_dead(10, |_| async { false }).await, Ok(0));
+    assert_eq!(queue.take_dead(10, async |_| false).await, Ok(0));
     until("the dead letter to go", || async {
-        queue.take_dead(10, |_| async { true }).await == Ok(1)
+        queue.take_dead(10, async |_| true).await == Ok(1)
     })
     .await;
     assert_eq!(queue.dead(10).await, Ok(Vec::new()));
