@@ -30,17 +30,6 @@ impl From<&db::Doorbell> for Doorbell {
     }
 }
 
-impl From<&crate::db::Doorbell> for Doorbell {
-    fn from(bell: &crate::db::Doorbell) -> Self {
-        Self {
-            job: bell.job,
-            class: bell.class,
-            priority: bell.priority,
-            traceparent: bell.traceparent.clone(),
-        }
-    }
-}
-
 /// A doorbell that was heard. Dropped without [`Ring::done`], it goes back into a broker's queue.
 #[derive(Debug)]
 pub struct Ring {
