@@ -17,7 +17,7 @@ pub(crate) async fn metrics(probe: Data<Probe>) -> Result<HttpResponse, Problem>
         // Exact up to 2^53 jobs.
         ::metrics::gauge!(JOBS, "status" => status.as_str()).set(count as f64);
     }
-    ::metrics::gauge!(OUTBOX_OVERDUE).set(service.platform.db.overdue().await? as f64);
+    ::metrics::gauge!(OUTBOX_OVERDUE).set(probe.platform.db.overdue().await? as f64);
     // Without a connection the last figures stand; the connection itself is told of in `/health`.
     if let Ok(depths) = probe.platform.queue.depths().await {
         for depth in depths {
