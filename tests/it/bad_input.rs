@@ -96,6 +96,7 @@ fn spoilt_forms_are_refused_and_leave_nothing() {
         ("validation_steps", "x"),
         ("validation_freq", "0"),
         ("seed", "9007199254740992"),
+        ("device", "gpu"),
         ("framework", "PyTorch"),
         ("no_such_field", "1"),
     ];

@@ -222,7 +222,8 @@ pub(crate) struct Submit {
     /// A training parameter or metadata field; may be repeated.
     ///
     /// Parameters and their defaults: `epochs=50`, `validation_split=0.2`, `initial_epoch=0`, `batch_size=32`,
-    /// `steps_per_epoch`, `validation_steps`, `validation_freq=1`, `seed=0`. Metadata, all optional: `model_name`,
+    /// `steps_per_epoch`, `validation_steps`, `validation_freq=1`, `seed=0`, `device=auto` (or
+    /// `cpu`, `cuda`). Metadata, all optional: `model_name`,
     /// `model_version`, `model_description`, `author`, `model_type`, `base_model`, `base_model_source`,
     /// `intended_use`, `out_of_scope`, `misuse_or_malicious`, `license_name`.
     #[arg(long = "param", value_name = "KEY=VALUE", value_parser = key_value)]

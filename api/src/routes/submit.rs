@@ -102,6 +102,9 @@ pub(crate) struct SubmitForm {
     /// Seed of every random choice.
     #[schema(default = 0, maximum = 9_007_199_254_740_991_u64)]
     seed: Option<u64>,
+    /// Where to train: `auto`, `cpu` or `cuda`. Only a worker with a GPU takes a job that asks for `cuda`.
+    #[schema(default = "auto")]
+    device: Option<String>,
 }
 
 /// Hand in a job: model, data set, definition, and how to train.

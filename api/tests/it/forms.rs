@@ -20,6 +20,7 @@ async fn spoilt_values_are_refused_by_field() {
         ("validation_steps", "x", "parameters.not_a_number"),
         ("validation_freq", "0", "parameters.out_of_range"),
         ("seed", "9007199254740992", "parameters.out_of_range"),
+        ("device", "gpu", "parameters.device"),
         ("framework", "PyTorch", "parameters.framework"),
         ("no_such_field", "1", "form.unknown_field"),
         ("", "1", "form.unknown_field"),

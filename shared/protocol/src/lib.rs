@@ -5,6 +5,7 @@
 //! is all that both sides share, so the trainer needs nothing else of the platform.
 
 mod checkpoint;
+mod device;
 mod event;
 mod fault;
 mod limits;
@@ -12,6 +13,7 @@ mod request;
 pub mod room;
 
 pub use checkpoint::CheckpointRule;
+pub use device::Device;
 pub use event::{
     DataSummary, EpochReport, Event, LayerSummary, LogLevel, ModelSummary, OutputFile, Task,
     TrainerInfo,

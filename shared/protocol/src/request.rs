@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::Fault;
+use crate::{Device, Fault};
 
 /// The `framework` that a job names. Both train Keras files with this project's own trainer, and the AIBoM says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -138,6 +138,9 @@ pub struct Parameters {
     pub validation_freq: u32,
     /// Seed of the split, the shuffles and dropout; at most 2^53 - 1, so that JSON carries it exactly.
     pub seed: u64,
+    /// Where to train.
+    #[serde(skip_serializing_if = "Device::is_auto")]
+    pub device: Device,
 }
 
 impl Default for Parameters {
@@ -151,13 +154,14 @@ impl Default for Parameters {
             validation_steps: None,
             validation_freq: 1,
             seed: 0,
+            device: Device::Auto,
         }
     }
 }
 
 impl Parameters {
     /// The form fields, in the order of the documentation.
-    pub const FIELDS: [&'static str; 8] = [
+    pub const FIELDS: [&'static str; 9] = [
         "epochs",
         "validation_split",
         "initial_epoch",
@@ -166,6 +170,7 @@ impl Parameters {
         "validation_steps",
         "validation_freq",
         "seed",
+        "device",
     ];
     /// Largest seed: 2^53 - 1, the largest integer that every JSON reader keeps exact (RFC 8785 §3.2.2.3).
     pub const MAX_SEED: u64 = (1 << 53) - 1;
@@ -184,6 +189,7 @@ impl Parameters {
             "validation_steps" => self.validation_steps = optional(name, value)?,
             "validation_freq" => self.validation_freq = number(name, value)?,
             "seed" => self.seed = number(name, value)?,
+            "device" => self.device = Device::parse(value)?,
             _ => return Ok(false),
         }
         Ok(true)
@@ -309,6 +315,8 @@ mod tests {
             ("validation_steps", "0"),
             ("validation_freq", "0"),
             ("seed", "9007199254740992"),
+            ("device", "gpu"),
+            ("device", ""),
         ] {
             let fault = set(name, value).unwrap_err();
             assert_eq!(fault.field.as_deref(), Some(name), "{name}={value}");
@@ -320,8 +328,10 @@ mod tests {
     fn every_name_of_the_form_is_known_and_no_other() {
         let mut parameters = Parameters::default();
         for name in Parameters::FIELDS {
-            assert_eq!(parameters.set(name, "1"), Ok(true), "{name}");
+            let value = if name == "device" { "cuda" } else { "1" };
+            assert_eq!(parameters.set(name, value), Ok(true), "{name}");
         }
+        assert_eq!(parameters.device, Device::Cuda);
         assert_eq!(parameters.steps_per_epoch, Some(1));
         assert_eq!(parameters.set("steps_per_epoch", " "), Ok(true));
         assert_eq!(parameters.steps_per_epoch, None);
@@ -349,6 +359,24 @@ mod tests {
             Framework::parse("pytorch").unwrap_err().field.as_deref(),
             Some("framework")
         );
+    }
+
+    #[test]
+    fn a_device_is_written_only_where_one_was_asked_for() {
+        let text = |device| {
+            let parameters = Parameters {
+                device,
+                ..Parameters::default()
+            };
+            let text = serde_json::to_string(&parameters).unwrap();
+            assert_eq!(
+                serde_json::from_str::<Parameters>(&text).unwrap(),
+                parameters
+            );
+            text
+        };
+        assert!(!text(Device::Auto).contains("device"));
+        assert!(text(Device::Cuda).contains(r#""device":"cuda""#));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Computes and trains a [`crate::spec::ModelSpec`] on the CPU.
+//! Computes and trains a [`crate::spec::ModelSpec`] on the CPU, or on a GPU.
 //!
 //! candle is the tensor library: values, weights and gradients are its tensors, and products run on its
 //! matrix kernels. Around it stand layers with gradients of their own (`layers`), Keras' losses, metrics and
@@ -6,10 +6,12 @@
 //! shapes alone and every random choice comes from one seed ([`random`]), so two runs of one program on one
 //! class of machine ([`arithmetic()`]) give the same bits, whatever the number of threads.
 
+mod accelerator;
 mod arithmetic;
 mod auc;
 mod batches;
 mod clip;
+pub mod device;
 mod error;
 mod fit;
 mod flush_to_zero;

@@ -21,7 +21,7 @@ use std::time::Instant;
 
 use assay_protocol::{Event, Fault, TrainerInfo};
 
-use crate::engine;
+use crate::engine::{self, device::Device};
 use arguments::{Command, HELP};
 use checkpoints::Checkpoints;
 use events::Reporter;
@@ -109,11 +109,12 @@ fn train(
     reporter: &mut Reporter<'_>,
 ) -> Result<(), Fault> {
     let mut job = Job::read(input, threads)?;
+    job.device = Device::of(job.parameters.device)?;
     let trainer = TrainerInfo {
         name: env!("CARGO_PKG_NAME").to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         candle: CANDLE.to_owned(),
-        arithmetic: engine::arithmetic(),
+        arithmetic: job.device.arithmetic(),
         threads: u32::try_from(threads).unwrap_or(u32::MAX),
     };
     reporter.started(trainer, &job)?;
@@ -121,6 +122,7 @@ fn train(
         reporter.log(level, message)?;
     }
     let resume = checkpoints::resume(input, &mut job, reporter)?;
+    job.engine.move_to(&job.device)?;
     let mut checkpoints = Checkpoints::new(output, &job, reporter)?;
     let begun = Instant::now();
     let history = engine::train(

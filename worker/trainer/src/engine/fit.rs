@@ -71,6 +71,7 @@ pub fn train(
             }
             add(&mut metrics, &batch);
         }
+        engine.end_epoch()?;
         let mut results = metrics.results();
         if !split.validation.is_empty() && (epoch + 1) % parameters.validation_freq.max(1) == 0 {
             let validation = validate(engine, data, split, parameters, &mut room)?;

@@ -72,6 +72,21 @@ impl Graph {
         })
     }
 
+    /// The layers, each after its inputs, the last without the activation that was split off.
+    pub(crate) fn layers(&self) -> &[LayerSpec] {
+        &self.layers
+    }
+
+    /// Index of the model's output.
+    pub(crate) fn output(&self) -> usize {
+        self.output
+    }
+
+    /// The activation that was split off.
+    pub(crate) fn head(&self) -> Activation {
+        self.head
+    }
+
     /// Whether the loss gets the numbers before the last activation.
     pub(crate) fn gives_logits(&self) -> bool {
         self.head != Activation::Linear
@@ -203,7 +218,7 @@ fn activation_of(kind: &mut LayerKind) -> Option<&mut Activation> {
 }
 
 /// The value, if it has the shape that the model says.
-fn checked(layer: &LayerSpec, value: Tensor) -> Result<Tensor> {
+pub(crate) fn checked(layer: &LayerSpec, value: Tensor) -> Result<Tensor> {
     let shape = value.dims().get(1..).unwrap_or_default();
     if shape == layer.output_shape {
         return Ok(value);

@@ -10,12 +10,12 @@ mod batch_norm;
 mod conv;
 mod dense;
 mod depthwise;
-mod dropout;
-mod embedding;
+pub(super) mod dropout;
+pub(super) mod embedding;
 mod forward;
 mod global_pooling;
 mod layer_norm;
-mod merge;
+pub(super) mod merge;
 mod moments;
 mod pooling;
 mod window;
@@ -25,12 +25,12 @@ use rand_chacha::ChaCha8Rng;
 
 pub(crate) use activation::forward as activate;
 pub(crate) use backward::backward;
-pub(crate) use forward::forward;
+pub(crate) use batch_norm::BatchNorm;
+pub(crate) use forward::{forward, reshaped};
+pub(crate) use window::Window;
 
 use super::error::Result;
 use crate::spec::{LayerKind, Padding};
-use batch_norm::BatchNorm;
-use window::Window;
 
 /// What a layer's forward pass keeps for its backward pass, besides its inputs and output.
 pub(crate) enum Saved {
@@ -79,7 +79,7 @@ pub(crate) struct Wanted {
     pub(crate) weights: bool,
 }
 
-fn window_of(kind: &LayerKind, input: &Tensor) -> Result<Window> {
+pub(super) fn window_of(kind: &LayerKind, input: &Tensor) -> Result<Window> {
     let (size, strides, dilation, padding) = match *kind {
         LayerKind::Conv2d {
             kernel,
@@ -110,7 +110,7 @@ fn window_of(kind: &LayerKind, input: &Tensor) -> Result<Window> {
     Ok(Window::new(input, size, strides, dilation, padding)?)
 }
 
-fn batch_norm_of<'a>(kind: &LayerKind, weights: &'a [Tensor]) -> Result<BatchNorm<'a>> {
+pub(super) fn batch_norm_of<'a>(kind: &LayerKind, weights: &'a [Tensor]) -> Result<BatchNorm<'a>> {
     let LayerKind::BatchNormalization {
         axis,
         momentum,
@@ -135,7 +135,7 @@ fn batch_norm_of<'a>(kind: &LayerKind, weights: &'a [Tensor]) -> Result<BatchNor
 }
 
 /// Gamma, if there is one, comes before beta, if there is one.
-fn scale_and_center(
+pub(super) fn scale_and_center(
     weights: &[Tensor],
     scale: bool,
     center: bool,
@@ -145,25 +145,25 @@ fn scale_and_center(
     (gamma, beta)
 }
 
-fn first<'a>(inputs: &[&'a Tensor]) -> Result<&'a Tensor> {
+pub(super) fn first<'a>(inputs: &[&'a Tensor]) -> Result<&'a Tensor> {
     inputs
         .first()
         .copied()
         .ok_or_else(|| unfit("the layer has no input"))
 }
 
-fn weight(weights: &[Tensor], index: usize) -> Result<&Tensor> {
+pub(super) fn weight(weights: &[Tensor], index: usize) -> Result<&Tensor> {
     weights
         .get(index)
         .ok_or_else(|| unfit("the layer lacks a weight"))
 }
 
-fn unfit(message: &str) -> super::error::Error {
+pub(super) fn unfit(message: &str) -> super::error::Error {
     candle_core::Error::Msg(message.to_owned()).into()
 }
 
 /// Refuses a weight that does not hold one number for each of `width` columns.
-fn one_a_column(weights: &[Option<&Tensor>], width: usize) -> Result<()> {
+pub(super) fn one_a_column(weights: &[Option<&Tensor>], width: usize) -> Result<()> {
     let fits = |weight: &&Tensor| weight.elem_count() == width;
     if weights.iter().flatten().all(fits) {
         return Ok(());

@@ -5,7 +5,9 @@ use candle_core::Tensor;
 use rand_chacha::ChaCha8Rng;
 use rayon::ThreadPool;
 
+use super::accelerator::Accelerator;
 use super::arithmetic::threads;
+use super::device::Device;
 use super::error::Error;
 use super::graph::{Graph, GraphGradients};
 use super::losses::{Value, loss};
@@ -20,7 +22,7 @@ use crate::spec::{Array, LayerKind, ModelSpec, OptimizerState, Weights};
 /// Rows that are predicted at a time.
 const PREDICTED_ROWS: usize = 256;
 
-/// A model with its weights and optimizer, ready to predict and to be trained on the CPU.
+/// A model with its weights and optimizer, ready to predict and to be trained.
 pub struct Engine {
     spec: ModelSpec,
     graph: Graph,
@@ -31,6 +33,8 @@ pub struct Engine {
     pool: Arc<ThreadPool>,
     seed: u64,
     gradients_checked: bool,
+    /// Where it computes, if not on the CPU. `weights` and `stepper` are then those of the last epoch's end.
+    accelerator: Option<Accelerator>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -79,7 +83,20 @@ impl Engine {
             pool: Arc::new(threads(0)?),
             seed,
             gradients_checked: false,
+            accelerator: None,
         })
+    }
+
+    /// Computes on `device` from now on.
+    ///
+    /// # Errors
+    /// `trainer.device` when the device cannot be had or has no room for the weights.
+    pub fn move_to(&mut self, device: &Device) -> Result<(), Fault> {
+        self.accelerator = match device.accelerator()? {
+            None => None,
+            Some(device) => Some(Accelerator::new(device, &self.weights, &self.stepper)?),
+        };
+        Ok(())
     }
 
     /// The same engine on `count` threads; the results are the same bit for bit.
@@ -109,17 +126,23 @@ impl Engine {
         let mut output = Vec::with_capacity(rows * self.output_width());
         self.pool.install(|| {
             for part in x.chunks((PREDICTED_ROWS * width).max(1)) {
-                let trace = self
-                    .graph
-                    .forward(&self.weights, self.input(part.to_vec())?, None)?;
-                let (_, predicted) = self.graph.outputs(&trace).map_err(at_output)?;
+                let (_, predicted) = self.outputs(self.input(part.to_vec())?)?;
                 output.extend_from_slice(&view(&predicted).map_err(|e| at_output(e.into()))?);
             }
             Ok(output)
         })
     }
 
-    /// The weights as they are now.
+    /// The output for a batch in inference mode, in main memory: before the split-off activation, and after it.
+    fn outputs(&self, input: Tensor) -> Result<(Tensor, Tensor), Fault> {
+        if let Some(accelerator) = &self.accelerator {
+            return accelerator.forward(&self.graph, &input, None)?.fetch();
+        }
+        let trace = self.graph.forward(&self.weights, input, None)?;
+        self.graph.outputs(&trace).map_err(at_output)
+    }
+
+    /// The weights: on an accelerator those of the end of the last epoch, else as they are now.
     pub fn weights(&self) -> Weights {
         let array = |tensor: &Tensor| Array {
             shape: tensor.dims().to_vec(),
@@ -194,6 +217,16 @@ impl Engine {
         labels: &Labels,
     ) -> (f64, Vec<(usize, usize, Vec<f32>)>) {
         let input = self.input(x).unwrap();
+        if self.accelerator.is_some() {
+            let (batch, gradients) = self.device_gradients(&input, labels).unwrap();
+            let numbers = |((layer, weight), gradient): ((usize, usize), Tensor)| {
+                let gradient = gradient.to_device(&candle_core::Device::Cpu).unwrap();
+                let gradient = gradient.contiguous().unwrap();
+                (layer, weight, view(&gradient).unwrap().to_vec())
+            };
+            let all = trainable(&self.spec).zip(gradients.unwrap());
+            return (batch.loss, all.map(numbers).collect());
+        }
         let (batch, gradients) = self.gradients(input, labels).unwrap();
         let gradients = gradients.unwrap();
         let numbers = |(layer, weight): (usize, usize)| {
@@ -207,19 +240,60 @@ impl Engine {
     pub(crate) fn test_batch(&self, x: Vec<f32>, labels: &Labels) -> Result<Batch, Fault> {
         let input = self.input(x)?;
         self.pool.install(|| {
-            let trace = self.graph.forward(&self.weights, input, None)?;
-            let (before, after) = self.graph.outputs(&trace).map_err(at_output)?;
+            let (before, after) = self.outputs(input)?;
             let (batch, _) = self.measure(&before, &after, labels)?;
             Ok(batch)
         })
     }
 
+    /// Fetches weights and optimizer from where they were trained.
+    pub(crate) fn end_epoch(&mut self) -> Result<(), Fault> {
+        if let Some(accelerator) = &self.accelerator {
+            self.weights = accelerator.weights()?;
+            accelerator.copy_optimizer(&mut self.stepper)?;
+        }
+        Ok(())
+    }
+
     fn step(&mut self, input: Tensor, labels: &Labels) -> Result<Batch, Fault> {
+        if self.accelerator.is_some() {
+            return self.step_on_device(&input, labels);
+        }
         let (batch, gradients) = self.gradients(input, labels)?;
         if let Some(gradients) = gradients {
             self.descend(gradients)?;
         }
         Ok(batch)
+    }
+
+    fn step_on_device(&mut self, input: &Tensor, labels: &Labels) -> Result<Batch, Fault> {
+        let (batch, gradients) = self.device_gradients(input, labels)?;
+        if let (Some(accelerator), Some(gradients)) = (&mut self.accelerator, gradients) {
+            accelerator.descend(&self.spec, gradients)?;
+        }
+        Ok(batch)
+    }
+
+    /// As [`Engine::gradients`], on the accelerator: one gradient for each trained weight.
+    fn device_gradients(
+        &mut self,
+        input: &Tensor,
+        labels: &Labels,
+    ) -> Result<(Batch, Option<Vec<Tensor>>), Fault> {
+        let Some(accelerator) = &self.accelerator else {
+            return Err(at_output(
+                candle_core::Error::Msg("there is no device".to_owned()).into(),
+            ));
+        };
+        let outputs = accelerator.forward(&self.graph, input, Some(&mut self.streams))?;
+        let (before, after) = outputs.fetch()?;
+        let (batch, gradient) = self.measure(&before, &after, labels)?;
+        if !batch.loss.is_finite() {
+            return Ok((batch, None));
+        }
+        let gradient = tensor(gradient, before.shape().clone()).map_err(|e| at_output(e.into()))?;
+        let gradients = accelerator.backward(&self.spec, &outputs, &gradient)?;
+        Ok((batch, Some(gradients)))
     }
 
     /// Loss and gradients of one batch in training mode; no gradients if the loss is not a number.

@@ -9,7 +9,7 @@ use super::clip::clip;
 use super::error::Result;
 use super::tensor::{modify, view};
 use crate::spec::{Array, Optimizer, OptimizerRule, OptimizerState};
-use update::Update;
+pub(crate) use update::{Rule, Update};
 
 /// An optimizer and what it remembers.
 #[derive(Debug)]
@@ -106,6 +106,34 @@ impl Stepper {
         self.iterations = state.iterations;
         self.learning_rate = state.learning_rate;
         Ok(())
+    }
+
+    pub(crate) fn settings(&self) -> &Optimizer {
+        &self.settings
+    }
+
+    pub(crate) fn iterations(&self) -> i64 {
+        self.iterations
+    }
+
+    pub(crate) fn learning_rate(&self) -> f32 {
+        self.learning_rate
+    }
+
+    /// The shapes of the trained weights.
+    pub(crate) fn shapes(&self) -> &[Vec<usize>] {
+        &self.shapes
+    }
+
+    /// What is remembered: for each kind, for each weight.
+    pub(crate) fn slots(&self) -> &[Vec<Vec<f32>>] {
+        &self.slots
+    }
+
+    /// Takes over what a copy of it remembers after more steps.
+    pub(crate) fn take_over(&mut self, iterations: i64, slots: Vec<Vec<Vec<f32>>>) {
+        self.iterations = iterations;
+        self.slots = slots;
     }
 
     /// What is remembered, in the order of Keras' `optimizer/vars`.

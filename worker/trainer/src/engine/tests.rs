@@ -1,5 +1,6 @@
 //! The engine as a whole: against Keras, against finite differences, and against itself on other threads.
 
+mod accelerator;
 mod cases;
 mod determinism;
 mod faults;

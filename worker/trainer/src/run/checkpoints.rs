@@ -11,7 +11,7 @@ use super::CANDLE;
 use super::events::Reporter;
 use super::job::Job;
 use crate::checkpoint;
-use crate::engine::{self, Engine, Epoch, Resume};
+use crate::engine::{Engine, Epoch, Resume, device::Device};
 
 /// Checkpoints in the output folder at most: the newest, and the one that may be being fetched.
 const KEPT: usize = 2;
@@ -51,7 +51,7 @@ impl Checkpoints {
         }
         Ok(Some(Self {
             folder: folder.to_owned(),
-            belongs_to: belongs_to(&rule),
+            belongs_to: belongs_to(&rule, &job.device),
             last: Instant::now(),
             pause: Duration::from_secs(rule.min_seconds.into()),
             rule,
@@ -120,13 +120,13 @@ impl Checkpoints {
     }
 }
 
-/// What a checkpoint says that it is of: what the platform says, trained by this program on this class of processor.
-fn belongs_to(rule: &CheckpointRule) -> String {
+/// What a checkpoint says that it is of: what the platform says, trained by this program on this class of device.
+fn belongs_to(rule: &CheckpointRule, device: &Device) -> String {
     format!(
         "{} {} candle-{CANDLE} {}",
         rule.belongs_to,
         env!("CARGO_PKG_VERSION"),
-        engine::arithmetic()
+        device.arithmetic()
     )
 }
 
@@ -143,8 +143,13 @@ pub(super) fn resume(
     let at_most = checkpoint::largest(spec, &job.parameters);
     let read = match file(&input.join(room::CHECKPOINT), at_most) {
         Ok(None) => return Ok(None),
-        Ok(Some(bytes)) => checkpoint::read(&bytes, &belongs_to(rule), spec, &job.parameters)
-            .map_err(|unfit| unfit.to_string()),
+        Ok(Some(bytes)) => checkpoint::read(
+            &bytes,
+            &belongs_to(rule, &job.device),
+            spec,
+            &job.parameters,
+        )
+        .map_err(|unfit| unfit.to_string()),
         Err(reason) => Err(reason),
     };
     let found = match read {

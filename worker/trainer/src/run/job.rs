@@ -10,12 +10,14 @@ use serde_json::{Value, json};
 use super::inputs::Inputs;
 use crate::archive::{self, KerasArchive};
 use crate::data::{Dataset, Definition, Description, Loaded, Target};
-use crate::engine::{self, Engine, Split};
+use crate::engine::{self, Engine, Split, device::Device};
 
 /// Everything that training needs.
 pub(super) struct Job {
     pub(super) archive: KerasArchive,
     pub(super) engine: Engine,
+    /// Where it trains.
+    pub(super) device: Device,
     pub(super) dataset: Dataset,
     pub(super) split: Split,
     pub(super) parameters: Parameters,
@@ -81,6 +83,7 @@ impl Job {
         Ok(Self {
             archive,
             engine,
+            device: Device::Cpu,
             dataset,
             split,
             parameters,

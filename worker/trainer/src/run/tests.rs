@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use assay_protocol::{Framework, JobRequest, Metadata, Parameters, room};
+use assay_protocol::{Device as Asked, Framework, JobRequest, Metadata, Parameters, room};
 use serde_json::{Value, json};
 
 use super::*;
@@ -329,6 +329,31 @@ fn limits_of_the_room_hold() {
     let room = Room::good();
     std::fs::write(room.input().join(room::LIMITS), br#"{"rows": 39}"#).unwrap();
     assert_eq!(room.fault().code, "dataset.too_large");
+}
+
+#[test]
+fn a_job_that_insists_on_a_gpu_is_checked_anywhere_and_trained_on_none_but_a_gpu() {
+    let asking = |device| {
+        let parameters = Parameters {
+            device,
+            ..parameters()
+        };
+        let model = model(&[2], &[4, 1], "sigmoid", "binary_crossentropy");
+        Room::new(&model, table().as_bytes(), DEFINITION, parameters)
+    };
+    let room = asking(Asked::Cuda);
+    assert_eq!(room.run("check", "1").0, ExitCode::SUCCESS);
+    let (code, events) = room.run("train", "1");
+    if cfg!(feature = "cuda") {
+        return;
+    }
+    assert_eq!(code, ExitCode::FAILURE);
+    let Some(Event::Failed(fault)) = events.last() else {
+        panic!("{events:?}")
+    };
+    assert_eq!(fault.code, "trainer.device");
+    let (code, _) = asking(Asked::Cpu).run("train", "1");
+    assert_eq!(code, ExitCode::SUCCESS);
 }
 
 #[test]

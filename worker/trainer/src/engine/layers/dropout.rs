@@ -14,14 +14,19 @@ pub(crate) fn forward(
     rate: f32,
     stream: &mut ChaCha8Rng,
 ) -> Result<(Tensor, Saved)> {
-    // Below this word a number is dropped; 2^32 at rate 1 drops every one.
-    let limit = (f64::from(rate) * 4_294_967_296.0) as u64;
-    let kept: Vec<bool> = (0..input.elem_count())
-        .map(|_| u64::from(stream.next_u32()) >= limit)
-        .collect();
+    let kept = mask(input.elem_count(), rate, stream);
     let output = input.copy()?;
     scale(&output, rate, &kept)?;
     Ok((output, Saved::Kept(kept)))
+}
+
+/// Which of `count` numbers are kept.
+pub(crate) fn mask(count: usize, rate: f32, stream: &mut ChaCha8Rng) -> Vec<bool> {
+    // Below this word a number is dropped; 2^32 at rate 1 drops every one.
+    let limit = (f64::from(rate) * 4_294_967_296.0) as u64;
+    (0..count)
+        .map(|_| u64::from(stream.next_u32()) >= limit)
+        .collect()
 }
 
 /// Turns the gradient after the layer into the one before it, in place.

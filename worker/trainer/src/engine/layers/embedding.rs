@@ -39,7 +39,8 @@ pub(crate) fn backward(input: &Tensor, table: &Tensor, grad: &Tensor) -> Result<
     Ok(tensor(sums, (rows, width))?)
 }
 
-fn place(index: f32, rows: usize) -> Result<usize> {
+/// The row that a number names.
+pub(crate) fn place(index: f32, rows: usize) -> Result<usize> {
     let place = index.trunc();
     if place >= 0.0 && (place as usize) < rows {
         return Ok(place as usize);

@@ -80,7 +80,7 @@ fn dropped(input: &Tensor, rate: f32, mode: Mode<'_>) -> Result<(Tensor, Saved)>
 }
 
 /// The same numbers in rows of another shape.
-fn reshaped(input: &Tensor, row: &[usize]) -> Result<Tensor> {
+pub(crate) fn reshaped(input: &Tensor, row: &[usize]) -> Result<Tensor> {
     let mut shape = vec![input.dim(0)?];
     shape.extend(row);
     Ok(input.reshape(shape)?)

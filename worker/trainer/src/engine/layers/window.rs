@@ -70,6 +70,21 @@ impl Window {
             .filter(|&place| place < self.input[axis])
     }
 
+    /// Steps along `axis`.
+    pub(crate) fn strides(&self, axis: usize) -> usize {
+        self.strides[axis]
+    }
+
+    /// Distance of the taps along `axis`.
+    pub(crate) fn dilation(&self, axis: usize) -> usize {
+        self.dilation[axis]
+    }
+
+    /// Places of padding before the input along `axis`.
+    pub(crate) fn before(&self, axis: usize) -> usize {
+        self.before[axis]
+    }
+
     /// Numbers of one row of the input.
     pub(crate) fn input_size(&self) -> usize {
         self.input[0] * self.input[1] * self.channels

@@ -4,13 +4,14 @@ use crate::engine::math::{BLOCK, decimal};
 use crate::spec::{Optimizer, OptimizerRule};
 
 /// One step's rule with its numbers worked out.
-pub(super) struct Update {
+pub(crate) struct Update {
     /// Learning rate times weight decay, if there is any: `(decay, rate)`.
-    decay: Option<(f32, f32)>,
-    rule: Rule,
+    pub(crate) decay: Option<(f32, f32)>,
+    pub(crate) rule: Rule,
 }
 
-enum Rule {
+/// An optimizer's rule for one step.
+pub(crate) enum Rule {
     Sgd {
         rate: f32,
         momentum: f32,
@@ -33,7 +34,7 @@ enum Rule {
 }
 
 impl Update {
-    pub(super) fn new(settings: &Optimizer, rate: f32, iterations: i64) -> Self {
+    pub(crate) fn new(settings: &Optimizer, rate: f32, iterations: i64) -> Self {
         let rule = match settings.rule {
             OptimizerRule::Sgd { momentum, nesterov } => Rule::Sgd {
                 rate,

@@ -124,7 +124,7 @@ pub(super) fn model(rule: OptimizerRule) -> ModelSpec {
     }
 }
 
-fn adam() -> OptimizerRule {
+pub(super) fn adam() -> OptimizerRule {
     OptimizerRule::Adam {
         beta_1: 0.9,
         beta_2: 0.999,

@@ -43,7 +43,7 @@ fn interrupted(room: &Room, after: u32) -> Vec<u8> {
         .unwrap()
         .unwrap();
     let stop = Fault::without_field("trainer.test", "killed");
-    let stopped = engine::train(
+    let stopped = crate::engine::train(
         &mut job.engine,
         &job.dataset,
         &job.split,
