@@ -1,7 +1,7 @@
 //! A job: what was asked, where it stands, what came of it.
 
 use assay_attest::Digest;
-use assay_protocol::{EpochReport, Fault, JobRequest, room::OUTPUTS};
+use assay_protocol::{Device, EpochReport, Fault, JobRequest, room::OUTPUTS};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
@@ -82,9 +82,12 @@ impl Class {
         }
     }
 
-    /// What a job with this request needs. Every training runs on processors for now.
-    pub fn of(_request: &JobRequest) -> Self {
-        Self::Cpu
+    /// What a job with this request needs. One that leaves the choice to us trains on processors, which every machine has.
+    pub fn of(request: &JobRequest) -> Self {
+        match request.parameters.device {
+            Device::Cuda => Self::Gpu,
+            Device::Auto | Device::Cpu => Self::Cpu,
+        }
     }
 
     /// The class of a word; `None` when it is not one.
