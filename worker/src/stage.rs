@@ -6,7 +6,7 @@ use assay_attest::{
 use assay_platform::{
     Platform,
     job::{Artifact, Claim, Role},
-    sandbox::Room,
+    sandbox::{Occupant, Room},
 };
 use assay_protocol::{JobRequest, room};
 use serde::Deserialize;
@@ -38,7 +38,12 @@ pub(crate) async fn stage(platform: &Platform, claim: &Claim) -> Result<Staged, 
     let rooms = platform.rooms();
     let room = tokio::task::spawn_blocking(move || Room::create(&rooms))
         .await
-        .map_err(|error| Stop::Infrastructure(error.to_string()))??;
+        .map_err(|error| Stop::Infrastructure(error.to_string()))??
+        .occupied_by(Occupant {
+            job: claim.job.id,
+            attempt: claim.attempt,
+            gpu: false,
+        });
     let inputs = [
         (only(claim, Role::Model)?, room::MODEL),
         (only(claim, Role::Dataset)?, room::DATASET),

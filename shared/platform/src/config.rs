@@ -11,8 +11,14 @@ use assay_protocol::DataLimits;
 use serde::{Deserialize, Deserializer};
 
 use crate::{
-    Service, db::config::DatabaseConfig, keys::KeysConfig, queue::QueueConfig,
-    sandbox::SandboxConfig, scan::ScanConfig, store::StoreConfig, telemetry::LogConfig,
+    Service,
+    db::config::DatabaseConfig,
+    keys::KeysConfig,
+    queue::QueueConfig,
+    sandbox::{DockerConfig, SandboxConfig},
+    scan::ScanConfig,
+    store::StoreConfig,
+    telemetry::LogConfig,
 };
 
 pub use start::{StartConfig, StatusConfig};
@@ -64,6 +70,8 @@ pub struct Config {
     pub sandbox: SandboxConfig,
     /// Where objects are kept.
     pub store: StoreConfig,
+    /// The container engine, for a room that is a container.
+    pub docker: DockerConfig,
     /// What is logged, and how.
     pub log: LogConfig,
 }
