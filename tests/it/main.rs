@@ -17,6 +17,7 @@ mod licences;
 mod many;
 #[cfg(feature = "outside-tools")]
 mod outside;
+mod resume;
 mod sandbox;
 mod support;
 mod tamper;

@@ -17,8 +17,9 @@ use assay_platform::{
 };
 
 use crate::{
+    checkpoint::Offered,
     collect::keep_stored,
-    environment::Measured,
+    environment::{Measured, Reading},
     outcome::Trained,
     phase::{Phase, enter},
     run_loop::Worker,
@@ -29,9 +30,9 @@ use crate::{
 /// What the record of a run says beside its artifacts; measured before the run, so that the proof does not wait for it.
 #[derive(Debug)]
 pub(crate) struct Circumstances {
-    machine: Vec<(&'static str, Measured)>,
+    machine: Vec<(String, Measured)>,
     /// SHA-256 of the program that is about to train, in hexadecimal.
-    program: Measured,
+    pub(crate) program: Measured,
 }
 
 impl Circumstances {
@@ -60,6 +61,10 @@ pub(crate) struct Evidence<'a> {
     pub(crate) circumstances: &'a Circumstances,
     pub(crate) staged: &'a Staged,
     pub(crate) trained: &'a Trained,
+    /// What counters gave while it trained.
+    pub(crate) reading: &'a Reading,
+    /// The checkpoint from which it went on.
+    pub(crate) resumed: Option<&'a Offered>,
     pub(crate) outputs: &'a [Artifact],
 }
 
