@@ -13,6 +13,7 @@ use crate::{
     keys::KeysConfig,
     sandbox::{DockerConfig, SandboxConfig},
     scan::ScanConfig,
+    store::StoreConfig,
     telemetry::LogConfig,
 };
 
@@ -61,6 +62,8 @@ pub struct Config {
     pub sandbox: SandboxConfig,
     /// The container engine, for a room that is a container.
     pub docker: DockerConfig,
+    /// Where objects are kept.
+    pub store: StoreConfig,
     /// What is logged, and how.
     pub log: LogConfig,
 }
@@ -184,6 +187,7 @@ impl Config {
         )?;
         rule(!self.lease.is_zero(), "lease_seconds must be at least 1")?;
         rule(self.max_attempts > 0, "max_attempts must be at least 1")?;
+        self.store.check().map_err(ConfigError::Value)?;
         self.scan.check().map_err(ConfigError::Value)
     }
 }
