@@ -6,7 +6,7 @@ use assay_attest::{
 use assay_platform::{
     Platform,
     ids::{JobId, UniqueDir},
-    job::{Artifact, NewJob, Role},
+    job::{Artifact, Class, NewJob, Priority, Role},
     keys::KeyError,
     sandbox::Isolation,
     store::Stored,
@@ -149,10 +149,13 @@ pub(crate) async fn commit(
         id,
         unique_dir,
         request,
+        class: Class::Cpu,
+        priority: Priority::Normal,
+        traceparent: None,
         submitted_at: OffsetDateTime::now_utc(),
         artifacts,
     };
-    if let Err(error) = platform.db.insert_job(&job).await {
+    if let Err(error) = platform.naming(|| platform.db.insert_job(&job)).await {
         staged.release().await;
         return Err(error.into());
     }

@@ -7,6 +7,7 @@ mod hash;
 mod memory;
 mod server;
 mod status;
+mod store;
 mod submit;
 mod training;
 mod verify;
@@ -55,6 +56,12 @@ enum Bench {
         #[arg(long, default_value_t = 2000)]
         megabytes: u64,
     },
+    /// Bytes into an S3 server (SeaweedFS, started here) and out of it, against curl; and the memory that takes.
+    Store {
+        /// Size in MiB.
+        #[arg(long, default_value_t = 1024)]
+        mib: u64,
+    },
     /// Training a table (1,000 × 13) and images (5,000 × 28 × 28 × 3), against Keras when a Python with it is named.
     Training {
         /// A Python that has Keras and TensorFlow.
@@ -73,6 +80,7 @@ fn main() -> anyhow::Result<()> {
         Bench::Verify { requests } => verify::run(requests),
         Bench::Hash { mib } => hash::run(mib),
         Bench::Memory { megabytes } => memory::run(megabytes),
+        Bench::Store { mib } => store::run(mib),
         Bench::Training { keras } => training::run(keras),
     }
 }

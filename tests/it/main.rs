@@ -13,6 +13,7 @@ mod jobs;
 mod licences;
 #[cfg(feature = "outside-tools")]
 mod outside;
+mod resume;
 mod sandbox;
 mod support;
 mod tamper;

@@ -1,7 +1,6 @@
 use std::time::Duration;
 
 use assay_platform::{Platform, db::DbError};
-use time::OffsetDateTime;
 use tokio::{
     sync::{broadcast::error::RecvError, watch},
     time::{MissedTickBehavior, interval, sleep},
@@ -11,6 +10,10 @@ use crate::stop::wanted;
 
 /// Doorbells rung in one go.
 const BELLS: u32 = 256;
+/// How long ringing them may take.
+const RINGING: Duration = Duration::from_secs(30);
+/// A job that is not claimed for so long after its doorbell rang is rung for once more.
+const LOST_AFTER: Duration = Duration::from_secs(60);
 /// How long a doorbell may wait when nobody rang it on submission.
 const RELAY_EVERY: Duration = Duration::from_millis(500);
 /// News comes in bursts; the outbox is read once for each. Whoever submits a job rings for it, too, and by then it is
@@ -43,17 +46,17 @@ pub(crate) async fn relay(platform: Platform, mut shutdown: watch::Receiver<bool
 
 async fn ring_all(platform: &Platform) -> Result<(), DbError> {
     loop {
-        let bells = platform.db.doorbells(BELLS).await?;
+        let bells = platform.db.doorbells(BELLS, RINGING).await?;
         if bells.is_empty() {
             return Ok(());
         }
-        for id in &bells {
-            if platform.queue.ring(*id).await.is_err() {
+        for bell in &bells {
+            if platform.queue.ring(bell.job).await.is_err() {
                 // Closed: the process is stopping, and the next one finds the doorbells in the outbox.
                 return Ok(());
             }
         }
-        platform.db.rung(&bells).await?;
+        platform.db.rung(&bells, LOST_AFTER).await?;
     }
 }
 
@@ -69,7 +72,7 @@ pub(crate) async fn reap(platform: Platform, mut shutdown: watch::Receiver<bool>
         }
         let expired = platform
             .db
-            .expire_leases(OffsetDateTime::now_utc(), platform.config.max_attempts)
+            .expire_leases(platform.config.max_attempts)
             .await;
         match expired {
             Ok(ids) => {

@@ -74,8 +74,9 @@ impl Worker {
         let name = worker_name(platform.keys.worker()?.public());
         let program = TrainerProgram::of(&platform.sandbox);
         let reader = program.clone();
+        let nvml = platform.config.environment.nvml_library.clone();
         let measured =
-            tokio::task::spawn_blocking(move || reader.digest().map(|_| Machine::measure()));
+            tokio::task::spawn_blocking(move || reader.digest().map(|_| Machine::measure(&nvml)));
         let machine = measured
             .await
             .unwrap_or_else(|error| Err(std::io::Error::other(error)))

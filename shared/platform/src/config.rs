@@ -1,6 +1,8 @@
 //! Configuration: an embedded default file that is also the manual, a file, then `ASSAY__SECTION__KEY`, then what the
 //! command line says.
 
+mod checkpoints;
+mod environment;
 mod layers;
 mod start;
 
@@ -10,6 +12,7 @@ use assay_protocol::DataLimits;
 use serde::{Deserialize, Deserializer};
 
 use crate::{
+    db::config::DatabaseConfig,
     keys::KeysConfig,
     sandbox::{DockerConfig, SandboxConfig},
     scan::ScanConfig,
@@ -17,6 +20,8 @@ use crate::{
     telemetry::LogConfig,
 };
 
+pub use checkpoints::CheckpointsConfig;
+pub use environment::EnvironmentConfig;
 pub use start::{StartConfig, StatusConfig};
 
 /// The default configuration file, with a comment for every key.
@@ -48,6 +53,8 @@ pub struct Config {
     pub lease: Duration,
     /// Attempts that may break off before a job is given up. One that a worker puts back as it stops is not counted.
     pub max_attempts: u32,
+    /// Where the database is.
+    pub database: DatabaseConfig,
     /// Limits on what a job's files may hold.
     pub data_limits: DataLimits,
     /// Scans of images, and what they decide.
@@ -58,6 +65,10 @@ pub struct Config {
     pub keys: KeysConfig,
     /// Health and metrics of a service without an API.
     pub status: StatusConfig,
+    /// When a running training is kept, to go on from.
+    pub checkpoints: CheckpointsConfig,
+    /// Where the environment of a training is read from.
+    pub environment: EnvironmentConfig,
     /// The room in which a user's model is opened.
     pub sandbox: SandboxConfig,
     /// The container engine, for a room that is a container.
@@ -187,6 +198,10 @@ impl Config {
         )?;
         rule(!self.lease.is_zero(), "lease_seconds must be at least 1")?;
         rule(self.max_attempts > 0, "max_attempts must be at least 1")?;
+        rule(
+            (1..=1000).contains(&self.database.connections),
+            "database.connections must be between 1 and 1000",
+        )?;
         self.store.check().map_err(ConfigError::Value)?;
         self.scan.check().map_err(ConfigError::Value)
     }

@@ -57,6 +57,71 @@ impl Status {
     }
 }
 
+/// What a job needs of the machine that runs it.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Class {
+    /// Processors only.
+    #[default]
+    Cpu,
+    /// A graphics processor that computes.
+    Gpu,
+}
+
+impl Class {
+    /// Every class.
+    pub const ALL: [Self; 2] = [Self::Cpu, Self::Gpu];
+
+    /// The word that people, queues and the API use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Gpu => "gpu",
+        }
+    }
+
+    /// The class of a word; `None` when it is not one.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|class| class.as_str() == text)
+    }
+}
+
+/// Which of the waiting jobs come first. It never stops a job that runs.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Priority {
+    /// After all others.
+    Low,
+    /// What nobody asked to be otherwise.
+    #[default]
+    Normal,
+    /// Before all others.
+    High,
+}
+
+impl Priority {
+    /// Every priority, the last in line first.
+    pub const ALL: [Self; 3] = [Self::Low, Self::Normal, Self::High];
+
+    /// The word that people, queues and the API use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Normal => "normal",
+            Self::High => "high",
+        }
+    }
+
+    /// The priority of a word; `None` when it is not one.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| one.as_str() == text)
+    }
+}
+
 /// What an artifact is to its job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -189,6 +254,12 @@ pub struct NewJob {
     pub unique_dir: UniqueDir,
     /// What was asked.
     pub request: JobRequest,
+    /// What it needs of the machine that runs it.
+    pub class: Class,
+    /// Where it stands in line.
+    pub priority: Priority,
+    /// The trace that it belongs to, as W3C Trace Context writes one (`traceparent`, version 00).
+    pub traceparent: Option<String>,
     /// When the upload was complete.
     pub submitted_at: OffsetDateTime,
     /// The three files, the parameters, the layout in force and the `ingest` link.
@@ -206,6 +277,19 @@ pub struct Job {
     pub status: Status,
     /// What was asked.
     pub request: JobRequest,
+    /// What it needs of the machine that runs it.
+    pub class: Class,
+    /// Where it stands in line.
+    pub priority: Priority,
+    /// Why it is queued and may not run yet; `None` when nothing speaks against it.
+    pub held: Option<String>,
+    /// When it may run again, if not at once: after the platform failed it, or when a hold is looked at anew.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub not_before: Option<OffsetDateTime>,
+    /// The trace that it belongs to, as W3C Trace Context writes one (`traceparent`, version 00).
+    pub traceparent: Option<String>,
+    /// The epoch of the checkpoint from which the current or last attempt went on; `None` when it began at the start.
+    pub resumed_from: Option<u32>,
     /// Claims so far; the current one's number while running.
     pub attempt: u32,
     /// Attempts that broke off: an expired lease, a worker that crashed, a platform that failed.

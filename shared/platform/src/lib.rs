@@ -4,6 +4,7 @@
 //! SQLite, a local folder, an in-process queue and a restricted child process.
 
 pub mod bundle;
+pub mod checkpoint;
 pub mod config;
 pub mod db;
 pub mod descriptors;
@@ -15,6 +16,7 @@ pub mod sandbox;
 pub mod scan;
 pub mod store;
 pub mod telemetry;
+pub mod worker;
 
 mod owned;
 mod platform;

@@ -24,7 +24,7 @@ use std::future::Future;
 use assay_protocol::Event;
 use tokio::sync::mpsc;
 
-pub use collect::{CollectError, FileEntry, collect};
+pub use collect::{CollectError, FileEntry, collect, collect_one};
 pub use config::{SandboxConfig, SandboxKind};
 pub use docker::{DockerConfig, DockerSandbox, SeccompProfile};
 pub use finished::{Ended, Finished, LimitHit, Usage};

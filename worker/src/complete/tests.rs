@@ -3,7 +3,7 @@ use std::cell::Cell;
 use assay_platform::{
     Config,
     ids::{JobId, UniqueDir},
-    job::{NewJob, Role},
+    job::{Class, NewJob, Priority, Role},
 };
 use assay_protocol::{Framework, JobRequest, Metadata, Parameters};
 use tempfile::TempDir;
@@ -28,6 +28,9 @@ async fn claimed() -> (TempDir, Platform, Claim) {
             metadata: Metadata::default(),
             parameters: Parameters::default(),
         },
+        class: Class::Cpu,
+        priority: Priority::Normal,
+        traceparent: None,
         submitted_at: OffsetDateTime::now_utc(),
         artifacts: Vec::new(),
     };
@@ -64,8 +67,8 @@ async fn of_two_attempts_only_the_one_with_the_lease_completes_and_the_other_lea
     let db = &platform.db;
     let late = output(&platform, &first).await;
     let digest = late.digest;
-    let later = OffsetDateTime::now_utc() + LEASE + LEASE;
-    assert_eq!(db.expire_leases(later, 10).await.unwrap(), [first.job.id]);
+    db.heartbeat(first.job.id, 1, Duration::ZERO).await.unwrap();
+    assert_eq!(db.expire_leases(10).await.unwrap(), [first.job.id]);
     let second = db.claim(first.job.id, "two", LEASE).await.unwrap().unwrap();
 
     assert_eq!(finish(&platform, &first, late).await, "lost");

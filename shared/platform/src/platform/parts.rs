@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{PlatformError, TRAINER_COMMAND, folder};
 use crate::{
     Config, Service,
-    db::{Db, sqlite::Sqlite},
+    db::Db,
     queue::{Queue, in_process::InProcess},
     sandbox::{DockerSandbox, ProcessSandbox, Program, Sandbox, SandboxKind},
     store::{Store, folder::Folder, s3::S3},
@@ -26,10 +26,7 @@ pub(super) async fn store(config: &Config, service: Service) -> Result<Store, Pl
 
 /// The database.
 pub(super) async fn database(config: &Config, store: &Store) -> Result<Db, PlatformError> {
-    let path = config.dir.join("assay.db");
-    Ok(Db::Sqlite(
-        Sqlite::open(&path, store.holds().clone()).await?,
-    ))
+    Ok(Db::open(config, store.holds().clone()).await?)
 }
 
 /// The queue.

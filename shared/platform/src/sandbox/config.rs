@@ -27,6 +27,8 @@ pub struct SandboxConfig {
     /// already refuses every socket) and Landlock's scopes (seccomp already refuses sockets and signals). Of a container
     /// only the output's own file system can be done without, and is by default: not every worker may mount one.
     pub allow_missing: BTreeSet<Mechanism>,
+    /// Bytes that must be free where rooms are made before a job is given one.
+    pub keep_free_bytes: u64,
     /// What a training may use.
     pub limits: Limits,
     /// What a check of freshly handed-in files may use.
@@ -43,6 +45,7 @@ impl Default for SandboxConfig {
                 Mechanism::LandlockScope,
                 Mechanism::OutputQuota,
             ]),
+            keep_free_bytes: 512 << 20,
             limits: Limits::default(),
             check_limits: Limits::for_checks(),
         }

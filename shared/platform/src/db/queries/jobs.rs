@@ -1,8 +1,10 @@
 //! Writing a job, and reading jobs.
 
+use std::time::Duration;
+
 use sqlx::QueryBuilder;
 
-use super::{Sqlite, events, millis, outbox, rows};
+use super::{Backend, Driver, events, outbox, rows};
 use crate::{
     db::{DbError, JobFilter, StatusRow},
     ids::{JobId, UniqueDir},
@@ -12,29 +14,35 @@ use crate::{
 /// Rows of a page at most, whatever is asked for.
 const MOST_ROWS: u32 = 1000;
 
-impl Sqlite {
+impl Backend {
     pub(in crate::db) async fn insert_job(&self, job: &NewJob) -> Result<(), DbError> {
         let request = serde_json::to_string(&job.request)?;
         let name = job.request.metadata.model_name.as_deref();
-        self.durable(&job.artifacts).await?;
-        let mut tx = self.write().await?;
-        sqlx::query(
-            "INSERT INTO jobs (id, unique_dir, status, model_name, request, submitted_at) VALUES ($1, $2, $3, $4, $5, $6)",
+        self.durable(job.artifacts.iter().map(|artifact| artifact.digest))
+            .await?;
+        let mut tx = self.write_naming().await?;
+        let written = sqlx::query(
+            "INSERT INTO jobs (id, unique_dir, status, model_name, request, class, priority, traceparent, submitted_at) VALUES ($1, $2, 'queued', $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING",
         )
         .bind(job.id.to_string())
         .bind(job.unique_dir.to_string())
-        .bind(Status::Queued.as_str())
-        .bind(name.unwrap_or_default().to_ascii_lowercase())
+        .bind(searchable(name.unwrap_or_default()))
         .bind(request)
-        .bind(millis(job.submitted_at))
+        .bind(job.class.as_str())
+        .bind(job.priority.as_str())
+        .bind(job.traceparent.as_deref())
+        .bind(rows::moment_millis(job.submitted_at))
         .execute(&mut *tx)
         .await?;
-        Self::add_artifacts(&mut tx, job.id, 0, &job.artifacts).await?;
-        outbox::add(&mut tx, job.id).await?;
-        let queued = JobEvent::Status {
-            status: Status::Queued,
-        };
-        events::add(&mut tx, job.id, 0, &queued).await?;
+        // An id is made once: a row that is there was written by an earlier call whose answer was lost.
+        if written.rows_affected() > 0 {
+            Self::add_artifacts(&mut tx, job.id, 0, &job.artifacts).await?;
+            outbox::add(&mut tx, job.id, Duration::ZERO).await?;
+            let queued = JobEvent::Status {
+                status: Status::Queued,
+            };
+            events::add(&mut tx, job.id, 0, &queued).await?;
+        }
         tx.commit().await?;
         self.settle(&job.artifacts);
         self.notify(job.id);
@@ -77,7 +85,7 @@ impl Sqlite {
     }
 
     pub(in crate::db) async fn jobs(&self, filter: &JobFilter) -> Result<Vec<Job>, DbError> {
-        let mut query = QueryBuilder::new(concat!(
+        let mut query = QueryBuilder::<Driver>::new(concat!(
             "SELECT ",
             rows::job_columns!(),
             " FROM jobs WHERE 1 = 1"
@@ -120,18 +128,26 @@ impl Sqlite {
     }
 
     pub(in crate::db) async fn queued(&self) -> Result<Vec<JobId>, DbError> {
-        let found: Vec<String> =
-            sqlx::query_scalar("SELECT id FROM jobs WHERE status = 'queued' ORDER BY id")
-                .fetch_all(&self.readers)
-                .await?;
+        let found: Vec<String> = sqlx::query_scalar(concat!(
+            "SELECT id FROM jobs WHERE status = 'queued' AND (not_before IS NULL OR not_before <= ",
+            now!(),
+            ") ORDER BY id"
+        ))
+        .fetch_all(&self.readers)
+        .await?;
         found.iter().map(|id| rows::id(id)).collect()
     }
+}
+
+/// A name in the form in which names are searched. No text of a row may hold a zero byte.
+fn searchable(name: &str) -> String {
+    name.to_ascii_lowercase().replace('\0', "")
 }
 
 /// The pattern of `LIKE` for a text that contains this part, taken literally.
 fn containing(part: &str) -> String {
     let mut pattern = String::from("%");
-    for letter in part.to_ascii_lowercase().chars() {
+    for letter in searchable(part).chars() {
         if matches!(letter, '%' | '_' | '\\') {
             pattern.push('\\');
         }

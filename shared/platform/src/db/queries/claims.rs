@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use super::{Sqlite, Tx, after, events, now, outbox, rows};
+use super::{Backend, Tx, events, millis, outbox, rows};
 use crate::{
     db::{DbError, Lease},
     ids::JobId,
     job::{Claim, JobEvent, Status},
 };
 
-impl Sqlite {
+impl Backend {
     pub(in crate::db) async fn claim(
         &self,
         id: JobId,
@@ -18,14 +18,18 @@ impl Sqlite {
     ) -> Result<Option<Claim>, DbError> {
         let mut tx = self.write().await?;
         let row = sqlx::query(concat!(
-            "UPDATE jobs SET status = 'running', attempt = attempt + 1, worker = $2, lease_until = $3, started_at = $4, progress = NULL ",
-            "WHERE id = $1 AND status = 'queued' RETURNING ",
+            "UPDATE jobs SET status = 'running', attempt = attempt + 1, worker = $2, lease_until = ",
+            now!(),
+            " + $3, started_at = ",
+            now!(),
+            ", progress = NULL, resumed_from = NULL, held = NULL, not_before = NULL WHERE id = $1 AND status = 'queued' AND (not_before IS NULL OR not_before <= ",
+            now!(),
+            ") RETURNING ",
             rows::job_columns!()
         ))
         .bind(id.to_string())
         .bind(worker)
-        .bind(after(lease))
-        .bind(now())
+        .bind(millis(lease))
         .fetch_optional(&mut *tx)
         .await?;
         let Some(row) = row else {
@@ -55,12 +59,14 @@ impl Sqlite {
         lease: Duration,
     ) -> Result<Lease, DbError> {
         let mut tx = self.write_relaxed().await?;
-        let cancel: Option<i64> = sqlx::query_scalar(
-            "UPDATE jobs SET lease_until = $3 WHERE id = $1 AND status = 'running' AND attempt = $2 RETURNING cancel_requested",
-        )
+        let cancel: Option<i64> = sqlx::query_scalar(concat!(
+            "UPDATE jobs SET lease_until = ",
+            now!(),
+            " + $3 WHERE id = $1 AND status = 'running' AND attempt = $2 RETURNING cancel_requested"
+        ))
         .bind(id.to_string())
         .bind(i64::from(attempt))
-        .bind(after(lease))
+        .bind(millis(lease))
         .fetch_optional(&mut *tx)
         .await?;
         tx.commit().await?;
@@ -71,18 +77,29 @@ impl Sqlite {
         })
     }
 
-    /// Whether this attempt still has the job, within the caller's transaction.
+    /// Whether this attempt still has the job; the caller's transaction holds the job's row from then on.
     ///
-    /// A lease is lost when somebody takes it away ([`Sqlite::expire_leases`]), not by the clock alone: an attempt
+    /// A lease is lost when somebody takes it away ([`Backend::expire_leases`]), not by the clock alone: an attempt
     /// that slept past its end and finds nobody before it may go on.
     pub(super) async fn holds_lease(tx: &mut Tx, id: JobId, attempt: u32) -> Result<bool, DbError> {
-        let found: Option<i64> = sqlx::query_scalar(
-            "SELECT 1 FROM jobs WHERE id = $1 AND status = 'running' AND attempt = $2",
-        )
+        let found: Option<i64> = sqlx::query_scalar(concat!(
+            "SELECT attempt FROM jobs WHERE id = $1 AND status = 'running' AND attempt = $2",
+            lock!()
+        ))
         .bind(id.to_string())
         .bind(i64::from(attempt))
         .fetch_optional(&mut **tx)
         .await?;
+        Ok(found.is_some())
+    }
+
+    /// Holds a job's row until the caller's transaction ends. `false`: there is no such job.
+    pub(super) async fn hold_row(tx: &mut Tx, id: JobId) -> Result<bool, DbError> {
+        let found: Option<i64> =
+            sqlx::query_scalar(concat!("SELECT attempt FROM jobs WHERE id = $1", lock!()))
+                .bind(id.to_string())
+                .fetch_optional(&mut **tx)
+                .await?;
         Ok(found.is_some())
     }
 }

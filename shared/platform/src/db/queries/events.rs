@@ -2,7 +2,7 @@
 
 use assay_protocol::{EpochReport, Event};
 
-use super::{Sqlite, Tx, now, rows};
+use super::{Backend, Tx, rows};
 use crate::{
     db::DbError,
     ids::JobId,
@@ -12,20 +12,23 @@ use crate::{
 /// Events of one answer at most, whatever is asked for.
 const MOST_EVENTS: u32 = 10_000;
 
-/// Writes one event in the caller's transaction.
+/// Writes one event in the caller's transaction, which holds the job's row.
 pub(super) async fn add(
     tx: &mut Tx,
     id: JobId,
     attempt: u32,
     event: &JobEvent,
 ) -> Result<(), DbError> {
-    sqlx::query("INSERT INTO events (job_id, attempt, at, event) VALUES ($1, $2, $3, $4)")
-        .bind(id.to_string())
-        .bind(i64::from(attempt))
-        .bind(now())
-        .bind(serde_json::to_string(event)?)
-        .execute(&mut **tx)
-        .await?;
+    sqlx::query(concat!(
+        "INSERT INTO events (job_id, attempt, at, event) VALUES ($1, $2, ",
+        now!(),
+        ", $3)"
+    ))
+    .bind(id.to_string())
+    .bind(i64::from(attempt))
+    .bind(serde_json::to_string(event)?)
+    .execute(&mut **tx)
+    .await?;
     Ok(())
 }
 
@@ -38,7 +41,16 @@ fn epoch(event: &JobEvent) -> Option<&EpochReport> {
     }
 }
 
-impl Sqlite {
+fn resumed(event: &JobEvent) -> Option<u32> {
+    match event {
+        JobEvent::Trainer {
+            event: Event::Resumed { epoch },
+        } => Some(*epoch),
+        _ => None,
+    }
+}
+
+impl Backend {
     pub(in crate::db) async fn log(
         &self,
         id: JobId,
@@ -49,7 +61,11 @@ impl Sqlite {
             return Ok(());
         }
         let mut tx = self.write_relaxed().await?;
-        if attempt != 0 && !Self::holds_lease(&mut tx, id, attempt).await? {
+        let held = match attempt {
+            0 => Self::hold_row(&mut tx, id).await?,
+            _ => Self::holds_lease(&mut tx, id, attempt).await?,
+        };
+        if !held {
             return Ok(());
         }
         for event in events {
@@ -60,6 +76,13 @@ impl Sqlite {
             sqlx::query("UPDATE jobs SET progress = $2 WHERE id = $1")
                 .bind(id.to_string())
                 .bind(serde_json::to_string(report)?)
+                .execute(&mut *tx)
+                .await?;
+        }
+        if let Some(epoch) = events.iter().rev().find_map(resumed) {
+            sqlx::query("UPDATE jobs SET resumed_from = $2 WHERE id = $1")
+                .bind(id.to_string())
+                .bind(i64::from(epoch))
                 .execute(&mut *tx)
                 .await?;
         }
