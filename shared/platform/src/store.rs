@@ -205,7 +205,7 @@ impl Store {
                 Ok((ObjectReader(Reading::Folder(reader)), bytes))
             }
             Self::S3(store) => {
-                let (reader, bytes) = store.reader(digest, range).await?;
+                let (reader, bytes) = Box::pin(store.reader(digest, range)).await?;
                 Ok((ObjectReader(Reading::S3(Box::new(reader))), bytes))
             }
         }
