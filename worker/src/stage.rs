@@ -5,7 +5,7 @@ use assay_attest::{
 };
 use assay_platform::{
     Platform,
-    job::{Artifact, Claim, Role},
+    job::{Artifact, Claim, Class, Role},
     sandbox::{Occupant, Room},
 };
 use assay_protocol::{JobRequest, room};
@@ -43,7 +43,7 @@ pub(crate) async fn stage(platform: &Platform, claim: &Claim) -> Result<Staged, 
         .occupied_by(Occupant {
             job: claim.job.id,
             attempt: claim.attempt,
-            gpu: false,
+            gpu: claim.job.class == Class::Gpu,
         });
     let inputs = [
         (only(claim, Role::Model)?, room::MODEL),

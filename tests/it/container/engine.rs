@@ -24,7 +24,7 @@ async fn in_the_middle(door: Door) -> SandboxError {
     config.host = format!("unix://{}", proxy.socket.display());
     let docker = open(&world, &config).await.unwrap();
     // Patient while the machine is slow, impatient once the engine is known to hang.
-    config.call_seconds = 20;
+    config.call_seconds = 30;
     config.sweep_seconds = 1;
     drop(docker);
     let sandbox = assay_platform::sandbox::Sandbox::Docker(open(&world, &config).await.unwrap());
@@ -58,7 +58,7 @@ async fn an_engine_that_goes_away_in_the_middle() {
 async fn an_engine_that_hangs_in_the_middle() {
     let error = in_the_middle(Door::Frozen).await;
     assert!(matches!(error, SandboxError::Engine { .. }), "{error}");
-    assert!(error.to_string().contains("no answer for 20 s"), "{error}");
+    assert!(error.to_string().contains("no answer for 30 s"), "{error}");
 }
 
 async fn refusal(change: impl FnOnce(&mut DockerConfig)) -> String {

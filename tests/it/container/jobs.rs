@@ -9,7 +9,7 @@ use std::{
 use assay_test_parts::{Image, names};
 use serde_json::Value;
 
-use super::support::{containers, image, until_containers};
+use super::support::{image, until_containers};
 use crate::support::{
     program,
     server::{Folder, Inputs, Server},
@@ -124,12 +124,12 @@ fn a_killed_server_leaves_no_container_and_no_job() {
     let first = server(Folder::new(), &image);
     let dir = tempfile::tempdir().unwrap();
     let inputs = Inputs::sample("digits", dir.path());
-    let job = first.submit(&inputs, &["epochs=40"]);
+    let job = first.submit(&inputs, &["epochs=150"]);
     wait_for(&first, &job, |job| {
         job["progress"]["epoch"].as_u64() >= Some(1)
     });
     let rooms = first.data().join("rooms");
-    assert_eq!(wait_on(containers(&rooms)).len(), 1);
+    wait_on(until_containers(&rooms, 1));
 
     let second = server(first.kill(), &image);
     let done = wait_for(&second, &job, ended);

@@ -158,10 +158,16 @@ impl DockerSandbox {
             biased;
             status = &mut exit => (status?, None),
             stopped = stop => {
-                engine.kill(cage.name()).await?;
-                let status = timeout(engine.limit(), exit).await;
-                let status = status.map_err(|_| silent("end a container", engine.limit()))?;
-                (status?, Some(stopped))
+                // An engine on a slow machine may give up on the kill before the kernel has come to it: what counts is
+                // whether the container ends.
+                let killed = engine.kill(cage.name()).await;
+                match timeout(engine.limit(), exit).await {
+                    Ok(status) => (status?, Some(stopped)),
+                    Err(_) => {
+                        killed?;
+                        return Err(silent("end a container", engine.limit()));
+                    }
+                }
             }
             lost = self.lost() => return Err(lost),
         };
