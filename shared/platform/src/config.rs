@@ -9,7 +9,10 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, thread, time::D
 use assay_protocol::DataLimits;
 use serde::{Deserialize, Deserializer};
 
-use crate::{keys::KeysConfig, sandbox::SandboxConfig, scan::ScanConfig, telemetry::LogConfig};
+use crate::{
+    keys::KeysConfig, sandbox::SandboxConfig, scan::ScanConfig, store::StoreConfig,
+    telemetry::LogConfig,
+};
 
 pub use start::{StartConfig, StatusConfig};
 
@@ -54,6 +57,8 @@ pub struct Config {
     pub status: StatusConfig,
     /// The room in which a user's model is opened.
     pub sandbox: SandboxConfig,
+    /// Where objects are kept.
+    pub store: StoreConfig,
     /// What is logged, and how.
     pub log: LogConfig,
 }
@@ -177,6 +182,7 @@ impl Config {
         )?;
         rule(!self.lease.is_zero(), "lease_seconds must be at least 1")?;
         rule(self.max_attempts > 0, "max_attempts must be at least 1")?;
+        self.store.check().map_err(ConfigError::Value)?;
         self.scan.check().map_err(ConfigError::Value)
     }
 }
