@@ -2,16 +2,20 @@ use std::time::Duration;
 
 use assay_platform::{
     Platform,
+    backoff::Backoff,
     db::DbError,
     job::{Artifact, Claim, Completion, Status},
     telemetry::metrics::ATTEMPTS,
 };
 use tokio::time::sleep;
 
-use crate::{attempt::Record, lease::LeaseKeeper, stop::Stop};
+use crate::{attempt::Record, stop::Stop};
 
-/// Between an attempt that broke down and the next, times the attempts that broke down.
-const BREATHER: Duration = Duration::from_secs(1);
+/// Between an attempt that broke down and the next. What broke one would break the next at once, and other jobs too.
+const BREATHER: Backoff = Backoff {
+    least: Duration::from_secs(1),
+    most: Duration::from_secs(60),
+};
 
 /// Before the end of an attempt is written again after the database refused; together well under a lease.
 const AGAIN_AFTER: [Duration; 3] = [
@@ -26,7 +30,6 @@ const AGAIN_AFTER: [Duration; 3] = [
 pub(crate) async fn complete(
     platform: &Platform,
     claim: &Claim,
-    lease: &LeaseKeeper,
     record: Record,
     end: Result<(), Stop>,
 ) -> Result<&'static str, DbError> {
@@ -34,6 +37,8 @@ pub(crate) async fn complete(
         timings,
         stored,
         logs,
+        // Its row goes with the end that is written here, and its object after that.
+        checkpoint: _,
     } = record;
     let (db, id, attempt) = (&platform.db, claim.job.id, claim.attempt);
     let (word, unnamed) = match end {
@@ -42,7 +47,7 @@ pub(crate) async fn complete(
                 artifacts: stored,
                 timings,
             };
-            if retry(|| db.complete(id, attempt, &completion)).await? {
+            if retry(|| platform.naming(|| db.complete(id, attempt, &completion))).await? {
                 ("completed", logs)
             } else {
                 ("lost", completion.artifacts)
@@ -60,21 +65,15 @@ pub(crate) async fn complete(
         Err(Stop::Infrastructure(reason)) => {
             tracing::warn!(reason, "the attempt broke down");
             let most = platform.config.max_attempts;
-            let lost = claim.job.lost.saturating_add(1);
-            if lost < most {
-                // What broke one attempt would break the next at once, and other jobs too: the slot waits with it.
-                tokio::select! {
-                    () = sleep(BREATHER * lost) => {}
-                    () = lease.ended() => {}
-                }
-            }
-            let written = retry(|| db.break_off(id, attempt, &reason, most)).await?;
+            let delay = BREATHER.after(claim.job.lost);
+            let written = retry(|| db.put_back(id, attempt, &reason, most, delay)).await?;
             (broken_off(written), stored)
         }
         Err(Stop::Failed(failure)) => {
             tracing::info!(code = %failure.fault.code, reason = %failure.fault.message, "the job failed");
             discard(platform, &stored).await;
-            if retry(|| db.fail(id, attempt, &failure, &logs, &timings)).await? {
+            if retry(|| platform.naming(|| db.fail(id, attempt, &failure, &logs, &timings))).await?
+            {
                 ("failed", Vec::new())
             } else {
                 ("lost", logs)

@@ -5,8 +5,8 @@ use assay_attest::{
 };
 use assay_platform::{
     Platform,
-    job::{Artifact, Claim, Role},
-    sandbox::Room,
+    job::{Artifact, Claim, Class, Role},
+    sandbox::{Occupant, Room},
 };
 use assay_protocol::{JobRequest, room};
 use serde::Deserialize;
@@ -35,10 +35,16 @@ pub(crate) struct Staged {
 pub(crate) async fn stage(platform: &Platform, claim: &Claim) -> Result<Staged, Stop> {
     let ingest = only(claim, Role::IngestLink)?;
     let link = ingest_link(platform, claim, ingest).await?;
+    check_disk(platform).await?;
     let rooms = platform.rooms();
     let room = tokio::task::spawn_blocking(move || Room::create(&rooms))
         .await
-        .map_err(|error| Stop::Infrastructure(error.to_string()))??;
+        .map_err(|error| Stop::Infrastructure(error.to_string()))??
+        .occupied_by(Occupant {
+            job: claim.job.id,
+            attempt: claim.attempt,
+            gpu: claim.job.class == Class::Gpu,
+        });
     let inputs = [
         (only(claim, Role::Model)?, room::MODEL),
         (only(claim, Role::Dataset)?, room::DATASET),
@@ -69,6 +75,21 @@ pub(crate) async fn stage(platform: &Platform, claim: &Claim) -> Result<Staged, 
         ingest: ingest.clone(),
         room,
     })
+}
+
+/// Refuses to begin where a job could not end: a disk that fills up takes the other jobs with it.
+async fn check_disk(platform: &Platform) -> Result<(), Stop> {
+    let (free, needed) = (
+        platform.store.free_bytes().await?,
+        platform.config.sandbox.keep_free_bytes,
+    );
+    if free >= needed {
+        return Ok(());
+    }
+    Err(Stop::Infrastructure(format!(
+        "the disk of {} has {free} bytes left, and sandbox.keep_free_bytes is {needed}",
+        platform.rooms().display()
+    )))
 }
 
 /// The one artifact of a role.

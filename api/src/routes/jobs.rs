@@ -7,7 +7,7 @@ use assay_attest::Digest;
 use assay_platform::{
     db::{Cancelled, JobFilter},
     ids::{JobId, UniqueDir},
-    job::{Artifact, Failure, Job, Role, Status, Timings},
+    job::{Artifact, Class, Failure, Job, Priority, Role, Status, Timings},
 };
 use assay_protocol::{EpochReport, JobRequest};
 use serde::Serialize;
@@ -37,12 +37,26 @@ pub(crate) struct JobView {
     /// What was asked: framework, metadata, parameters.
     #[schema(value_type = Object)]
     request: JobRequest,
+    /// What it needs of the machine that runs it: `cpu` or `gpu`.
+    #[schema(value_type = String)]
+    class: Class,
+    /// Where it stands in line: `low`, `normal` or `high`.
+    #[schema(value_type = String)]
+    priority: Priority,
+    /// Why it is queued and may not run yet; null when nothing speaks against it.
+    held: Option<String>,
+    /// When it may run again, if not at once: after the platform failed it, or when a hold is looked at anew.
+    #[serde(with = "time::serde::rfc3339::option")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    not_before: Option<OffsetDateTime>,
     /// Attempts so far.
     attempt: u32,
     /// Who works on it, or did last.
     worker: Option<String>,
     /// Whether somebody asked to stop it while it ran.
     cancel_requested: bool,
+    /// The epoch of the checkpoint from which the current or last attempt went on.
+    resumed_from: Option<u32>,
     /// The last epoch that ended.
     #[schema(value_type = Option<Object>)]
     progress: Option<EpochReport>,
@@ -82,8 +96,21 @@ pub(crate) struct JobPage {
 pub(crate) struct WholeJob {
     #[serde(flatten)]
     job: JobView,
+    /// The newest checkpoint that the next attempt can go on from; none once the job has ended.
+    checkpoint: Option<CheckpointView>,
     /// Its artifacts.
     artifacts: Vec<ArtifactView>,
+}
+
+/// A training in the middle, kept.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct CheckpointView {
+    /// The last epoch that is in it.
+    epoch: u32,
+    /// The attempt that wrote it.
+    attempt: u32,
+    /// Its size.
+    bytes: u64,
 }
 
 /// An artifact.
@@ -164,12 +191,22 @@ pub(crate) async fn job(
     let db = &service.platform.db;
     let job = db.job(id).await?.ok_or_else(|| Problem::no_job(&path))?;
     let artifacts = db.artifacts(id).await?;
+    let checkpoint = if job.status.is_terminal() {
+        None
+    } else {
+        db.checkpoint(id).await?
+    };
     let mut views = Vec::with_capacity(artifacts.len());
     for artifact in artifacts {
         views.push(shown(&service, artifact).await?);
     }
     Ok(HttpResponse::Ok().insert_header(fresh()).json(WholeJob {
         job: view(job),
+        checkpoint: checkpoint.map(|one| CheckpointView {
+            epoch: one.epoch,
+            attempt: one.attempt,
+            bytes: one.bytes,
+        }),
         artifacts: views,
     }))
 }
@@ -254,9 +291,14 @@ fn view(job: Job) -> JobView {
         unique_dir: job.unique_dir,
         status: job.status,
         request: job.request,
+        class: job.class,
+        priority: job.priority,
+        held: job.held,
+        not_before: job.not_before,
         attempt: job.attempt,
         worker: job.worker,
         cancel_requested: job.cancel_requested,
+        resumed_from: job.resumed_from,
         progress: job.progress,
         failure: job.failure,
         submitted_at: job.times.submitted_at,

@@ -8,7 +8,7 @@ use assay_platform::{
     Config, Platform,
     db::Cancelled,
     ids::{JobId, UniqueDir},
-    job::{Artifact, NewJob, Role},
+    job::{Artifact, Class, NewJob, Priority, Role},
 };
 use assay_protocol::{Framework, JobRequest, Metadata, Parameters};
 use time::OffsetDateTime;
@@ -34,6 +34,9 @@ fn job() -> NewJob {
             metadata: Metadata::default(),
             parameters: Parameters::default(),
         },
+        class: Class::Cpu,
+        priority: Priority::Normal,
+        traceparent: None,
         submitted_at: OffsetDateTime::now_utc(),
         artifacts: ["a", "b", "c", "d", "e", "f"].map(artifact).into(),
     }

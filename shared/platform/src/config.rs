@@ -1,7 +1,10 @@
 //! Configuration: an embedded default file that is also the manual, a file, then `ASSAY__SECTION__KEY`, then what the
 //! command line says.
 
+mod checkpoints;
+mod environment;
 mod layers;
+mod seed_variables;
 mod start;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, thread, time::Duration};
@@ -10,10 +13,18 @@ use assay_protocol::DataLimits;
 use serde::{Deserialize, Deserializer};
 
 use crate::{
-    keys::KeysConfig, sandbox::SandboxConfig, scan::ScanConfig, store::StoreConfig,
+    Service,
+    db::config::DatabaseConfig,
+    keys::KeysConfig,
+    queue::QueueConfig,
+    sandbox::{DockerConfig, SandboxConfig},
+    scan::ScanConfig,
+    store::StoreConfig,
     telemetry::LogConfig,
 };
 
+pub use checkpoints::CheckpointsConfig;
+pub use environment::EnvironmentConfig;
 pub use start::{StartConfig, StatusConfig};
 
 /// The default configuration file, with a comment for every key.
@@ -45,6 +56,10 @@ pub struct Config {
     pub lease: Duration,
     /// Attempts that may break off before a job is given up. One that a worker puts back as it stops is not counted.
     pub max_attempts: u32,
+    /// Where the database is.
+    pub database: DatabaseConfig,
+    /// How doorbells get to workers.
+    pub queue: QueueConfig,
     /// Limits on what a job's files may hold.
     pub data_limits: DataLimits,
     /// Scans of images, and what they decide.
@@ -55,10 +70,16 @@ pub struct Config {
     pub keys: KeysConfig,
     /// Health and metrics of a service without an API.
     pub status: StatusConfig,
+    /// When a running training is kept, to go on from.
+    pub checkpoints: CheckpointsConfig,
+    /// Where the environment of a training is read from.
+    pub environment: EnvironmentConfig,
     /// The room in which a user's model is opened.
     pub sandbox: SandboxConfig,
     /// Where objects are kept.
     pub store: StoreConfig,
+    /// The container engine, for a room that is a container.
+    pub docker: DockerConfig,
     /// What is logged, and how.
     pub log: LogConfig,
 }
@@ -102,6 +123,18 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] names the layer and the setting.
     pub fn load(file: Option<PathBuf>, overrides: &[(&str, String)]) -> Result<Self, ConfigError> {
+        Self::load_for(Service::All, file, overrides)
+    }
+
+    /// As [`Config::load`]; a service of a deployment also honours the variables of AIBoMGen, below those of its own.
+    ///
+    /// # Errors
+    /// As [`Config::load`], and for a variable that cannot be honoured.
+    pub fn load_for(
+        service: Service,
+        file: Option<PathBuf>,
+        overrides: &[(&str, String)],
+    ) -> Result<Self, ConfigError> {
         let text = file
             .map(|path| match std::fs::read_to_string(&path) {
                 Ok(text) => Ok((path.display().to_string(), text)),
@@ -109,10 +142,14 @@ impl Config {
             })
             .transpose()?;
         // A variable that is not Unicode can hold none of our settings.
-        let variables = std::env::vars_os()
+        let variables: BTreeMap<String, String> = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
-        Self::layered(text, variables, overrides)
+        let seed = match service {
+            Service::All => Vec::new(),
+            _ => seed_variables::settings(&variables)?,
+        };
+        Self::layered(text, &seed, variables, overrides)
     }
 
     /// The defaults, with this folder: for tests, benchmarks and the demonstration.
@@ -120,7 +157,7 @@ impl Config {
     /// # Errors
     /// As [`Config::load`], which the embedded defaults do not.
     pub fn in_dir(dir: impl Into<PathBuf>) -> Result<Self, ConfigError> {
-        let defaults = Self::layered(None, BTreeMap::new(), &[])?;
+        let defaults = Self::layered(None, &[], BTreeMap::new(), &[])?;
         Ok(Self {
             dir: dir.into(),
             ..defaults
@@ -129,10 +166,11 @@ impl Config {
 
     fn layered(
         file: Option<(String, String)>,
+        seed: &[(&str, &str, String)],
         variables: BTreeMap<String, String>,
         overrides: &[(&str, String)],
     ) -> Result<Self, ConfigError> {
-        let merged = layers::merge(DEFAULT, file, variables, overrides)?;
+        let merged = layers::merge(DEFAULT, file, seed, variables, overrides)?;
         let mut config: Self = merged
             .try_into()
             .map_err(|error: toml::de::Error| ConfigError::Value(error.to_string()))?;
@@ -182,6 +220,10 @@ impl Config {
         )?;
         rule(!self.lease.is_zero(), "lease_seconds must be at least 1")?;
         rule(self.max_attempts > 0, "max_attempts must be at least 1")?;
+        rule(
+            (1..=1000).contains(&self.database.connections),
+            "database.connections must be between 1 and 1000",
+        )?;
         self.store.check().map_err(ConfigError::Value)?;
         self.scan.check().map_err(ConfigError::Value)
     }

@@ -1,7 +1,7 @@
 //! A job: what was asked, where it stands, what came of it.
 
 use assay_attest::Digest;
-use assay_protocol::{EpochReport, Fault, JobRequest, room::OUTPUTS};
+use assay_protocol::{Device, EpochReport, Fault, JobRequest, room::OUTPUTS};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
@@ -54,6 +54,79 @@ impl Status {
     /// Whether the job has ended.
     pub fn is_terminal(self) -> bool {
         !matches!(self, Self::Queued | Self::Running)
+    }
+}
+
+/// What a job needs of the machine that runs it.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Class {
+    /// Processors only.
+    #[default]
+    Cpu,
+    /// A graphics processor that computes.
+    Gpu,
+}
+
+impl Class {
+    /// Every class.
+    pub const ALL: [Self; 2] = [Self::Cpu, Self::Gpu];
+
+    /// The word that people, queues and the API use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Cpu => "cpu",
+            Self::Gpu => "gpu",
+        }
+    }
+
+    /// What a job with this request needs. One that leaves the choice to us trains on processors, which every machine has.
+    pub fn of(request: &JobRequest) -> Self {
+        match request.parameters.device {
+            Device::Cuda => Self::Gpu,
+            Device::Auto | Device::Cpu => Self::Cpu,
+        }
+    }
+
+    /// The class of a word; `None` when it is not one.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|class| class.as_str() == text)
+    }
+}
+
+/// Which of the waiting jobs come first. It never stops a job that runs.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Priority {
+    /// After all others.
+    Low,
+    /// What nobody asked to be otherwise.
+    #[default]
+    Normal,
+    /// Before all others.
+    High,
+}
+
+impl Priority {
+    /// Every priority, the last in line first.
+    pub const ALL: [Self; 3] = [Self::Low, Self::Normal, Self::High];
+
+    /// The word that people, queues and the API use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Normal => "normal",
+            Self::High => "high",
+        }
+    }
+
+    /// The priority of a word; `None` when it is not one.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| one.as_str() == text)
     }
 }
 
@@ -189,6 +262,12 @@ pub struct NewJob {
     pub unique_dir: UniqueDir,
     /// What was asked.
     pub request: JobRequest,
+    /// What it needs of the machine that runs it.
+    pub class: Class,
+    /// Where it stands in line.
+    pub priority: Priority,
+    /// The trace that it belongs to, as W3C Trace Context writes one (`traceparent`, version 00).
+    pub traceparent: Option<String>,
     /// When the upload was complete.
     pub submitted_at: OffsetDateTime,
     /// The three files, the parameters, the layout in force and the `ingest` link.
@@ -206,6 +285,19 @@ pub struct Job {
     pub status: Status,
     /// What was asked.
     pub request: JobRequest,
+    /// What it needs of the machine that runs it.
+    pub class: Class,
+    /// Where it stands in line.
+    pub priority: Priority,
+    /// Why it is queued and may not run yet; `None` when nothing speaks against it.
+    pub held: Option<String>,
+    /// When it may run again, if not at once: after the platform failed it, or when a hold is looked at anew.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub not_before: Option<OffsetDateTime>,
+    /// The trace that it belongs to, as W3C Trace Context writes one (`traceparent`, version 00).
+    pub traceparent: Option<String>,
+    /// The epoch of the checkpoint from which the current or last attempt went on; `None` when it began at the start.
+    pub resumed_from: Option<u32>,
     /// Claims so far; the current one's number while running.
     pub attempt: u32,
     /// Attempts that broke off: an expired lease, a worker that crashed, a platform that failed.

@@ -3,7 +3,9 @@
 //! Each part with two real implementations is an enum chosen by configuration; the embedded defaults are
 //! SQLite, a local folder, an in-process queue and a restricted child process.
 
+pub mod backoff;
 pub mod bundle;
+pub mod checkpoint;
 pub mod config;
 pub mod db;
 pub mod descriptors;
@@ -15,11 +17,13 @@ pub mod sandbox;
 pub mod scan;
 pub mod store;
 pub mod telemetry;
+pub mod upkeep;
+pub mod worker;
 
 mod owned;
 mod platform;
 mod service;
 
 pub use config::{Config, ConfigError};
-pub use platform::{Platform, PlatformError, TRAINER_COMMAND};
+pub use platform::{Platform, PlatformError, TRAINER_COMMAND, prepare};
 pub use service::Service;

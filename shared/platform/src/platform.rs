@@ -1,25 +1,38 @@
 mod folder;
 mod parts;
+mod prepare;
 mod sweep;
+mod wait;
 
 use std::{fs::File, path::PathBuf, sync::Arc};
 
 use assay_attest::Digest;
-use tokio::{sync::broadcast, time::Duration};
+use tokio::{
+    sync::{Mutex, broadcast},
+    time::Duration,
+};
 
 use crate::{
     Config, Service,
     db::{Db, DbError},
     ids::JobId,
     keys::{KeyError, Keys},
-    queue::Queue,
+    queue::{Queue, QueueError},
     sandbox::{Sandbox, SandboxError, sweep_rooms},
-    store::{Store, StoreError},
+    store::{Collected, Collector, Store, StoreError},
     telemetry,
 };
 
+pub use prepare::prepare;
+
 /// The hidden subcommand under which a program that contains the trainer runs it; `check …` or `train …` follow.
 pub const TRAINER_COMMAND: &str = "__trainer";
+
+/// Removed objects that one write may find to be there again; more than it can name.
+const MOST_REVIVED: u32 = 100;
+
+/// How often a server's bucket is tidied.
+const COLLECT: Duration = Duration::from_secs(30 * 60);
 
 /// How often the metrics' buffers are emptied.
 const UPKEEP: Duration = Duration::from_secs(10);
@@ -43,6 +56,8 @@ pub struct Platform {
     pub checks: Arc<Sandbox>,
     /// Keys and layout.
     pub keys: Arc<Keys>,
+    /// Held by the one task of this process that does the upkeep.
+    pub(crate) upkeep: Arc<Mutex<()>>,
     /// Kept for its lock: while any clone lives, no other process opens the folder.
     _lock: Arc<File>,
 }
@@ -69,12 +84,37 @@ pub enum PlatformError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A service that shares its jobs with other processes keeps something to itself.
+    #[error(
+        "assay {service} shares jobs with other processes, so {missing} must be set; \
+         to run everything in one process, use assay up"
+    )]
+    NotShared {
+        /// The service.
+        service: Service,
+        /// The settings that name no server.
+        missing: String,
+    },
     /// The keys.
     #[error(transparent)]
     Keys(#[from] KeyError),
+    /// The queue.
+    #[error(transparent)]
+    Queue(#[from] QueueError),
     /// The sandbox.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
+}
+
+impl PlatformError {
+    /// Whether the same may work later without anybody's doing: a server that is away or only starting.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Db(error) => error.is_passing(),
+            Self::Store(error) => error.is_passing(),
+            _ => false,
+        }
+    }
 }
 
 impl Platform {
@@ -88,11 +128,12 @@ impl Platform {
 
     /// Opens the parts that a service needs; takes the folder's lock; makes keys when there are none and the folder is
     /// new ([`Service::All`] only); removes what a process that was killed has left in the folder: uploads, rooms,
-    /// objects that no artifact names.
+    /// objects that no artifact names. Servers are waited for, `start.wait` each.
     ///
     /// # Errors
     /// [`PlatformError`].
     pub async fn open_for(config: Config, service: Service) -> Result<Self, PlatformError> {
+        parts::must_be_shared(&config, service)?;
         telemetry::metrics::record();
         let lock = folder::take(&config.dir)?;
         let keys = folder::keys(&config, service)?;
@@ -100,6 +141,8 @@ impl Platform {
         if !config.store.is_remote() {
             store.sweep(Duration::ZERO).await?;
         }
+        // Before the rooms: a container that was left behind may still write into one.
+        let sandbox = parts::sandbox(&config, service, &store.scratch()).await?;
         sweep_rooms(&config.dir.join("rooms"))?;
         let db = parts::database(&config, &store).await?;
         // A server's objects and uploads are other processes', too: the collector looks after them.
@@ -107,17 +150,21 @@ impl Platform {
             sweep::objects(&db, &store).await?;
         }
         let platform = Self {
-            sandbox: Arc::new(parts::sandbox(&config)),
+            sandbox: Arc::new(sandbox),
             checks: Arc::new(parts::checks(&config)),
-            queue: parts::queue(),
+            queue: parts::queue(&config, service).await?,
             config: Arc::new(config),
             service,
             db,
             store,
             keys: Arc::new(keys),
+            upkeep: Arc::default(),
             _lock: Arc::new(lock),
         };
         keep_metrics(&platform.config);
+        if service.serves() && matches!(platform.store, Store::S3(_)) {
+            keep_collecting(&platform);
+        }
         Ok(platform)
     }
 
@@ -140,11 +187,83 @@ impl Platform {
         self.store.release(digest, &self.db).await
     }
 
+    /// Runs a write that names objects. An object that the collector has removed, and that somebody has stored anew since,
+    /// is refused by the database until it is seen to be there: it is looked for, and the write runs again.
+    ///
+    /// # Errors
+    /// Those of the write. [`DbError::Collected`]: the object is not there, or is just being removed; store it again.
+    pub async fn naming<T, F>(&self, mut write: impl FnMut() -> F) -> Result<T, DbError>
+    where
+        F: Future<Output = Result<T, DbError>>,
+    {
+        for _ in 0..MOST_REVIVED {
+            match write().await {
+                Err(DbError::Collected { digest }) => {
+                    match self.store.revive(digest, &self.db).await {
+                        Ok(true) => {}
+                        Ok(false) => return Err(DbError::Collected { digest }),
+                        Err(error) => {
+                            tracing::warn!(%digest, %error, "it is not known whether a removed object is there again");
+                            return Err(DbError::Collected { digest });
+                        }
+                    }
+                }
+                ended => return ended,
+            }
+        }
+        write().await
+    }
+
+    /// Removes from a server's bucket what nothing has named for so long, and uploads that never ended. A folder is tidied
+    /// when it is opened.
+    ///
+    /// # Errors
+    /// [`PlatformError::Db`] or [`PlatformError::Store`]; what was begun is taken up by a later run.
+    pub async fn collect(&self) -> Result<Collected, PlatformError> {
+        match &self.store {
+            Store::Folder(_) => Ok(Collected::default()),
+            Store::S3(store) => {
+                let age = self.config.store.keep_unnamed;
+                Collector::new(store, &self.db, age).run().await
+            }
+        }
+    }
+
     /// Stops the queue and closes the database.
     pub async fn close(&self) {
         self.queue.close();
         self.db.close().await;
     }
+}
+
+/// Tidies the server's bucket again and again for as long as the platform is in use.
+fn keep_collecting(platform: &Platform) {
+    let alive = Arc::downgrade(&platform.config);
+    let (store, db) = (platform.store.clone(), platform.db.clone());
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(COLLECT).await;
+            let Some(age) = alive.upgrade().map(|config| config.store.keep_unnamed) else {
+                return;
+            };
+            let Store::S3(store) = &store else {
+                return;
+            };
+            match Collector::new(store, &db, age).run().await {
+                Ok(Collected {
+                    removed,
+                    unclear,
+                    uploads,
+                }) if removed + unclear + uploads > 0 => {
+                    tracing::info!(removed, unclear, uploads, "what nothing names was removed");
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "the store could not be tidied; it is tried again later")
+                }
+            }
+        }
+    });
 }
 
 /// Empties the metrics' buffers for as long as the configuration, and with it the platform, is in use.

@@ -29,8 +29,30 @@ fn one(output: Output, job: Value) -> anyhow::Result<ExitCode> {
         text(&job["job_id"]),
         text(&job["status"])
     ));
+    if job["status"] == "queued" {
+        output.say(format!(
+            "  priority {}, for {} workers",
+            text(&job["priority"]),
+            text(&job["class"])
+        ));
+        if let Some(reason) = job["held"].as_str() {
+            output.say(format!("  held: {}", shown(reason)));
+        }
+        if let Some(moment) = job["not_before"].as_str() {
+            output.say(format!("  not before {}", shown(moment)));
+        }
+    }
     if let Some(epoch) = job["progress"]["epoch"].as_u64() {
         output.say(format!("  epoch {epoch} of {}", job["progress"]["of"]));
+    }
+    if let Some(epoch) = job["resumed_from"].as_u64() {
+        output.say(format!(
+            "  attempt {} went on from a checkpoint after epoch {epoch}",
+            job["attempt"]
+        ));
+    }
+    if let Some(epoch) = job["checkpoint"]["epoch"].as_u64() {
+        output.say(format!("  the newest checkpoint is after epoch {epoch}"));
     }
     for (key, value) in job["progress"]["metrics"].as_object().into_iter().flatten() {
         output.say(format!("  {}: {value}", shown(key)));

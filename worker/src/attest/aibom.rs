@@ -1,8 +1,8 @@
 use assay_attest::{
     Digest,
     aibom::{
-        ArtifactFacts, DataFacts, EnvironmentFact, Facts, IsolationFact, LayerFacts, LinkRef,
-        ModelFacts, Producer, Times, TrainerFacts,
+        ArtifactFacts, DataFacts, EnvironmentFact, Facts, ImageFacts, IsolationFact, LayerFacts,
+        LinkRef, ModelFacts, Producer, ResumedFrom, ScanFacts, Times, TrainerFacts,
     },
 };
 use assay_platform::{job::Artifact, sandbox::Isolation};
@@ -48,8 +48,15 @@ pub(super) fn facts(evidence: Evidence<'_>, link_name: &str, link: Digest) -> Fa
         metrics: trained.done.metrics.clone(),
         trainer: trainer(evidence),
         environment: environment(evidence),
+        energy: evidence.reading.energy(),
+        resumed_from: evidence.resumed.map(|from| ResumedFrom {
+            epoch: from.epoch,
+            sha256: from.digest,
+            attempt: from.attempt,
+            worker_keyid: from.worker_keyid.clone(),
+        }),
         isolation: isolation(&trained.finished.isolation),
-        image: None,
+        image: isolation_image(&trained.finished.isolation),
         scan_link: None,
         ingest_link: LinkRef {
             file_name: staged.ingest.name().to_owned(),
@@ -139,9 +146,11 @@ fn environment(evidence: Evidence<'_>) -> Vec<EnvironmentFact> {
         name: name.to_owned(),
         value: value.to_fact(),
     };
+    let counters = evidence.reading.facts();
     let machine = &evidence.circumstances.machine;
     let mut all: Vec<_> = machine
         .iter()
+        .chain(&counters)
         .map(|(name, value)| fact(name, value))
         .collect();
     let seconds = evidence.trained.done.training_seconds;
@@ -152,6 +161,19 @@ fn environment(evidence: Evidence<'_>) -> Vec<EnvironmentFact> {
             "sandbox",
             &Measured::Text(evidence.trained.finished.isolation.sandbox.clone()),
         ),
+    ]);
+    if let Some(container) = &evidence.trained.finished.isolation.container {
+        let text = |text: &str| Measured::Text(text.to_owned());
+        all.extend([
+            fact("container-id", &text(&container.id)),
+            fact("container-engine", &text(&container.engine)),
+            fact("image", &text(&container.image)),
+            fact("image-digest", &text(&container.image_digest)),
+        ]);
+        let repository = container.repository_digest.as_deref();
+        all.extend(repository.map(|digest| fact("image-repository-digest", &text(digest))));
+    }
+    all.extend([
         fact("training-seconds", &Measured::Text(format!("{seconds:.3}"))),
         fact(
             "peak-memory-bytes",
@@ -162,6 +184,19 @@ fn environment(evidence: Evidence<'_>) -> Vec<EnvironmentFact> {
         ),
     ]);
     all
+}
+
+/// The image that the container was made from, where there was one.
+fn isolation_image(isolation: &Isolation) -> Option<ImageFacts> {
+    let container = isolation.container.as_ref()?;
+    let id = container.image_digest.strip_prefix("sha256:")?;
+    Some(ImageFacts {
+        name: container.image.clone(),
+        id: id.parse().ok()?,
+        scan: ScanFacts::Unknown {
+            reason: "no scan of this image was looked up".to_owned(),
+        },
+    })
 }
 
 fn isolation(isolation: &Isolation) -> Vec<IsolationFact> {

@@ -3,12 +3,11 @@ use std::cell::Cell;
 use assay_platform::{
     Config,
     ids::{JobId, UniqueDir},
-    job::{NewJob, Role},
+    job::{Class, NewJob, Priority, Role},
 };
 use assay_protocol::{Framework, JobRequest, Metadata, Parameters};
 use tempfile::TempDir;
 use time::OffsetDateTime;
-use tokio::sync::watch;
 
 use super::*;
 
@@ -28,6 +27,9 @@ async fn claimed() -> (TempDir, Platform, Claim) {
             metadata: Metadata::default(),
             parameters: Parameters::default(),
         },
+        class: Class::Cpu,
+        priority: Priority::Normal,
+        traceparent: None,
         submitted_at: OffsetDateTime::now_utc(),
         artifacts: Vec::new(),
     };
@@ -47,15 +49,11 @@ async fn output(platform: &Platform, claim: &Claim) -> Artifact {
 }
 
 async fn finish(platform: &Platform, claim: &Claim, stored: Artifact) -> &'static str {
-    let (_stop, stopped) = watch::channel(false);
-    let lease = LeaseKeeper::start(platform.clone(), claim.job.id, claim.attempt, stopped);
     let record = Record {
         stored: vec![stored],
         ..Record::default()
     };
-    complete(platform, claim, &lease, record, Ok(()))
-        .await
-        .unwrap()
+    complete(platform, claim, record, Ok(())).await.unwrap()
 }
 
 #[tokio::test]
@@ -64,8 +62,8 @@ async fn of_two_attempts_only_the_one_with_the_lease_completes_and_the_other_lea
     let db = &platform.db;
     let late = output(&platform, &first).await;
     let digest = late.digest;
-    let later = OffsetDateTime::now_utc() + LEASE + LEASE;
-    assert_eq!(db.expire_leases(later, 10).await.unwrap(), [first.job.id]);
+    db.heartbeat(first.job.id, 1, Duration::ZERO).await.unwrap();
+    assert_eq!(db.expire_leases(10).await.unwrap(), [first.job.id]);
     let second = db.claim(first.job.id, "two", LEASE).await.unwrap().unwrap();
 
     assert_eq!(finish(&platform, &first, late).await, "lost");
@@ -86,10 +84,8 @@ async fn a_worn_out_job_fails_with_the_last_reason() {
     let mut config = (*platform.config).clone();
     config.max_attempts = 1;
     platform.config = config.into();
-    let (_stop, stopped) = watch::channel(false);
-    let lease = LeaseKeeper::start(platform.clone(), claim.job.id, claim.attempt, stopped);
     let broken = Err(Stop::Infrastructure("the disk is full".to_owned()));
-    let word = complete(&platform, &claim, &lease, Record::default(), broken).await;
+    let word = complete(&platform, &claim, Record::default(), broken).await;
     assert_eq!(word.unwrap(), "failed");
     let failure = platform
         .db

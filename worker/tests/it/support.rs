@@ -8,7 +8,7 @@ use assay_attest::{
 use assay_platform::{
     Config, Platform,
     ids::{JobId, UniqueDir},
-    job::{Artifact, Job, JobEvent, LoggedEvent, NewJob, Role, Status},
+    job::{Artifact, Class, Job, JobEvent, LoggedEvent, NewJob, Priority, Role, Status},
     sandbox::{Mechanism, ProcessSandbox, Program, Sandbox},
 };
 use assay_protocol::{Framework, JobRequest, Metadata, Parameters};
@@ -116,6 +116,9 @@ impl Bench {
             id,
             unique_dir,
             request,
+            class: Class::Cpu,
+            priority: Priority::Normal,
+            traceparent: None,
             submitted_at: OffsetDateTime::now_utc(),
             artifacts,
         };

@@ -5,15 +5,37 @@
 //! (`synchronous = FULL`); heartbeats and log lines (`NORMAL`) outlive the process at once, and the machine's power from
 //! the next change of state or checkpoint on.
 
-mod artifacts;
-mod claims;
-mod endings;
-mod events;
-mod jobs;
-mod leases;
-mod migrations;
-mod outbox;
-mod rows;
+/// Milliseconds since 1970, by the clock of this machine.
+macro_rules! now {
+    () => {
+        "CAST(round(unixepoch('subsec') * 1000) AS BIGINT)"
+    };
+}
+/// The turn to write holds every row.
+macro_rules! lock {
+    () => {
+        ""
+    };
+}
+/// Nobody else has a row while this process has the turn.
+macro_rules! skip_locked {
+    () => {
+        ""
+    };
+}
+/// The values of a JSON array as rows.
+macro_rules! listed {
+    ($array:literal) => {
+        concat!("json_each(", $array, ")")
+    };
+}
+
+#[path = "queries/all.rs"]
+#[expect(
+    clippy::duplicate_mod,
+    reason = "every query is written once and compiled for each database"
+)]
+mod queries;
 mod writing;
 
 use std::{path::Path, sync::Arc, time::Duration};
@@ -22,10 +44,9 @@ use sqlx::{
     SqlitePool,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous},
 };
-use time::OffsetDateTime;
 use tokio::sync::{Mutex, broadcast};
 
-use super::DbError;
+use super::{DbError, migrations};
 use crate::{ids::JobId, owned::create_private, store::Holds};
 use writing::Tx;
 
@@ -37,6 +58,9 @@ const NEWS: usize = 1024;
 const READERS: u32 = 4;
 /// Bytes of the file that are read through a memory map.
 const MMAP_BYTES: u64 = 256 << 20;
+
+type Driver = sqlx::Sqlite;
+type Backend = Sqlite;
 
 /// A pool over one SQLite file in WAL mode.
 #[derive(Debug, Clone)]
@@ -69,7 +93,9 @@ impl Sqlite {
         // Made here, because SQLite would make it readable for others; its log files get the same mode.
         drop(create_private(path).map_err(sqlx::Error::Io)?);
         let writer = pool(1).connect_with(options.clone()).await?;
-        migrations::migrator().run(&writer).await?;
+        migrations::migrator(migrations::SQLITE)
+            .run(&writer)
+            .await?;
         let relaxed = pool(1)
             .connect_with(options.clone().synchronous(SqliteSynchronous::Normal))
             .await?;
@@ -84,11 +110,26 @@ impl Sqlite {
         })
     }
 
+    /// Brings the tables of a file up to this program's version, or to an earlier one; gives the version reached.
+    pub(super) async fn migrate(path: &Path, to: Option<i64>) -> Result<i64, DbError> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .busy_timeout(BUSY);
+        drop(create_private(path).map_err(sqlx::Error::Io)?);
+        let pool = writing::pool_options(1).connect_with(options).await?;
+        let migrator = migrations::migrator(migrations::SQLITE);
+        let to = to.unwrap_or(migrations::NEWEST);
+        migrator.run_to(to, &pool).await?;
+        migrator.undo(&pool, to).await?;
+        pool.close().await;
+        Ok(to)
+    }
+
     pub(super) fn subscribe(&self) -> broadcast::Receiver<JobId> {
         self.news.subscribe()
     }
 
-    pub(super) fn notify(&self, id: JobId) {
+    fn notify(&self, id: JobId) {
         // Nobody listening is no error.
         let _ = self.news.send(id);
     }
@@ -98,20 +139,6 @@ impl Sqlite {
         self.relaxed.close().await;
         self.writer.close().await;
     }
-}
-
-fn now() -> i64 {
-    millis(OffsetDateTime::now_utc())
-}
-
-/// Milliseconds since 1970.
-fn millis(at: OffsetDateTime) -> i64 {
-    i64::try_from(at.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX)
-}
-
-/// The end of a span that begins now.
-fn after(span: Duration) -> i64 {
-    now().saturating_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX))
 }
 
 #[cfg(test)]

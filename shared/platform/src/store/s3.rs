@@ -28,8 +28,10 @@ use super::{Holds, LinkKey, StoreConfig, StoreError, folder::private_folder, lin
 use client::{Account, Clients};
 use trouble::Refusal;
 
+pub(super) use list::Listed;
 pub(super) use put::Lock;
 pub(super) use read::Reader;
+pub(super) use remove::is_older;
 pub(super) use upload::Upload;
 
 /// Where objects lie in the bucket.
@@ -143,13 +145,13 @@ impl S3 {
         };
         let validity = PresigningConfig::expires_in(ttl.min(LONGEST_LINK))
             .map_err(|error| StoreError::Settings(format!("download_ttl_seconds: {error}")))?;
-        let signed = client
+        let request = client
             .get_object()
             .bucket(self.bucket())
             .key(object_key(digest))
             .response_content_disposition(attachment(name))
-            .response_content_type("application/octet-stream")
-            .presigned(validity)
+            .response_content_type("application/octet-stream");
+        let signed = Box::pin(request.presigned(validity))
             .await
             .map_err(|error| self.failed(self.bucket())(Refusal::from(error)))?;
         Ok(Some(signed.uri().to_owned()))

@@ -10,7 +10,7 @@ async fn database() -> (tempfile::TempDir, Db) {
     (base, Db::Sqlite(db))
 }
 
-macro_rules! contracts {
+macro_rules! run {
     ($($name:ident)*) => {
         $(#[tokio::test]
         async fn $name() {
@@ -20,25 +20,7 @@ macro_rules! contracts {
     };
 }
 
-contracts! {
-    a_job_is_read_as_it_was_written
-    a_refused_job_leaves_nothing
-    one_of_two_claimers_wins
-    a_stale_attempt_can_do_nothing
-    completing_and_cancelling_race
-    a_completed_job_shows_its_outputs_in_order
-    a_failed_job_keeps_its_reason_and_logs
-    cancelling
-    released_jobs_are_queued_and_ring
-    leases_expire
-    a_worker_that_starts_anew_recovers_its_jobs
-    only_attempts_that_broke_use_up_a_job
-    lists_are_filtered_and_paged
-    events_are_in_order_and_belong_to_the_holder
-    doorbells_ring_until_they_are_heard
-    news_of_every_write
-    objects_are_named_once
-}
+contract::all!(run);
 
 #[tokio::test]
 async fn what_was_written_is_there_when_it_is_opened_again() {
@@ -49,7 +31,11 @@ async fn what_was_written_is_there_when_it_is_opened_again() {
     db.insert_job(&job).await.unwrap();
     db.close().await;
     let db = Db::Sqlite(Sqlite::open(&path, Holds::default()).await.unwrap());
-    assert_eq!(db.queued().await.unwrap(), [job.id]);
+    let queued = db.queued().await.unwrap();
+    assert_eq!(
+        queued.iter().map(|bell| bell.job).collect::<Vec<_>>(),
+        [job.id]
+    );
     assert_eq!(
         db.artifacts(job.id).await.unwrap().len(),
         job.artifacts.len()

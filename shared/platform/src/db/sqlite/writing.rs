@@ -31,8 +31,8 @@ pub(super) struct Tx {
 }
 
 impl Tx {
-    pub(super) async fn commit(self) -> Result<(), sqlx::Error> {
-        self.transaction.commit().await
+    pub(super) async fn commit(self) -> Result<(), DbError> {
+        Ok(self.transaction.commit().await?)
     }
 
     async fn rollback(self) -> Result<(), sqlx::Error> {
@@ -63,6 +63,16 @@ impl Sqlite {
     /// Begins a transaction that reaches the disk with the next one of [`Sqlite::write`].
     pub(super) async fn write_relaxed(&self) -> Result<Tx, DbError> {
         Ok(begin(&self.relaxed, &self.turn).await?)
+    }
+
+    /// Begins a transaction that may name objects of the store.
+    pub(super) async fn write_naming(&self) -> Result<Tx, DbError> {
+        self.write().await
+    }
+
+    /// Begins a transaction beside which no other may name objects.
+    pub(super) async fn write_collecting(&self) -> Result<Tx, DbError> {
+        self.write().await
     }
 
     /// Begins what a write begins with, on both connections that write, and rolls it back.

@@ -2,7 +2,10 @@
 
 mod endings;
 mod leases;
+mod objects;
+mod outbox;
 mod reading;
+mod waiting;
 
 use std::time::Duration;
 
@@ -13,12 +16,53 @@ use time::OffsetDateTime;
 use crate::{
     db::Db,
     ids::{JobId, UniqueDir},
-    job::{Artifact, Claim, Completion, JobEvent, NewJob, Role, Timings},
+    job::{Artifact, Claim, Class, Completion, Job, JobEvent, NewJob, Priority, Role, Timings},
 };
 
 pub(crate) use endings::*;
 pub(crate) use leases::*;
+pub(crate) use objects::*;
+pub(crate) use outbox::*;
 pub(crate) use reading::*;
+pub(crate) use waiting::*;
+
+/// Gives the names of all of them to a macro that makes a test of each.
+macro_rules! all {
+    ($run:ident) => {
+        $run! {
+            a_job_is_read_as_it_was_written
+            a_refused_job_leaves_nothing
+            one_of_two_claimers_wins
+            a_hundred_claims_of_fifty_jobs
+            a_stale_attempt_can_do_nothing
+            completing_and_cancelling_race
+            a_completed_job_shows_its_outputs_in_order
+            a_failed_job_keeps_its_reason_and_logs
+            cancelling
+            released_jobs_are_queued_and_ring
+            leases_expire
+            many_leases_expire_once_each
+            heartbeats_and_expiry_race
+            a_worker_that_starts_anew_recovers_its_jobs
+            only_attempts_that_broke_use_up_a_job
+            a_job_that_the_platform_failed_waits
+            a_held_job_says_why_and_runs_when_the_hold_is_released
+            lists_are_filtered_and_paged
+            events_are_in_order_and_belong_to_the_holder
+            doorbells_ring_until_they_are_heard
+            an_old_doorbell_is_not_taken_for_the_new_one
+            several_relays_share_the_doorbells
+            news_of_every_write
+            objects_are_named_once
+            workers_are_known_and_can_be_drained
+            only_the_newest_checkpoint_of_the_holder_is_kept
+            the_newest_scan_is_found_by_its_time
+            what_is_being_removed_cannot_be_named
+            naming_and_removing_race
+        }
+    };
+}
+pub(crate) use all;
 
 const LEASE: Duration = Duration::from_secs(60);
 
@@ -45,6 +89,9 @@ pub(crate) fn new_job(name: &str) -> NewJob {
             },
             parameters: Parameters::default(),
         },
+        class: Class::Cpu,
+        priority: Priority::Normal,
+        traceparent: None,
         submitted_at: OffsetDateTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_123),
         artifacts: vec![
             artifact(unique_dir, "inputs/model/m.keras", Role::Model),
@@ -95,4 +142,29 @@ pub(crate) async fn claimed(db: &Db, worker: &str) -> Claim {
     let job = new_job("claimed");
     db.insert_job(&job).await.unwrap();
     db.claim(job.id, worker, LEASE).await.unwrap().unwrap()
+}
+
+pub(crate) async fn job_of(db: &Db, id: JobId) -> Job {
+    db.job(id).await.unwrap().unwrap()
+}
+
+/// Lets the lease of an attempt run out.
+async fn run_out(db: &Db, id: JobId, attempt: u32) {
+    let lease = db.heartbeat(id, attempt, Duration::ZERO).await.unwrap();
+    assert_ne!(lease, crate::db::Lease::Lost);
+}
+
+/// The jobs whose doorbells have to ring now. They stay so.
+async fn bells(db: &Db) -> Vec<JobId> {
+    let bells = db.doorbells(99, Duration::ZERO).await.unwrap();
+    bells.into_iter().map(|bell| bell.job).collect()
+}
+
+/// Calls made in this way are not run to their end one after the other.
+pub(crate) async fn at_once<T: Send + 'static>(
+    calls: impl IntoIterator<Item = impl Future<Output = T> + Send + 'static>,
+) -> Vec<T> {
+    let tasks: Vec<_> = calls.into_iter().map(tokio::spawn).collect();
+    let ended = futures_util::future::join_all(tasks).await;
+    ended.into_iter().map(Result::unwrap).collect()
 }

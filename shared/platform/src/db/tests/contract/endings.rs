@@ -36,8 +36,15 @@ pub(crate) async fn a_completed_job_shows_its_outputs_in_order(db: &Db) {
     let job = db.job(id).await.unwrap().unwrap();
     assert_eq!(job.timings, Some(completion(dir).timings));
     assert!(job.times.finished_at >= job.times.started_at && job.failure.is_none());
+    // Said again, because the answer was lost: it is so, and nothing is written twice.
+    assert!(db.complete(id, 1, &completion(dir)).await.unwrap());
+    assert_eq!(db.artifacts(id).await.unwrap().len(), 3 + 7);
     // Terminal states never change again.
-    assert!(!db.complete(id, 1, &completion(dir)).await.unwrap());
+    assert!(!db.complete(id, 2, &completion(dir)).await.unwrap());
+    assert!(!db.cancelled(id, 1).await.unwrap());
+    let timings = Timings::default();
+    assert!(!db.fail(id, 1, &failure(), &[], &timings).await.unwrap());
+    assert_eq!(db.job(id).await.unwrap().unwrap(), job);
     assert!(!db.release(id, 1).await.unwrap());
     assert_eq!(db.claim(id, "w", LEASE).await.unwrap(), None);
     assert_eq!(db.heartbeat(id, 1, LEASE).await.unwrap(), Lease::Lost);
@@ -57,7 +64,12 @@ pub(crate) async fn a_failed_job_keeps_its_reason_and_logs(db: &Db) {
     assert_eq!(status.failure, Some(failure()));
     assert!(status.outputs.is_empty());
     assert_eq!(db.artifacts(id).await.unwrap().last(), logs.first());
-    assert!(!db.fail(id, 1, &failure(), &[], &timings).await.unwrap());
+    assert!(db.fail(id, 1, &failure(), &[], &timings).await.unwrap());
+    let other = Failure {
+        detail: None,
+        ..failure()
+    };
+    assert!(!db.fail(id, 1, &other, &[], &timings).await.unwrap());
 }
 
 pub(crate) async fn cancelling(db: &Db) {
@@ -66,7 +78,7 @@ pub(crate) async fn cancelling(db: &Db) {
     db.insert_job(&new).await.unwrap();
     assert_eq!(db.cancel(new.id).await.unwrap(), Cancelled::AtOnce);
     assert!(db.queued().await.unwrap().is_empty());
-    assert!(db.doorbells(9).await.unwrap().is_empty());
+    assert!(bells(db).await.is_empty());
     let again = db.cancel(new.id).await.unwrap();
     assert_eq!(again, Cancelled::AlreadyEnded(Status::Cancelled));
     assert_eq!(db.claim(new.id, "w", LEASE).await.unwrap(), None);

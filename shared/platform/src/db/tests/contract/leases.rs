@@ -27,8 +27,8 @@ pub(crate) async fn one_of_two_claimers_wins(db: &Db) {
 pub(crate) async fn a_stale_attempt_can_do_nothing(db: &Db) {
     let claim = claimed(db, "slow").await;
     let (id, dir) = (claim.job.id, claim.job.unique_dir);
-    let far = OffsetDateTime::now_utc() + Duration::from_secs(3600);
-    assert_eq!(db.expire_leases(far, 3).await.unwrap(), [id]);
+    run_out(db, id, 1).await;
+    assert_eq!(db.expire_leases(3).await.unwrap(), [id]);
     let second = db.claim(id, "quick", LEASE).await.unwrap().unwrap();
     assert_eq!(second.attempt, 2);
 
@@ -58,11 +58,16 @@ pub(crate) async fn a_stale_attempt_can_do_nothing(db: &Db) {
 
 pub(crate) async fn released_jobs_are_queued_and_ring(db: &Db) {
     let id = claimed(db, "w").await.job.id;
-    db.log(id, 1, &[epoch_event(2)]).await.unwrap();
-    assert!(db.doorbells(9).await.unwrap().is_empty());
+    let resumed = JobEvent::Trainer {
+        event: assay_protocol::Event::Resumed { epoch: 1 },
+    };
+    db.log(id, 1, &[resumed, epoch_event(2)]).await.unwrap();
+    assert_eq!(job_of(db, id).await.resumed_from, Some(1));
+    assert!(bells(db).await.is_empty());
     assert!(db.release(id, 1).await.unwrap());
-    assert_eq!(db.doorbells(9).await.unwrap(), [id]);
-    let job = db.job(id).await.unwrap().unwrap();
+    assert_eq!(bells(db).await, [id]);
+    let job = job_of(db, id).await;
+    assert_eq!(job.resumed_from, None);
     assert_eq!(
         (job.status, job.worker, job.progress),
         (Status::Queued, None, None)
@@ -71,35 +76,70 @@ pub(crate) async fn released_jobs_are_queued_and_ring(db: &Db) {
     db.claim(id, "w", LEASE).await.unwrap().unwrap();
     db.cancel(id).await.unwrap();
     assert!(db.release(id, 2).await.unwrap());
-    let job = db.job(id).await.unwrap().unwrap();
-    assert_eq!(job.status, Status::Cancelled);
-    assert!(db.doorbells(9).await.unwrap().is_empty());
+    assert_eq!(job_of(db, id).await.status, Status::Cancelled);
+    assert!(bells(db).await.is_empty());
 }
 
 pub(crate) async fn leases_expire(db: &Db) {
     let id = claimed(db, "w").await.job.id;
-    let soon = OffsetDateTime::now_utc() + Duration::from_secs(30);
-    let later = soon + Duration::from_secs(60);
-    assert!(db.expire_leases(soon, 2).await.unwrap().is_empty());
-    db.heartbeat(id, 1, Duration::from_secs(3600))
-        .await
-        .unwrap();
-    assert!(db.expire_leases(later, 2).await.unwrap().is_empty());
-    db.heartbeat(id, 1, LEASE).await.unwrap();
-    assert_eq!(db.expire_leases(later, 2).await.unwrap(), [id]);
-    assert!(db.expire_leases(later, 2).await.unwrap().is_empty());
+    assert!(db.expire_leases(2).await.unwrap().is_empty());
+    run_out(db, id, 1).await;
+    // A heartbeat that comes before anybody has taken the job away keeps it.
+    assert_eq!(db.heartbeat(id, 1, LEASE).await.unwrap(), Lease::Held);
+    assert!(db.expire_leases(2).await.unwrap().is_empty());
+    run_out(db, id, 1).await;
+    assert_eq!(db.expire_leases(2).await.unwrap(), [id]);
+    assert!(db.expire_leases(2).await.unwrap().is_empty());
+    assert_eq!(bells(db).await, [id]);
 
     db.claim(id, "w", LEASE).await.unwrap().unwrap();
-    assert!(db.expire_leases(later, 2).await.unwrap().is_empty());
-    let job = db.job(id).await.unwrap().unwrap();
+    run_out(db, id, 2).await;
+    assert!(db.expire_leases(2).await.unwrap().is_empty());
+    let job = job_of(db, id).await;
     assert_eq!(job.status, Status::Failed);
     assert_eq!(job.failure.unwrap().fault.code, "worker.lost");
 
     let id = claimed(db, "w").await.job.id;
     db.cancel(id).await.unwrap();
-    assert!(db.expire_leases(later, 2).await.unwrap().is_empty());
-    let job = db.job(id).await.unwrap().unwrap();
-    assert_eq!(job.status, Status::Cancelled);
+    run_out(db, id, 1).await;
+    assert!(db.expire_leases(2).await.unwrap().is_empty());
+    assert_eq!(job_of(db, id).await.status, Status::Cancelled);
+}
+
+/// More than one transaction takes, and several that look at once: each job is put back by one of them.
+pub(crate) async fn many_leases_expire_once_each(db: &Db) {
+    let mut ids = Vec::new();
+    for _ in 0..130 {
+        let id = claimed(db, "w").await.job.id;
+        run_out(db, id, 1).await;
+        ids.push(id);
+    }
+    let found = futures_util::future::join_all([(); 3].map(|()| db.expire_leases(3))).await;
+    let mut found: Vec<JobId> = found.into_iter().flat_map(Result::unwrap).collect();
+    found.sort();
+    assert_eq!(found, ids);
+    for id in ids {
+        assert_eq!(job_of(db, id).await.lost, 1);
+    }
+}
+
+/// Whoever comes first: either the attempt goes on, or the job is queued, and the attempt is told so.
+pub(crate) async fn heartbeats_and_expiry_race(db: &Db) {
+    for _ in 0..20 {
+        let id = claimed(db, "w").await.job.id;
+        run_out(db, id, 1).await;
+        let (lease, expired) = tokio::join!(db.heartbeat(id, 1, LEASE), db.expire_leases(3));
+        let (lease, expired) = (lease.unwrap(), expired.unwrap());
+        let status = job_of(db, id).await.status;
+        if expired == [id] {
+            assert_eq!(status, Status::Queued);
+            assert_eq!(db.heartbeat(id, 1, LEASE).await.unwrap(), Lease::Lost);
+        } else {
+            assert_eq!((lease, status), (Lease::Held, Status::Running));
+        }
+        db.cancel(id).await.unwrap();
+        db.cancelled(id, 1).await.unwrap();
+    }
 }
 
 pub(crate) async fn a_worker_that_starts_anew_recovers_its_jobs(db: &Db) {
@@ -117,7 +157,7 @@ pub(crate) async fn a_worker_that_starts_anew_recovers_its_jobs(db: &Db) {
 
 pub(crate) async fn only_attempts_that_broke_use_up_a_job(db: &Db) {
     let id = claimed(db, "me").await.job.id;
-    let lost = async || db.job(id).await.unwrap().unwrap().lost;
+    let lost = async || job_of(db, id).await.lost;
     // A worker may be restarted in order as often as its owner likes.
     for attempt in 1..=9 {
         assert!(db.release(id, attempt).await.unwrap());
@@ -125,15 +165,16 @@ pub(crate) async fn only_attempts_that_broke_use_up_a_job(db: &Db) {
     }
     assert_eq!(lost().await, 0);
 
-    let later = OffsetDateTime::now_utc() + LEASE + LEASE;
-    assert_eq!(db.expire_leases(later, 4).await.unwrap(), [id]);
+    run_out(db, id, 10).await;
+    assert_eq!(db.expire_leases(4).await.unwrap(), [id]);
     assert_eq!(lost().await, 1);
     db.claim(id, "me", LEASE).await.unwrap().unwrap();
     assert_eq!(db.recover_worker("me", 4).await.unwrap(), [id]);
     assert_eq!(lost().await, 2);
     let claim = db.claim(id, "me", LEASE).await.unwrap().unwrap();
     assert_eq!((claim.attempt, claim.job.lost), (12, 2));
-    let full = async |attempt| db.break_off(id, attempt, "the disk is full", 4).await;
+    let now = Duration::ZERO;
+    let full = async |attempt| db.put_back(id, attempt, "the disk is full", 4, now).await;
     assert_eq!(full(11).await.unwrap(), None);
     assert_eq!(full(12).await.unwrap(), Some(Status::Queued));
     assert_eq!(lost().await, 3);
@@ -151,30 +192,9 @@ pub(crate) async fn only_attempts_that_broke_use_up_a_job(db: &Db) {
 
     let id = claimed(db, "me").await.job.id;
     db.cancel(id).await.unwrap();
-    let ended = db.break_off(id, 1, "the disk is full", 1).await.unwrap();
+    let ended = db
+        .put_back(id, 1, "the disk is full", 1, now)
+        .await
+        .unwrap();
     assert_eq!(ended, Some(Status::Cancelled));
-}
-
-pub(crate) async fn doorbells_ring_until_they_are_heard(db: &Db) {
-    let jobs = [new_job("one"), new_job("two"), new_job("three")];
-    for job in &jobs {
-        db.insert_job(job).await.unwrap();
-    }
-    let [one, two, three] = jobs.map(|job| job.id);
-    assert_eq!(db.doorbells(2).await.unwrap(), [one, two]);
-    // Nobody said that they rang: they are given out again.
-    assert_eq!(db.doorbells(9).await.unwrap(), [one, two, three]);
-    db.rung(&[one, three]).await.unwrap();
-    assert_eq!(db.doorbells(9).await.unwrap(), [two]);
-    // A claim needs no doorbell any more, and a job that is queued anew while its old one rings keeps the new one.
-    db.claim(two, "w", LEASE).await.unwrap().unwrap();
-    assert!(db.doorbells(9).await.unwrap().is_empty());
-    assert!(db.release(two, 1).await.unwrap());
-    assert_eq!(db.doorbells(9).await.unwrap(), [two]);
-    db.claim(two, "w", LEASE).await.unwrap().unwrap();
-    assert!(db.release(two, 2).await.unwrap());
-    db.rung(&[two]).await.unwrap();
-    assert_eq!(db.doorbells(9).await.unwrap(), [two]);
-    db.rung(&[two]).await.unwrap();
-    assert!(db.doorbells(9).await.unwrap().is_empty());
 }

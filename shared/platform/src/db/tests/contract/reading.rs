@@ -6,7 +6,12 @@ use crate::{
 use assay_protocol::{Event, LogLevel};
 
 pub(crate) async fn a_job_is_read_as_it_was_written(db: &Db) {
-    let new = new_job("Wine");
+    let new = NewJob {
+        class: Class::Gpu,
+        priority: Priority::High,
+        traceparent: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned()),
+        ..new_job("Wine")
+    };
     db.insert_job(&new).await.unwrap();
     let job = db.job(new.id).await.unwrap().unwrap();
     assert_eq!(job.request, new.request);
@@ -16,7 +21,23 @@ pub(crate) async fn a_job_is_read_as_it_was_written(db: &Db) {
     assert_eq!(job.times.started_at, None);
     assert_eq!(db.job_of_dir(new.unique_dir).await.unwrap(), Some(job));
     assert_eq!(db.artifacts(new.id).await.unwrap(), new.artifacts);
-    assert_eq!(db.queued().await.unwrap(), [new.id]);
+    assert_eq!(
+        (
+            job_of(db, new.id).await.class,
+            job_of(db, new.id).await.priority
+        ),
+        (Class::Gpu, Priority::High)
+    );
+    assert_eq!(job_of(db, new.id).await.traceparent, new.traceparent);
+    let queued = db.queued().await.unwrap();
+    assert_eq!(
+        queued.iter().map(|bell| bell.job).collect::<Vec<_>>(),
+        [new.id]
+    );
+    // The same call again, because its answer was lost.
+    db.insert_job(&new).await.unwrap();
+    assert_eq!(db.artifacts(new.id).await.unwrap(), new.artifacts);
+    assert_eq!(db.events(new.id, 0, 9).await.unwrap().len(), 1);
     let status = db.status(new.id).await.unwrap().unwrap();
     assert_eq!(status.status, Status::Queued);
     assert_eq!(status.unique_dir, new.unique_dir);
@@ -33,7 +54,7 @@ pub(crate) async fn a_refused_job_leaves_nothing(db: &Db) {
     new.artifacts.push(again);
     assert!(db.insert_job(&new).await.is_err());
     assert_eq!(db.job(new.id).await.unwrap(), None);
-    assert!(db.doorbells(9).await.unwrap().is_empty());
+    assert!(bells(db).await.is_empty());
     assert!(db.events(new.id, 0, 9).await.unwrap().is_empty());
     for artifact in &new.artifacts {
         assert!(!db.object_is_referenced(artifact.digest).await.unwrap());
@@ -137,7 +158,7 @@ pub(crate) async fn news_of_every_write(db: &Db) {
     for _ in 0..5 {
         assert_eq!(news.try_recv(), Ok(id));
     }
-    assert!(!db.cancelled(id, 1).await.unwrap());
+    assert!(!db.release(id, 1).await.unwrap());
     assert!(news.try_recv().is_err());
 }
 

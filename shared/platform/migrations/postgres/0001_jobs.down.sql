@@ -1,0 +1,3 @@
+DROP TABLE artifacts;
+DROP TABLE objects;
+DROP TABLE jobs;

@@ -1,0 +1,2 @@
+DROP TABLE collected;
+DROP TABLE checkpoints;

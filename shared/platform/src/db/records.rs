@@ -1,0 +1,79 @@
+//! Objects and what is known of them: checkpoints, scans, what is being removed.
+
+use std::time::Duration;
+
+use assay_attest::Digest;
+
+use super::{Db, DbError, either};
+use crate::{checkpoint::Checkpoint, ids::JobId, scan::Scan};
+
+impl Db {
+    /// Whether any row names this object: an artifact, a job's newest checkpoint, or a scan by its link.
+    pub async fn object_is_referenced(&self, digest: Digest) -> Result<bool, DbError> {
+        either!(self, db => db.object_is_referenced(digest))
+    }
+
+    /// The digests of the objects that rows name, sorted, of those whose text form begins with these two digits.
+    pub async fn objects_under(&self, two_digits: &str) -> Result<Vec<Digest>, DbError> {
+        either!(self, db => db.objects_under(two_digits))
+    }
+
+    /// Writes a job's newest checkpoint, if the lease of its attempt is still held. The one before is forgotten; its
+    /// object is the caller's to release. `false`: lost, nothing written.
+    pub async fn save_checkpoint(&self, checkpoint: &Checkpoint) -> Result<bool, DbError> {
+        either!(self, db => db.save_checkpoint(checkpoint))
+    }
+
+    /// A job's newest checkpoint. A job that has ended has none.
+    pub async fn checkpoint(&self, id: JobId) -> Result<Option<Checkpoint>, DbError> {
+        either!(self, db => db.checkpoint(id))
+    }
+
+    /// Writes down a scan; one with an id that is there already is left as it is.
+    pub async fn record_scan(&self, scan: &Scan) -> Result<(), DbError> {
+        either!(self, db => db.record_scan(scan))
+    }
+
+    /// The newest scan of an image by its time; of two at the same time, the later id. One dated later than the
+    /// database's clock is not believed.
+    pub async fn newest_scan(&self, image: Digest) -> Result<Option<Scan>, DbError> {
+        either!(self, db => db.newest_scan(image))
+    }
+
+    /// Scans of all images, the newest first.
+    pub async fn scans(&self, limit: u32) -> Result<Vec<Scan>, DbError> {
+        either!(self, db => db.scans(limit))
+    }
+
+    /// Begins to remove an object: from now on no row may name it, and nobody else may begin before `claim` has passed.
+    /// `false`: a row does name it, or somebody else has begun.
+    pub async fn begin_collect(&self, digest: Digest, claim: Duration) -> Result<bool, DbError> {
+        either!(self, db => db.begin_collect(digest, claim))
+    }
+
+    /// Notes that an object whose removal had begun is gone from the store, and no request to remove it is on its way.
+    pub async fn collected(&self, digest: Digest) -> Result<(), DbError> {
+        either!(self, db => db.collected(digest))
+    }
+
+    /// Lets rows name an object again that was noted to be gone: for one who has seen that it is there after all.
+    /// `false`: it was not noted to be gone, or is being removed.
+    pub async fn revive(&self, digest: Digest) -> Result<bool, DbError> {
+        either!(self, db => db.revive(digest))
+    }
+
+    /// Forgets which objects are gone, so long after.
+    pub async fn forget_collected(&self, age: Duration) -> Result<(), DbError> {
+        either!(self, db => db.forget_collected(age))
+    }
+
+    /// Gives up removing an object, of which nothing has come: rows may name it again.
+    pub async fn end_collect(&self, digest: Digest) -> Result<(), DbError> {
+        either!(self, db => db.end_collect(digest))
+    }
+
+    /// Objects whose removal has begun and not ended, the longest first.
+    pub async fn collecting(&self, limit: u32) -> Result<Vec<Digest>, DbError> {
+        either!(self, db => db.collecting(limit))
+    }
+}
