@@ -3,12 +3,20 @@
 #![expect(clippy::unwrap_used, reason = "a journey that cannot go on has failed")]
 
 mod bad_input;
+#[cfg(feature = "outside-parts")]
+mod compose;
+#[cfg(feature = "outside-parts")]
+mod container;
 mod crash;
 mod defects;
 mod demo;
 mod determinism;
+#[cfg(feature = "outside-parts")]
+mod faults;
 mod jobs;
 mod licences;
+#[cfg(feature = "outside-parts")]
+mod many;
 #[cfg(feature = "outside-tools")]
 mod outside;
 mod resume;

@@ -22,7 +22,7 @@ async fn a_job_is_accepted_in_any_order_of_its_parts() {
     assert_eq!(job.status, Status::Queued);
     assert_eq!(job.unique_dir.to_string(), accepted["unique_dir"]);
     assert_eq!(job.request.parameters.epochs, 2);
-    assert_eq!(bench.platform.queue.next().await.unwrap(), id);
+    assert_eq!(bench.platform.queue.next().await.unwrap().job, id);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -97,7 +97,9 @@ async fn a_refused_job_takes_nothing_away_from_another() {
 async fn a_sandbox_that_cannot_be_had_is_said_to_be_missing() {
     let bench = Bench::new().await;
     let mut platform = bench.platform.clone();
-    let assay_platform::sandbox::Sandbox::Process(mut sandbox) = (*platform.checks).clone();
+    let assay_platform::sandbox::Sandbox::Process(mut sandbox) = (*platform.checks).clone() else {
+        panic!("checks are made in a child process");
+    };
     sandbox.launcher.path = "/nowhere".into();
     platform.checks = std::sync::Arc::new(assay_platform::sandbox::Sandbox::Process(sandbox));
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

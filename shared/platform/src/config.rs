@@ -4,6 +4,7 @@
 mod checkpoints;
 mod environment;
 mod layers;
+mod seed_variables;
 mod start;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, thread, time::Duration};
@@ -12,8 +13,14 @@ use assay_protocol::DataLimits;
 use serde::{Deserialize, Deserializer};
 
 use crate::{
-    db::config::DatabaseConfig, keys::KeysConfig, sandbox::SandboxConfig, scan::ScanConfig,
-    store::StoreConfig, telemetry::LogConfig,
+    Service,
+    db::config::DatabaseConfig,
+    keys::KeysConfig,
+    queue::QueueConfig,
+    sandbox::{DockerConfig, SandboxConfig},
+    scan::ScanConfig,
+    store::StoreConfig,
+    telemetry::LogConfig,
 };
 
 pub use checkpoints::CheckpointsConfig;
@@ -51,6 +58,8 @@ pub struct Config {
     pub max_attempts: u32,
     /// Where the database is.
     pub database: DatabaseConfig,
+    /// How doorbells get to workers.
+    pub queue: QueueConfig,
     /// Limits on what a job's files may hold.
     pub data_limits: DataLimits,
     /// Scans of images, and what they decide.
@@ -69,6 +78,8 @@ pub struct Config {
     pub sandbox: SandboxConfig,
     /// Where objects are kept.
     pub store: StoreConfig,
+    /// The container engine, for a room that is a container.
+    pub docker: DockerConfig,
     /// What is logged, and how.
     pub log: LogConfig,
 }
@@ -112,6 +123,18 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] names the layer and the setting.
     pub fn load(file: Option<PathBuf>, overrides: &[(&str, String)]) -> Result<Self, ConfigError> {
+        Self::load_for(Service::All, file, overrides)
+    }
+
+    /// As [`Config::load`]; a service of a deployment also honours the variables of AIBoMGen, below those of its own.
+    ///
+    /// # Errors
+    /// As [`Config::load`], and for a variable that cannot be honoured.
+    pub fn load_for(
+        service: Service,
+        file: Option<PathBuf>,
+        overrides: &[(&str, String)],
+    ) -> Result<Self, ConfigError> {
         let text = file
             .map(|path| match std::fs::read_to_string(&path) {
                 Ok(text) => Ok((path.display().to_string(), text)),
@@ -119,10 +142,14 @@ impl Config {
             })
             .transpose()?;
         // A variable that is not Unicode can hold none of our settings.
-        let variables = std::env::vars_os()
+        let variables: BTreeMap<String, String> = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
-        Self::layered(text, variables, overrides)
+        let seed = match service {
+            Service::All => Vec::new(),
+            _ => seed_variables::settings(&variables)?,
+        };
+        Self::layered(text, &seed, variables, overrides)
     }
 
     /// The defaults, with this folder: for tests, benchmarks and the demonstration.
@@ -130,7 +157,7 @@ impl Config {
     /// # Errors
     /// As [`Config::load`], which the embedded defaults do not.
     pub fn in_dir(dir: impl Into<PathBuf>) -> Result<Self, ConfigError> {
-        let defaults = Self::layered(None, BTreeMap::new(), &[])?;
+        let defaults = Self::layered(None, &[], BTreeMap::new(), &[])?;
         Ok(Self {
             dir: dir.into(),
             ..defaults
@@ -139,10 +166,11 @@ impl Config {
 
     fn layered(
         file: Option<(String, String)>,
+        seed: &[(&str, &str, String)],
         variables: BTreeMap<String, String>,
         overrides: &[(&str, String)],
     ) -> Result<Self, ConfigError> {
-        let merged = layers::merge(DEFAULT, file, variables, overrides)?;
+        let merged = layers::merge(DEFAULT, file, seed, variables, overrides)?;
         let mut config: Self = merged
             .try_into()
             .map_err(|error: toml::de::Error| ConfigError::Value(error.to_string()))?;
