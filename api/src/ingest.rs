@@ -5,9 +5,11 @@ use assay_attest::{
 };
 use assay_platform::{
     Platform,
+    db::DbError,
     ids::{JobId, UniqueDir},
     job::{Artifact, Class, NewJob, Priority, Role},
     keys::KeyError,
+    queue::Doorbell,
     sandbox::Isolation,
     store::Stored,
     telemetry::metrics::JOBS_SUBMITTED,
@@ -134,6 +136,11 @@ fn object(value: Value) -> Map<String, Value> {
     }
 }
 
+/// Whether a job is there although its commit got no answer.
+async fn is_there(platform: &Platform, id: JobId, error: &DbError) -> bool {
+    matches!(error, DbError::CommitUnknown) && matches!(platform.db.job(id).await, Ok(Some(_)))
+}
+
 /// Writes the job with all that names its objects, then rings its doorbell.
 ///
 /// This runs to its end even when the client is gone: a job is there with everything, or not at all.
@@ -142,27 +149,39 @@ pub(crate) async fn commit(
     id: JobId,
     unique_dir: UniqueDir,
     request: JobRequest,
+    priority: Priority,
     artifacts: Vec<Artifact>,
     staged: Staged,
 ) -> Result<(), Problem> {
     let job = NewJob {
         id,
         unique_dir,
+        class: Class::of(&request),
         request,
-        class: Class::Cpu,
-        priority: Priority::Normal,
+        priority,
         traceparent: None,
         submitted_at: OffsetDateTime::now_utc(),
         artifacts,
     };
-    if let Err(error) = platform.naming(|| platform.db.insert_job(&job)).await {
+    let bell = Doorbell {
+        job: id,
+        class: job.class,
+        priority: job.priority,
+        traceparent: job.traceparent.clone(),
+    };
+    if let Err(error) = platform.naming(|| platform.db.insert_job(&job)).await
+        && !is_there(&platform, id, &error).await
+    {
         staged.release().await;
         return Err(error.into());
     }
     staged.keep();
     metrics::counter!(JOBS_SUBMITTED).increment(1);
-    // The doorbell is written down beside the job: one that does not ring now is rung again.
-    if let Err(error) = platform.queue.ring(id).await {
+    // The doorbell is written down beside the job, and the upkeep hears of it. Within one process it is rung here, which
+    // is a little sooner.
+    if !platform.queue.is_shared()
+        && let Err(error) = platform.queue.ring(&bell).await
+    {
         tracing::warn!(job.id = %id, %error, "the doorbell of job {id} did not ring");
     }
     Ok(())

@@ -7,10 +7,12 @@ mod events;
 mod health;
 mod jobs;
 mod metrics;
+mod queue;
 mod status;
 mod submit;
 mod trust;
 mod verify;
+mod workers;
 
 use actix_web::{
     HttpRequest, Resource, Route, guard,
@@ -31,8 +33,7 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
     };
     config
         .service(read("/job_status/{job_id}", get().to(status::job_status)))
-        .service(read("/health", get().to(health::health)))
-        .service(read("/metrics", get().to(metrics::metrics)))
+        .configure(configure_status)
         .service(read("/trust", get().to(trust::trust)))
         .service(read("/jobs", get().to(jobs::list)))
         .service(
@@ -54,6 +55,18 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
             "/submit_job_by_model_and_data",
             web::post().to(submit::submit),
         ))
+        .service(read("/workers", get().to(workers::list)))
+        .service(post(
+            "/workers/{name}/drain",
+            web::post().to(workers::drain),
+        ))
+        .service(post(
+            "/workers/{name}/undrain",
+            web::post().to(workers::undrain),
+        ))
+        .service(read("/queue", get().to(queue::show)))
+        .service(read("/queue/dead", get().to(queue::dead)))
+        .service(post("/queue/redrive", web::post().to(queue::redrive)))
         .service(post("/verify_in-toto_link", web::post().to(verify::link)))
         .service(post("/verify_file_hash", web::post().to(verify::file_hash)))
         .service(post(
@@ -64,6 +77,13 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
         .service(read("/openapi.json", get().to(docs::openapi)))
         .service(read("/docs", get().to(docs::redirect)))
         .service(read("/docs/{file:.*}", get().to(docs::page)));
+}
+
+/// Adds health and metrics, which every service has.
+pub(crate) fn configure_status(config: &mut web::ServiceConfig) {
+    config
+        .service(read("/health", get().to(health::health)))
+        .service(read("/metrics", get().to(metrics::metrics)));
 }
 
 /// A resource that is only read.

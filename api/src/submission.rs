@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use assay_platform::{
     Platform,
-    job::Role,
+    job::{Priority, Role},
     store::{StoreError, Stored},
     telemetry::metrics::UPLOAD_BYTES,
 };
@@ -18,6 +18,8 @@ use crate::{
 
 /// The fields that a job must have.
 const REQUIRED: [&str; 4] = ["model", "dataset", "dataset_definition", "framework"];
+/// Where the job stands in line.
+const PRIORITY: &str = "priority";
 /// Bytes of a text field at most.
 const TEXT_BYTES: usize = 64 << 10;
 /// Bytes of the data set definition at most.
@@ -28,6 +30,8 @@ const DEFINITION_BYTES: u64 = 1 << 20;
 pub(crate) struct Submission {
     /// Model, data set and definition.
     pub(crate) files: Vec<InputFile>,
+    /// Where the job stands in line. It changes nothing about the training, so it is no part of the request.
+    pub(crate) priority: Priority,
     /// Everything else.
     pub(crate) request: JobRequest,
 }
@@ -51,6 +55,7 @@ pub(crate) async fn read_submission(
     let mut seen = BTreeSet::new();
     let mut files = Vec::with_capacity(3);
     let mut framework = None;
+    let mut priority = Priority::default();
     let mut metadata = Metadata::default();
     let mut parameters = Parameters::default();
     while let Some(part) = form.next().await? {
@@ -71,6 +76,8 @@ pub(crate) async fn read_submission(
         }
         if name == "framework" {
             framework = Some(Framework::parse(&value)?);
+        } else if name == PRIORITY {
+            priority = self::priority(&value)?;
         } else if !metadata.set(&name, &value)? {
             parameters.set(&name, &value)?;
         }
@@ -88,7 +95,19 @@ pub(crate) async fn read_submission(
         metadata,
         parameters,
     };
-    Ok(Submission { files, request })
+    Ok(Submission {
+        files,
+        priority,
+        request,
+    })
+}
+
+fn priority(text: &str) -> Result<Priority, Problem> {
+    Priority::parse(text).ok_or_else(|| {
+        let shown: String = text.chars().take(80).collect();
+        let detail = format!("priority {shown:?} is not known; use low, normal or high");
+        Problem::unprocessable("parameters.priority", detail).field(PRIORITY)
+    })
 }
 
 fn file_role(field: &str) -> Option<Role> {
@@ -102,12 +121,19 @@ fn file_role(field: &str) -> Option<Role> {
 
 fn is_known(field: &str) -> bool {
     REQUIRED.contains(&field)
+        || field == PRIORITY
         || Metadata::FIELDS.contains(&field)
         || Parameters::FIELDS.contains(&field)
 }
 
 fn expected() -> String {
-    let all: Vec<&str> = [&REQUIRED[..], &Metadata::FIELDS, &Parameters::FIELDS].concat();
+    let all: Vec<&str> = [
+        &REQUIRED[..],
+        &[PRIORITY],
+        &Metadata::FIELDS,
+        &Parameters::FIELDS,
+    ]
+    .concat();
     all.join(", ")
 }
 

@@ -5,6 +5,7 @@
 mod data;
 mod hash;
 mod memory;
+mod queue;
 mod server;
 mod status;
 mod store;
@@ -56,6 +57,18 @@ enum Bench {
         #[arg(long, default_value_t = 2000)]
         megabytes: u64,
     },
+    /// What queue and database cost a job: RabbitMQ and PostgreSQL, a training that takes no time.
+    Queue {
+        /// Jobs measured in each part.
+        #[arg(long, default_value_t = 3000)]
+        jobs: usize,
+        /// Jobs that wait behind them in the last part.
+        #[arg(long, default_value_t = 100_000)]
+        backlog: usize,
+        /// Jobs worked on at a time.
+        #[arg(long, default_value_t = 16)]
+        slots: usize,
+    },
     /// Bytes into an S3 server (SeaweedFS, started here) and out of it, against curl; and the memory that takes.
     Store {
         /// Size in MiB.
@@ -80,6 +93,15 @@ fn main() -> anyhow::Result<()> {
         Bench::Verify { requests } => verify::run(requests),
         Bench::Hash { mib } => hash::run(mib),
         Bench::Memory { megabytes } => memory::run(megabytes),
+        Bench::Queue {
+            jobs,
+            backlog,
+            slots,
+        } => queue::run(queue::Load {
+            jobs,
+            backlog,
+            slots,
+        }),
         Bench::Store { mib } => store::run(mib),
         Bench::Training { keras } => training::run(keras),
     }

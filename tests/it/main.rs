@@ -4,13 +4,19 @@
 
 mod bad_input;
 #[cfg(feature = "outside-parts")]
+mod compose;
+#[cfg(feature = "outside-parts")]
 mod container;
 mod crash;
 mod defects;
 mod demo;
 mod determinism;
+#[cfg(feature = "outside-parts")]
+mod faults;
 mod jobs;
 mod licences;
+#[cfg(feature = "outside-parts")]
+mod many;
 #[cfg(feature = "outside-tools")]
 mod outside;
 mod resume;

@@ -1,10 +1,15 @@
 //! What can be typed, and where it goes.
 
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode};
 
-use clap::{Args, Parser, Subcommand};
+use assay_platform::Service;
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{commands, output::Output, sample::Sample};
+use crate::{
+    commands::{self, service::Options},
+    output::Output,
+    sample::Sample,
+};
 
 #[derive(Debug, Parser)]
 #[command(
@@ -19,7 +24,7 @@ struct Cli {
     /// Print JSON for machines, one value a line, instead of text for people.
     #[arg(long, global = true)]
     json: bool,
-    /// Address of the server, for submit, status, logs, cancel, artifacts, get and open.
+    /// Address of the server, for submit, status, logs, cancel, artifacts, workers, queue, get and open.
     #[arg(
         long,
         global = true,
@@ -42,18 +47,34 @@ enum Command {
     },
     /// Run the server: API, worker, store and database in one process.
     Up {
-        /// Folder that keeps keys, database and store [default: assay-data].
-        #[arg(long)]
-        dir: Option<PathBuf>,
-        /// Address to listen on [default: 127.0.0.1:8000]; loopback only, since there is no authentication yet.
-        #[arg(long)]
-        listen: Option<SocketAddr>,
-        /// Configuration file (TOML); `assay up --print-config` shows every key and its default.
-        #[arg(long)]
-        config: Option<PathBuf>,
+        #[command(flatten)]
+        options: Options,
         /// Print the configuration manual and exit.
         #[arg(long)]
         print_config: bool,
+    },
+    /// Run the API of a deployment; database, broker and store are servers that the configuration names.
+    Api(Options),
+    /// Run one worker of a deployment.
+    Worker(Options),
+    /// Bring the database's tables to this program's version, or back to an earlier one.
+    Migrate {
+        #[command(flatten)]
+        options: Options,
+        /// An earlier version; 0 leaves no tables. What only later versions can hold is lost.
+        #[arg(long, value_name = "VERSION")]
+        down_to: Option<i64>,
+    },
+    /// Make tables, buckets and queues of a deployment, once, with accounts that may; its services then need no such
+    /// right.
+    Prepare(Options),
+    /// Ask a running service how it is: exit code 0 when it can do its work.
+    Healthcheck {
+        /// Which service.
+        #[arg(value_enum)]
+        service: Checked,
+        #[command(flatten)]
+        options: Options,
     },
     /// Make, hand out and renew the keys and the layouts that proofs hang on.
     Keys {
@@ -92,6 +113,16 @@ enum Command {
         /// The job.
         job: String,
     },
+    /// List the workers, or tell one to take no new jobs.
+    Workers {
+        #[command(subcommand)]
+        command: Option<WorkersCommand>,
+    },
+    /// Show how many jobs wait, and look after messages that could not be delivered.
+    Queue {
+        #[command(subcommand)]
+        command: Option<QueueCommand>,
+    },
     /// Fetch the whole bundle of a job: model, data, links, AIBoM.
     Get {
         /// The job.
@@ -109,6 +140,53 @@ enum Command {
     },
     /// Open the server's page in the browser.
     Open,
+}
+
+/// A service that can be asked how it is.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Checked {
+    /// The API, or everything in one process.
+    Api,
+    /// A worker.
+    Worker,
+    /// A scanner.
+    Scanner,
+}
+
+impl From<Checked> for Service {
+    fn from(checked: Checked) -> Self {
+        match checked {
+            Checked::Api => Self::Api,
+            Checked::Worker => Self::Worker,
+            Checked::Scanner => Self::Scanner,
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum WorkersCommand {
+    /// Let a worker take no new jobs. Those that it runs go on.
+    Drain {
+        /// The worker's name, as `assay workers` shows it.
+        name: String,
+    },
+    /// Let a worker take jobs again.
+    Undrain {
+        /// The worker's name.
+        name: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum QueueCommand {
+    /// List messages that could not be delivered.
+    Dead,
+    /// Ring again for the jobs among them that still wait.
+    Redrive {
+        /// Take away what names no job, too.
+        #[arg(long)]
+        drop: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -180,6 +258,9 @@ pub(crate) struct Submit {
     /// What the record names as asked for: `candle`, or `TensorFlow 2.16.1` for clients of AIBoMGen. candle always trains.
     #[arg(long, default_value = "candle")]
     pub(crate) framework: String,
+    /// Before which other jobs it goes: `low`, `normal` or `high`.
+    #[arg(long, default_value = "normal")]
+    pub(crate) priority: String,
     /// A training parameter or metadata field; may be repeated.
     ///
     /// Parameters and their defaults: `epochs=50`, `validation_split=0.2`, `initial_epoch=0`, `batch_size=32`,
@@ -207,11 +288,16 @@ pub(crate) fn run() -> ExitCode {
     let result = match cli.command {
         Command::Demo { dir, keep } => commands::demo::run(output, dir, keep),
         Command::Up {
-            dir,
-            listen,
-            config,
+            options,
             print_config,
-        } => commands::up::run(output, dir, listen, config, print_config),
+        } => commands::up::run(output, options, print_config),
+        Command::Api(options) => commands::api::run(output, options),
+        Command::Worker(options) => commands::worker::run(output, options),
+        Command::Migrate { options, down_to } => commands::migrate::run(output, options, down_to),
+        Command::Prepare(options) => commands::prepare::run(output, options),
+        Command::Healthcheck { service, options } => {
+            commands::healthcheck::run(output, service.into(), options)
+        }
         Command::Keys { command } => match command {
             KeysCommand::Init { dir, workers, scan } => {
                 commands::keys::init(output, &dir, workers, scan)
@@ -244,6 +330,24 @@ pub(crate) fn run() -> ExitCode {
         }),
         Command::Artifacts { job } => commands::client(&cli.server, |client| {
             commands::artifacts::run(output, client, job)
+        }),
+        Command::Workers { command } => {
+            commands::client(&cli.server, async |client| match command {
+                None => commands::workers::list(output, client).await,
+                Some(WorkersCommand::Drain { name }) => {
+                    commands::workers::drain(output, client, name, true).await
+                }
+                Some(WorkersCommand::Undrain { name }) => {
+                    commands::workers::drain(output, client, name, false).await
+                }
+            })
+        }
+        Command::Queue { command } => commands::client(&cli.server, async |client| match command {
+            None => commands::queue::show(output, client).await,
+            Some(QueueCommand::Dead) => commands::queue::dead(output, client).await,
+            Some(QueueCommand::Redrive { drop }) => {
+                commands::queue::redrive(output, client, drop).await
+            }
         }),
         Command::Get { job, dir } => commands::client(&cli.server, |client| {
             commands::get::run(output, client, job, dir)

@@ -50,6 +50,15 @@ impl Client {
         json(self.open(path).await?).await
     }
 
+    /// POST without a body, with the answer's document.
+    pub(crate) async fn post(&self, path: &str) -> anyhow::Result<Value> {
+        json(
+            self.answer(self.http.post(format!("{}{path}", self.base)))
+                .await?,
+        )
+        .await
+    }
+
     /// DELETE, with the answer's document.
     pub(crate) async fn delete(&self, path: &str) -> anyhow::Result<Value> {
         json(

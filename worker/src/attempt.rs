@@ -9,10 +9,12 @@ use tokio::sync::watch;
 
 use crate::{
     attest::{Circumstances, Evidence, attest},
+    boot_clock::BootInstant,
     checkpoint,
     collect::{collect, keep_logs},
     complete::complete,
-    lease::LeaseKeeper,
+    lease::{Claimed, LeaseKeeper},
+    phase::{Phase, enter},
     run_loop::Worker,
     stage::{Staged, stage},
     stop::Stop,
@@ -32,19 +34,28 @@ pub(crate) struct Record {
 }
 
 /// Runs one claimed attempt to whatever end it comes to, and writes that end.
-pub(crate) async fn run(worker: Arc<Worker>, claim: Claim, shutdown: watch::Receiver<bool>) {
+///
+/// `asked` is the moment just before the database was asked for the claim.
+pub(crate) async fn run(
+    worker: Arc<Worker>,
+    claim: Claim,
+    asked: BootInstant,
+    shutdown: watch::Receiver<bool>,
+) {
     let started = Instant::now();
-    let lease = LeaseKeeper::start(
-        worker.platform.clone(),
-        claim.job.id,
-        claim.attempt,
-        shutdown,
-    );
+    let claimed = Claimed {
+        job: claim.job.id,
+        attempt: claim.attempt,
+        asked,
+    };
+    let lease = LeaseKeeper::start(worker.platform.clone(), claimed, shutdown);
     tracing::info!(worker = %worker.name, "job claimed");
     let mut record = Record::default();
     let end = Box::pin(drive(&worker, &claim, &lease, &mut record)).await;
+    let id = claim.job.id;
+    enter(Phase::Complete, id);
     let checkpoint = record.checkpoint;
-    let written = complete(&worker.platform, &claim, &lease, record, end).await;
+    let written = complete(&worker.platform, &claim, record, end).await;
     match written {
         Ok(end) => {
             tracing::info!(end, ms = started.elapsed().as_millis(), "attempt over");
@@ -56,6 +67,7 @@ pub(crate) async fn run(worker: Arc<Worker>, claim: Claim, shutdown: watch::Rece
         // The lease runs out, and the reaper gives the job to the next attempt.
         Err(error) => tracing::error!(%error, "the end of an attempt could not be written"),
     }
+    enter(Phase::Over, id);
 }
 
 /// The straight way to a proof: stage, train, collect, attest.
@@ -67,6 +79,7 @@ async fn drive(
 ) -> Result<(), Stop> {
     let platform = &worker.platform;
     let begun = Instant::now();
+    enter(Phase::Fetch, claim.job.id);
     let (staged, circumstances) =
         tokio::try_join!(stage(platform, claim), Circumstances::measure(worker))?;
     record.timings.fetch_ms = ms(begun);
@@ -91,10 +104,12 @@ async fn train_and_prove(
     let platform = &worker.platform;
     let plan = checkpoint::plan(platform, claim, staged, &circumstances.program).await?;
     let begun = Instant::now();
+    enter(Phase::Train, claim.job.id);
     let trained = train(worker, claim, staged, &plan, lease, &mut record.checkpoint).await;
     record.timings.train_ms = ms(begun);
     let (trained, reading) = trained?;
 
+    enter(Phase::Upload, claim.job.id);
     let begun = Instant::now();
     let said = &trained.done.outputs;
     let (unique_dir, stored) = (claim.job.unique_dir, &mut record.stored);

@@ -2,16 +2,20 @@ use std::time::Duration;
 
 use assay_platform::{
     Platform,
+    backoff::Backoff,
     db::DbError,
     job::{Artifact, Claim, Completion, Status},
     telemetry::metrics::ATTEMPTS,
 };
 use tokio::time::sleep;
 
-use crate::{attempt::Record, lease::LeaseKeeper, stop::Stop};
+use crate::{attempt::Record, stop::Stop};
 
-/// Between an attempt that broke down and the next, times the attempts that broke down.
-const BREATHER: Duration = Duration::from_secs(1);
+/// Between an attempt that broke down and the next. What broke one would break the next at once, and other jobs too.
+const BREATHER: Backoff = Backoff {
+    least: Duration::from_secs(1),
+    most: Duration::from_secs(60),
+};
 
 /// Before the end of an attempt is written again after the database refused; together well under a lease.
 const AGAIN_AFTER: [Duration; 3] = [
@@ -26,7 +30,6 @@ const AGAIN_AFTER: [Duration; 3] = [
 pub(crate) async fn complete(
     platform: &Platform,
     claim: &Claim,
-    lease: &LeaseKeeper,
     record: Record,
     end: Result<(), Stop>,
 ) -> Result<&'static str, DbError> {
@@ -62,15 +65,8 @@ pub(crate) async fn complete(
         Err(Stop::Infrastructure(reason)) => {
             tracing::warn!(reason, "the attempt broke down");
             let most = platform.config.max_attempts;
-            let lost = claim.job.lost.saturating_add(1);
-            if lost < most {
-                // What broke one attempt would break the next at once, and other jobs too: the slot waits with it.
-                tokio::select! {
-                    () = sleep(BREATHER * lost) => {}
-                    () = lease.ended() => {}
-                }
-            }
-            let written = retry(|| db.put_back(id, attempt, &reason, most, Duration::ZERO)).await?;
+            let delay = BREATHER.after(claim.job.lost);
+            let written = retry(|| db.put_back(id, attempt, &reason, most, delay)).await?;
             (broken_off(written), stored)
         }
         Err(Stop::Failed(failure)) => {

@@ -4,13 +4,23 @@ use assay_platform::{Platform, db::Lease, ids::JobId, job::Status};
 use tokio::{
     sync::{broadcast, watch},
     task::JoinHandle,
-    time::{Instant, sleep, sleep_until},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 
-use crate::stop::{Stop, wanted};
+use crate::{
+    boot_clock::BootInstant,
+    stop::{Stop, wanted},
+};
 
 /// A cancellation shows in the database as soon as somebody wants it; looking more often than this is waste.
 const LOOK_GAP: Duration = Duration::from_millis(100);
+/// How often the database is looked at without any news: news of other processes may be lost, or never come.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Of this part of a lease the attempt stops before the lease can have run out, if it cannot be renewed.
+const MARGIN: u32 = 5;
+/// How long a renewal may take that is tried when it is too late already: after a sleep of the whole machine, say. The
+/// database then decides whether somebody else was faster.
+const LAST_ASK: Duration = Duration::from_secs(2);
 
 /// What an attempt's right to go on looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,19 +41,18 @@ pub(crate) struct LeaseKeeper {
 }
 
 impl LeaseKeeper {
-    /// Starts the heartbeats of a claim made just now. `shutdown` turning true (or its sender going) stops the attempt.
+    /// Starts the heartbeats of a claim that was asked for at `asked`. `shutdown` turning true (or its sender going) stops
+    /// the attempt.
     pub(crate) fn start(
         platform: Platform,
-        id: JobId,
-        attempt: u32,
+        claimed: Claimed,
         shutdown: watch::Receiver<bool>,
     ) -> Self {
         let (hold_tx, hold) = watch::channel(Hold::Held);
         let keeper = Keeper {
             news: platform.subscribe(),
             platform,
-            id,
-            attempt,
+            claimed,
             shutdown,
         };
         let task = tokio::spawn(async move {
@@ -79,10 +88,18 @@ impl Drop for LeaseKeeper {
     }
 }
 
+/// A claim, and since when it surely holds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Claimed {
+    pub(crate) job: JobId,
+    pub(crate) attempt: u32,
+    /// Just before the database was asked: the lease began no sooner.
+    pub(crate) asked: BootInstant,
+}
+
 struct Keeper {
     platform: Platform,
-    id: JobId,
-    attempt: u32,
+    claimed: Claimed,
     shutdown: watch::Receiver<bool>,
     news: broadcast::Receiver<JobId>,
 }
@@ -91,45 +108,56 @@ impl Keeper {
     async fn keep(mut self) -> Hold {
         let lease = self.platform.config.lease;
         let beat = lease / 3;
-        let mut held_until = Instant::now() + lease;
+        let (sure, look_every) = (lease - lease / MARGIN, LOOK_EVERY.min(beat));
+        let mut sure_until = self.claimed.asked.after(sure);
         let mut next_beat = Instant::now() + beat;
+        let mut next_look = Instant::now() + look_every;
         loop {
-            let told = tokio::select! {
+            let look = tokio::select! {
                 biased;
                 // First: a busy attempt makes news without end, and must not outshout a shutdown.
                 () = wanted(&mut self.shutdown) => return Hold::Stopping,
                 () = sleep_until(next_beat) => false,
-                () = told_of(&mut self.news, self.id) => true,
+                () = sleep_until(next_look) => true,
+                () = told_of(&mut self.news, self.claimed.job) => true,
             };
-            if told {
-                let hold = self.look().await;
+            // No answer may be waited for longer than the lease is surely ours.
+            let patience = sure_until.remaining().max(LAST_ASK.min(beat));
+            if look {
+                next_look = Instant::now() + look_every;
+                let hold = timeout(patience, self.look()).await.unwrap_or(Hold::Held);
                 if hold != Hold::Held {
                     return hold;
                 }
-                tokio::select! {
-                    () = wanted(&mut self.shutdown) => return Hold::Stopping,
-                    () = sleep(LOOK_GAP) => continue,
+                if !sure_until.is_past() {
+                    tokio::select! {
+                        () = wanted(&mut self.shutdown) => return Hold::Stopping,
+                        () = sleep(LOOK_GAP) => continue,
+                    }
                 }
             }
-            match self.beat(lease).await {
-                Some(Hold::Held) => held_until = Instant::now() + lease,
+            let asked = BootInstant::now();
+            match timeout(patience, self.beat(lease)).await.ok().flatten() {
+                Some(Hold::Held) => sure_until = asked.after(sure),
                 Some(other) => return other,
                 // Without an answer the lease is ours until the time that was last agreed on, no longer.
-                None if Instant::now() >= held_until => return Hold::Lost,
+                None if sure_until.is_past() => return Hold::Lost,
                 None => {}
             }
-            next_beat = Instant::now() + beat;
+            // A database that gives no answer is asked again soon.
+            let again = if asked.after(sure) == sure_until {
+                beat
+            } else {
+                beat / 4
+            };
+            next_beat = Instant::now() + again;
         }
     }
 
     /// Renews the lease; `None` when the database gave no answer.
     async fn beat(&mut self, lease: Duration) -> Option<Hold> {
-        let renewed = self
-            .platform
-            .db
-            .heartbeat(self.id, self.attempt, lease)
-            .await;
-        match renewed {
+        let Claimed { job, attempt, .. } = self.claimed;
+        match self.platform.db.heartbeat(job, attempt, lease).await {
             Ok(Lease::Held) => Some(Hold::Held),
             Ok(Lease::CancelRequested) => Some(Hold::CancelRequested),
             Ok(Lease::Lost) => Some(Hold::Lost),
@@ -142,8 +170,10 @@ impl Keeper {
 
     /// Looks whether the news was a wish to cancel, without renewing anything.
     async fn look(&self) -> Hold {
-        match self.platform.db.job(self.id).await {
-            Ok(Some(job)) if job.attempt != self.attempt || job.status != Status::Running => {
+        match self.platform.db.job(self.claimed.job).await {
+            Ok(Some(job))
+                if job.attempt != self.claimed.attempt || job.status != Status::Running =>
+            {
                 Hold::Lost
             }
             Ok(Some(job)) if job.cancel_requested => Hold::CancelRequested,

@@ -8,6 +8,7 @@
 
 mod attempt;
 mod attest;
+mod boot_clock;
 mod checkpoint;
 mod collect;
 mod complete;
@@ -17,8 +18,9 @@ mod hear;
 mod lease;
 mod log_writer;
 mod outcome;
+mod phase;
+mod presence;
 mod program;
-mod relay;
 mod run_loop;
 mod stage;
 mod stop;

@@ -1,8 +1,16 @@
 use std::{sync::Arc, time::Duration};
 
-use assay_platform::{Platform, ids::JobId, job::Claim, keys::worker_name};
+use assay_platform::{
+    Platform,
+    backoff::Backoff,
+    db::DbError,
+    job::Claim,
+    keys::worker_name,
+    queue::{Doorbell, QueueError, Ring},
+    upkeep,
+};
 use tokio::{
-    sync::watch,
+    sync::{broadcast::error::RecvError, watch},
     task::JoinSet,
     time::{sleep, timeout},
 };
@@ -10,17 +18,22 @@ use tracing::Instrument;
 
 use crate::{
     attempt,
+    boot_clock::BootInstant,
     environment::Machine,
     error::WorkerError,
+    phase::{Phase, enter},
+    presence::{self, Presence},
     program::TrainerProgram,
-    relay::{reap, relay},
     stop::wanted,
 };
 
 /// How long rooms may take to close at the end.
 const GRACE: Duration = Duration::from_secs(2);
 /// Before a claim that the database could not answer is tried again.
-const CLAIM_AGAIN: Duration = Duration::from_secs(1);
+const CLAIM_AGAIN: Backoff = Backoff {
+    least: Duration::from_millis(200),
+    most: Duration::from_secs(2),
+};
 
 /// What every attempt of this worker needs.
 #[derive(Debug)]
@@ -28,12 +41,14 @@ pub(crate) struct Worker {
     pub(crate) platform: Platform,
     /// The same after a restart, so that the worker can take up its jobs: named by its key.
     pub(crate) name: String,
+    /// What it does, and whether it is to do more.
+    pub(crate) presence: Presence,
     pub(crate) machine: Machine,
     pub(crate) program: TrainerProgram,
 }
 
 /// Works until `shutdown` turns true (or its sender goes): `config.worker_slots` jobs at a time, with the
-/// outbox relay and the reaper beside them.
+/// upkeep beside them.
 ///
 /// At the start, jobs that this worker held when it last ended are queued again. At the end, running jobs are
 /// stopped and queued again; all is over within two seconds.
@@ -41,7 +56,8 @@ pub(crate) struct Worker {
 /// # Errors
 /// [`WorkerError`] when the start fails. A job that goes wrong is that job's [`assay_platform::job::Failure`].
 pub async fn run(platform: Platform, shutdown: watch::Receiver<bool>) -> Result<(), WorkerError> {
-    let worker = Arc::new(Worker::start(platform).await?);
+    let (told, presence) = Presence::new();
+    let worker = Arc::new(Worker::start(platform, presence).await?);
     let platform = &worker.platform;
     let recovered = platform
         .db
@@ -50,12 +66,13 @@ pub async fn run(platform: Platform, shutdown: watch::Receiver<bool>) -> Result<
     if !recovered.is_empty() {
         tracing::info!(jobs = recovered.len(), "took up jobs of an earlier run");
     }
-    for id in platform.db.queued().await? {
-        platform.queue.ring(id).await?;
-    }
+    refill(platform).await?;
     let mut tasks = JoinSet::new();
-    tasks.spawn(relay(platform.clone(), shutdown.clone()));
-    tasks.spawn(reap(platform.clone(), shutdown.clone()));
+    tasks.spawn(upkeep::keep(platform.clone(), shutdown.clone()));
+    tasks.spawn(presence::tell(Arc::clone(&worker), told, shutdown.clone()));
+    if platform.queue.is_shared() {
+        tasks.spawn(listen(platform.clone(), shutdown.clone()));
+    }
     for _ in 0..platform.config.worker_slots.max(1) {
         tasks.spawn(slot(Arc::clone(&worker), shutdown.clone()));
     }
@@ -66,11 +83,15 @@ pub async fn run(platform: Platform, shutdown: watch::Receiver<bool>) -> Result<
     if timeout(GRACE, over).await.is_err() {
         tracing::warn!("jobs that did not stop in time are left to their leases");
     }
+    let gone = platform.db.worker_gone(&worker.name);
+    if !matches!(timeout(GRACE, gone).await, Ok(Ok(()))) {
+        tracing::debug!("the worker could not be taken off the list");
+    }
     Ok(())
 }
 
 impl Worker {
-    async fn start(platform: Platform) -> Result<Self, WorkerError> {
+    async fn start(platform: Platform, presence: Presence) -> Result<Self, WorkerError> {
         let name = worker_name(platform.keys.worker()?.public());
         let program = TrainerProgram::of(&platform.sandbox);
         let reader = program.clone();
@@ -87,57 +108,105 @@ impl Worker {
         Ok(Self {
             platform,
             name,
+            presence,
             machine,
             program,
         })
     }
 }
 
+/// A queue within the process starts empty: everything that is queued is rung for.
+async fn refill(platform: &Platform) -> Result<(), WorkerError> {
+    if !platform.queue.is_shared() {
+        let queued = platform.db.queued().await?;
+        let bells: Vec<Doorbell> = queued.iter().map(Doorbell::from).collect();
+        if let Some(trouble) = platform.queue.ring_all(&bells).await.trouble {
+            return Err(trouble.into());
+        }
+    }
+    Ok(())
+}
+
+/// Has the broker's queues looked at as soon as there is news of any job: it may just have been queued.
+async fn listen(platform: Platform, mut shutdown: watch::Receiver<bool>) {
+    let mut news = platform.subscribe();
+    loop {
+        tokio::select! {
+            () = wanted(&mut shutdown) => return,
+            told = news.recv() => match told {
+                Ok(_) | Err(RecvError::Lagged(_)) => platform.queue.wake(),
+                Err(RecvError::Closed) => return,
+            },
+        }
+    }
+}
+
 /// Runs one job after another.
 async fn slot(worker: Arc<Worker>, mut shutdown: watch::Receiver<bool>) {
     loop {
-        let id = tokio::select! {
+        let ring = tokio::select! {
             biased;
             () = wanted(&mut shutdown) => return,
-            next = worker.platform.queue.next() => match next {
-                Ok(id) => id,
+            ring = next(&worker) => match ring {
+                Ok(ring) => ring,
                 Err(_closed) => return,
             },
         };
-        let Some(claim) = claim(&worker, id).await else {
+        let (job, asked) = (ring.job, BootInstant::now());
+        let Some(claim) = claim(&worker, ring, &mut shutdown).await else {
             continue;
         };
-        let span = tracing::info_span!("job", job = %id, attempt = claim.attempt);
-        let run = attempt::run(Arc::clone(&worker), claim, shutdown.clone()).instrument(span);
+        let span = tracing::info_span!("job", job = %job, attempt = claim.attempt);
+        let _running = worker.presence.running(job);
+        let run =
+            attempt::run(Arc::clone(&worker), claim, asked, shutdown.clone()).instrument(span);
         // A task of its own, so that a panic costs one attempt (its lease runs out) and not the slot.
         if let Err(error) = tokio::spawn(run).await {
-            tracing::error!(job = %id, %error, "an attempt broke off");
+            tracing::error!(%job, %error, "an attempt broke off");
         }
     }
 }
 
-/// Claims a job; `None` when somebody else has it, or it has ended.
-async fn claim(worker: &Arc<Worker>, id: JobId) -> Option<Claim> {
+/// The next doorbell, once this worker is to take jobs at all.
+async fn next(worker: &Worker) -> Result<Ring, QueueError> {
+    let mut presence = worker.presence.clone();
+    loop {
+        presence.until_wanted().await;
+        tokio::select! {
+            ring = worker.platform.queue.next() => return ring,
+            () = presence.until_draining() => {}
+        }
+    }
+}
+
+/// Claims a job; `None` when somebody else has it, it may not run now, or it has ended. The doorbell is settled then.
+///
+/// A claim that is asked for is waited for, also when the worker is to stop: it may have been made.
+async fn claim(worker: &Worker, ring: Ring, shutdown: &mut watch::Receiver<bool>) -> Option<Claim> {
     let platform = &worker.platform;
-    match platform
-        .db
-        .claim(id, &worker.name, platform.config.lease)
-        .await
-    {
-        Ok(claim) => claim,
-        Err(error) => {
-            tracing::warn!(job = %id, %error, "a job could not be claimed; it is tried again");
-            ring_later(platform.clone(), id, CLAIM_AGAIN);
-            None
+    let (job, mut failures) = (ring.job, 0);
+    enter(Phase::Claim, job);
+    loop {
+        let lease = platform.config.lease;
+        match platform.db.claim(job, &worker.name, lease).await {
+            Ok(claim) => {
+                ring.done().await;
+                return claim;
+            }
+            Err(error @ DbError::Corrupt { .. }) => {
+                tracing::error!(%job, %error, "a job cannot be read");
+                ring.done().await;
+                return None;
+            }
+            // Nothing else could be claimed either, so the slot waits with its doorbell.
+            Err(error) => {
+                tracing::warn!(%job, %error, "a job could not be claimed; it is tried again");
+                tokio::select! {
+                    () = wanted(shutdown) => return None,
+                    () = sleep(CLAIM_AGAIN.after(failures)) => {}
+                }
+                failures = failures.saturating_add(1);
+            }
         }
     }
-}
-
-/// Rings for a job after a while. A process that ends meanwhile finds the job queued when it starts again.
-fn ring_later(platform: Platform, id: JobId, after: Duration) {
-    tokio::spawn(async move {
-        sleep(after).await;
-        // Closed: the process is stopping.
-        let _closed = platform.queue.ring(id).await;
-    });
 }

@@ -51,8 +51,9 @@ impl From<KeyError> for Stop {
 impl From<StoreError> for Stop {
     fn from(error: StoreError) -> Self {
         match error {
-            // Stored bytes that are gone or changed do not come back by trying again, and it must be seen.
-            StoreError::Corrupt { .. } | StoreError::Missing(_) => {
+            // Stored bytes that have changed do not come back by trying again, and it must be seen. Bytes that a store
+            // cannot find may be back in a moment: it may be in the middle of a recovery.
+            StoreError::Corrupt { .. } => {
                 Self::ours("platform.artifact_changed", error.to_string())
             }
             other => Self::Infrastructure(other.to_string()),

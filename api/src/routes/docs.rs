@@ -8,7 +8,10 @@ use utoipa::{
 };
 use utoipa_swagger_ui::Config;
 
-use super::{artifacts, download, events, health, jobs, metrics, status, submit, trust, verify};
+use super::{
+    artifacts, download, events, health, jobs, metrics, queue, status, submit, trust, verify,
+    workers,
+};
 use crate::problem::{PROBLEM_JSON, Problem, ProblemDocument};
 
 /// The page may load what this service gives, and nothing from anywhere else. The user interface's own styles are
@@ -47,6 +50,12 @@ const FILES: [&str; 8] = [
         verify::file_hash,
         verify::artifacts,
         verify::bom,
+        workers::list,
+        workers::drain,
+        workers::undrain,
+        queue::show,
+        queue::dead,
+        queue::redrive,
         trust::trust,
         health::health,
         metrics::metrics,
@@ -177,6 +186,12 @@ mod tests {
             ("/verify_file_hash", "post"),
             ("/verify_minio_artifacts", "post"),
             ("/verify_bom_and_link", "post"),
+            ("/workers", "get"),
+            ("/workers/{name}/drain", "post"),
+            ("/workers/{name}/undrain", "post"),
+            ("/queue", "get"),
+            ("/queue/dead", "get"),
+            ("/queue/redrive", "post"),
             ("/trust", "get"),
             ("/health", "get"),
             ("/metrics", "get"),

@@ -7,7 +7,7 @@ use assay_attest::Digest;
 use assay_platform::{
     db::{Cancelled, JobFilter},
     ids::{JobId, UniqueDir},
-    job::{Artifact, Failure, Job, Role, Status, Timings},
+    job::{Artifact, Class, Failure, Job, Priority, Role, Status, Timings},
 };
 use assay_protocol::{EpochReport, JobRequest};
 use serde::Serialize;
@@ -37,6 +37,18 @@ pub(crate) struct JobView {
     /// What was asked: framework, metadata, parameters.
     #[schema(value_type = Object)]
     request: JobRequest,
+    /// What it needs of the machine that runs it: `cpu` or `gpu`.
+    #[schema(value_type = String)]
+    class: Class,
+    /// Where it stands in line: `low`, `normal` or `high`.
+    #[schema(value_type = String)]
+    priority: Priority,
+    /// Why it is queued and may not run yet; null when nothing speaks against it.
+    held: Option<String>,
+    /// When it may run again, if not at once: after the platform failed it, or when a hold is looked at anew.
+    #[serde(with = "time::serde::rfc3339::option")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    not_before: Option<OffsetDateTime>,
     /// Attempts so far.
     attempt: u32,
     /// Who works on it, or did last.
@@ -279,6 +291,10 @@ fn view(job: Job) -> JobView {
         unique_dir: job.unique_dir,
         status: job.status,
         request: job.request,
+        class: job.class,
+        priority: job.priority,
+        held: job.held,
+        not_before: job.not_before,
         attempt: job.attempt,
         worker: job.worker,
         cancel_requested: job.cancel_requested,

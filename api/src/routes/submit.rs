@@ -53,6 +53,9 @@ pub(crate) struct SubmitForm {
     dataset_definition: (),
     /// `TensorFlow 2.16.1` or `candle`.
     framework: String,
+    /// Before which other jobs it goes: `low`, `normal` or `high`.
+    #[schema(default = "normal")]
+    priority: Option<String>,
     /// Name of the model.
     model_name: Option<String>,
     /// Version of the model.
@@ -160,6 +163,7 @@ async fn accept(
         id,
         unique_dir,
         submission.request,
+        submission.priority,
         artifacts,
         staged,
     );

@@ -22,7 +22,7 @@ async fn a_job_is_accepted_in_any_order_of_its_parts() {
     assert_eq!(job.status, Status::Queued);
     assert_eq!(job.unique_dir.to_string(), accepted["unique_dir"]);
     assert_eq!(job.request.parameters.epochs, 2);
-    assert_eq!(bench.platform.queue.next().await.unwrap(), id);
+    assert_eq!(bench.platform.queue.next().await.unwrap().job, id);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,7 @@
 //! A job: what was asked, where it stands, what came of it.
 
 use assay_attest::Digest;
-use assay_protocol::{EpochReport, Fault, JobRequest, room::OUTPUTS};
+use assay_protocol::{Device, EpochReport, Fault, JobRequest, room::OUTPUTS};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
@@ -79,6 +79,14 @@ impl Class {
         match self {
             Self::Cpu => "cpu",
             Self::Gpu => "gpu",
+        }
+    }
+
+    /// What a job with this request needs. One that leaves the choice to us trains on processors, which every machine has.
+    pub fn of(request: &JobRequest) -> Self {
+        match request.parameters.device {
+            Device::Cuda => Self::Gpu,
+            Device::Auto | Device::Cpu => Self::Cpu,
         }
     }
 

@@ -3,6 +3,7 @@
 //! Each part with two real implementations is an enum chosen by configuration; the embedded defaults are
 //! SQLite, a local folder, an in-process queue and a restricted child process.
 
+pub mod backoff;
 pub mod bundle;
 pub mod checkpoint;
 pub mod config;
@@ -16,6 +17,7 @@ pub mod sandbox;
 pub mod scan;
 pub mod store;
 pub mod telemetry;
+pub mod upkeep;
 pub mod worker;
 
 mod owned;
@@ -23,5 +25,5 @@ mod platform;
 mod service;
 
 pub use config::{Config, ConfigError};
-pub use platform::{Platform, PlatformError, TRAINER_COMMAND};
+pub use platform::{Platform, PlatformError, TRAINER_COMMAND, prepare};
 pub use service::Service;

@@ -1,22 +1,29 @@
 mod folder;
 mod parts;
+mod prepare;
 mod sweep;
+mod wait;
 
 use std::{fs::File, path::PathBuf, sync::Arc};
 
 use assay_attest::Digest;
-use tokio::{sync::broadcast, time::Duration};
+use tokio::{
+    sync::{Mutex, broadcast},
+    time::Duration,
+};
 
 use crate::{
     Config, Service,
     db::{Db, DbError},
     ids::JobId,
     keys::{KeyError, Keys},
-    queue::Queue,
+    queue::{Queue, QueueError},
     sandbox::{Sandbox, SandboxError, sweep_rooms},
     store::{Collected, Collector, Store, StoreError},
     telemetry,
 };
+
+pub use prepare::prepare;
 
 /// The hidden subcommand under which a program that contains the trainer runs it; `check …` or `train …` follow.
 pub const TRAINER_COMMAND: &str = "__trainer";
@@ -49,6 +56,8 @@ pub struct Platform {
     pub checks: Arc<Sandbox>,
     /// Keys and layout.
     pub keys: Arc<Keys>,
+    /// Held by the one task of this process that does the upkeep.
+    pub(crate) upkeep: Arc<Mutex<()>>,
     /// Kept for its lock: while any clone lives, no other process opens the folder.
     _lock: Arc<File>,
 }
@@ -75,12 +84,37 @@ pub enum PlatformError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A service that shares its jobs with other processes keeps something to itself.
+    #[error(
+        "assay {service} shares jobs with other processes, so {missing} must be set; \
+         to run everything in one process, use assay up"
+    )]
+    NotShared {
+        /// The service.
+        service: Service,
+        /// The settings that name no server.
+        missing: String,
+    },
     /// The keys.
     #[error(transparent)]
     Keys(#[from] KeyError),
+    /// The queue.
+    #[error(transparent)]
+    Queue(#[from] QueueError),
     /// The sandbox.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
+}
+
+impl PlatformError {
+    /// Whether the same may work later without anybody's doing: a server that is away or only starting.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Db(error) => error.is_passing(),
+            Self::Store(error) => error.is_passing(),
+            _ => false,
+        }
+    }
 }
 
 impl Platform {
@@ -94,11 +128,12 @@ impl Platform {
 
     /// Opens the parts that a service needs; takes the folder's lock; makes keys when there are none and the folder is
     /// new ([`Service::All`] only); removes what a process that was killed has left in the folder: uploads, rooms,
-    /// objects that no artifact names.
+    /// objects that no artifact names. Servers are waited for, `start.wait` each.
     ///
     /// # Errors
     /// [`PlatformError`].
     pub async fn open_for(config: Config, service: Service) -> Result<Self, PlatformError> {
+        parts::must_be_shared(&config, service)?;
         telemetry::metrics::record();
         let lock = folder::take(&config.dir)?;
         let keys = folder::keys(&config, service)?;
@@ -117,12 +152,13 @@ impl Platform {
         let platform = Self {
             sandbox: Arc::new(sandbox),
             checks: Arc::new(parts::checks(&config)),
-            queue: parts::queue(),
+            queue: parts::queue(&config, service).await?,
             config: Arc::new(config),
             service,
             db,
             store,
             keys: Arc::new(keys),
+            upkeep: Arc::default(),
             _lock: Arc::new(lock),
         };
         keep_metrics(&platform.config);

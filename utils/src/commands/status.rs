@@ -29,6 +29,19 @@ fn one(output: Output, job: Value) -> anyhow::Result<ExitCode> {
         text(&job["job_id"]),
         text(&job["status"])
     ));
+    if job["status"] == "queued" {
+        output.say(format!(
+            "  priority {}, for {} workers",
+            text(&job["priority"]),
+            text(&job["class"])
+        ));
+        if let Some(reason) = job["held"].as_str() {
+            output.say(format!("  held: {}", shown(reason)));
+        }
+        if let Some(moment) = job["not_before"].as_str() {
+            output.say(format!("  not before {}", shown(moment)));
+        }
+    }
     if let Some(epoch) = job["progress"]["epoch"].as_u64() {
         output.say(format!("  epoch {epoch} of {}", job["progress"]["of"]));
     }

@@ -42,7 +42,9 @@ pub(crate) async fn run(
 
 /// The form of a job, its files streamed from disk.
 async fn form(submit: &Submit, bar: &ProgressBar) -> anyhow::Result<Form> {
-    let mut form = Form::new().text("framework", submit.framework.clone());
+    let mut form = Form::new()
+        .text("framework", submit.framework.clone())
+        .text("priority", submit.priority.clone());
     for (key, value) in &submit.parameters {
         form = form.text(key.clone(), value.clone());
     }

@@ -1,5 +1,7 @@
 //! Watching a job until it ends: a bar on a terminal, a line now and then elsewhere.
 
+mod waiting;
+
 use std::{process::ExitCode, time::Duration};
 
 use assay_platform::job::{JobEvent, Status};
@@ -44,8 +46,20 @@ impl End {
 
 /// Shows a job's epochs until it ends.
 pub(crate) async fn watch(output: Output, client: &Client, job: &str) -> anyhow::Result<End> {
-    let mut stream = client.events(job, true).await?;
     let bar = epoch_bar(output);
+    tokio::select! {
+        end = follow(output, client, job, &bar) => end,
+        never = waiting::tell(output, client, job, &bar) => match never {},
+    }
+}
+
+async fn follow(
+    output: Output,
+    client: &Client,
+    job: &str,
+    bar: &ProgressBar,
+) -> anyhow::Result<End> {
+    let mut stream = client.events(job, true).await?;
     let mut status = Status::Queued;
     loop {
         let said = tokio::select! {
@@ -62,7 +76,7 @@ pub(crate) async fn watch(output: Output, client: &Client, job: &str) -> anyhow:
         output.value(&said.entry)?;
         match said.event {
             JobEvent::Status { status: new } => status = new,
-            JobEvent::Trainer { event } => show(output, &bar, &event),
+            JobEvent::Trainer { event } => show(output, bar, &event),
         }
     }
     bar.finish();

@@ -8,7 +8,6 @@ use assay_platform::{
 use assay_protocol::{Framework, JobRequest, Metadata, Parameters};
 use tempfile::TempDir;
 use time::OffsetDateTime;
-use tokio::sync::watch;
 
 use super::*;
 
@@ -50,15 +49,11 @@ async fn output(platform: &Platform, claim: &Claim) -> Artifact {
 }
 
 async fn finish(platform: &Platform, claim: &Claim, stored: Artifact) -> &'static str {
-    let (_stop, stopped) = watch::channel(false);
-    let lease = LeaseKeeper::start(platform.clone(), claim.job.id, claim.attempt, stopped);
     let record = Record {
         stored: vec![stored],
         ..Record::default()
     };
-    complete(platform, claim, &lease, record, Ok(()))
-        .await
-        .unwrap()
+    complete(platform, claim, record, Ok(())).await.unwrap()
 }
 
 #[tokio::test]
@@ -89,10 +84,8 @@ async fn a_worn_out_job_fails_with_the_last_reason() {
     let mut config = (*platform.config).clone();
     config.max_attempts = 1;
     platform.config = config.into();
-    let (_stop, stopped) = watch::channel(false);
-    let lease = LeaseKeeper::start(platform.clone(), claim.job.id, claim.attempt, stopped);
     let broken = Err(Stop::Infrastructure("the disk is full".to_owned()));
-    let word = complete(&platform, &claim, &lease, Record::default(), broken).await;
+    let word = complete(&platform, &claim, Record::default(), broken).await;
     assert_eq!(word.unwrap(), "failed");
     let failure = platform
         .db

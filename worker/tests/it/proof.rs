@@ -97,8 +97,8 @@ async fn the_bundle_of_a_completed_job_verifies_and_no_byte_of_it_may_change() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_input_that_was_exchanged_fails_the_job_before_it_trains() {
-    let bench = Bench::new().await;
+async fn an_input_that_cannot_be_found_is_looked_for_again_and_fails_the_job_in_the_end() {
+    let bench = Bench::with(|config| config.max_attempts = 2).await;
     let id = bench.submit("done").await;
     let artifacts = bench.platform.db.artifacts(id).await.unwrap();
     let dataset = artifacts
@@ -110,6 +110,9 @@ async fn an_input_that_was_exchanged_fails_the_job_before_it_trains() {
     let job = bench.ended(id).await;
     worker.stop().await;
     assert_eq!(job.status, Status::Failed);
-    assert_eq!(job.attempt, 1);
-    assert_eq!(job.failure.unwrap().fault.code, "platform.artifact_changed");
+    assert_eq!(job.attempt, 2);
+    let fault = job.failure.unwrap().fault;
+    assert_eq!(fault.code, "worker.lost");
+    let digest = dataset.digest.to_string();
+    assert!(fault.message.contains(&digest), "{}", fault.message);
 }

@@ -123,7 +123,7 @@ impl Postgres {
     pub(super) async fn close(&self) {
         self.news.stop();
         // One that a cut connection keeps from ending is left to the operating system.
-        drop(timeout(GOODBYE, self.readers.close()).await);
+        let _late = timeout(GOODBYE, self.readers.close()).await;
     }
 }
 

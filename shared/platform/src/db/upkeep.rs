@@ -65,8 +65,8 @@ impl Db {
         either!(self, db => db.recover_worker(worker, max_attempts))
     }
 
-    /// All queued jobs that may run now, oldest first: what an in-process queue starts with.
-    pub async fn queued(&self) -> Result<Vec<JobId>, DbError> {
+    /// The doorbells of all queued jobs that may run now, oldest first: what an in-process queue starts with.
+    pub async fn queued(&self) -> Result<Vec<Doorbell>, DbError> {
         either!(self, db => db.queued())
     }
 

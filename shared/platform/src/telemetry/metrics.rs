@@ -11,8 +11,20 @@ pub const JOBS_SUBMITTED: &str = "assay_jobs_submitted_total";
 pub const ATTEMPTS: &str = "assay_attempts_total";
 /// Jobs in the database, by `status`.
 pub const JOBS: &str = "assay_jobs";
-/// Doorbells that wait in the queue.
+/// Doorbells that wait in the queue, by `class` and `priority`.
 pub const QUEUE_DEPTH: &str = "assay_queue_depth";
+/// Doorbells that should have rung and have not: the queue does not take them.
+pub const OUTBOX_OVERDUE: &str = "assay_outbox_overdue";
+/// Doorbells sent to the broker.
+pub const DOORBELLS_PUBLISHED: &str = "assay_doorbells_published_total";
+/// Doorbells that the broker has confirmed.
+pub const DOORBELLS_CONFIRMED: &str = "assay_doorbells_confirmed_total";
+/// Doorbells that the broker has not taken, by `reason`: `full`, `unroutable`.
+pub const DOORBELLS_REFUSED: &str = "assay_doorbells_refused_total";
+/// Connections made to the broker, by `role`: `publish`, `get`. Each but the first is a reconnection.
+pub const BROKER_CONNECTIONS: &str = "assay_broker_connections_total";
+/// Leases that ran out.
+pub const LEASES_EXPIRED: &str = "assay_leases_expired_total";
 /// Wall time of an epoch.
 pub const EPOCH_SECONDS: &str = "assay_epoch_seconds";
 /// Time of the proof phase: hashing the outputs, signing, storing.
@@ -68,7 +80,25 @@ fn describe() {
     describe_counter!(JOBS_SUBMITTED, "Jobs accepted");
     describe_counter!(ATTEMPTS, "Attempts that ended, by how");
     describe_gauge!(JOBS, "Jobs by status");
-    describe_gauge!(QUEUE_DEPTH, "Doorbells that wait in the queue");
+    describe_gauge!(
+        QUEUE_DEPTH,
+        "Doorbells that wait in the queue, by class and priority"
+    );
+    describe_gauge!(
+        OUTBOX_OVERDUE,
+        "Doorbells that should have rung and have not"
+    );
+    describe_counter!(DOORBELLS_PUBLISHED, "Doorbells sent to the broker");
+    describe_counter!(DOORBELLS_CONFIRMED, "Doorbells that the broker confirmed");
+    describe_counter!(
+        DOORBELLS_REFUSED,
+        "Doorbells that the broker did not take, by reason"
+    );
+    describe_counter!(
+        BROKER_CONNECTIONS,
+        "Connections made to the broker, by role; each but the first is a reconnection"
+    );
+    describe_counter!(LEASES_EXPIRED, "Leases that ran out");
     describe_histogram!(EPOCH_SECONDS, Unit::Seconds, "Wall time of an epoch");
     describe_histogram!(PROOF_SECONDS, Unit::Seconds, "Time of the proof phase");
     describe_counter!(UPLOAD_BYTES, Unit::Bytes, "Bytes uploaded and stored");

@@ -3,7 +3,6 @@
 use std::{
     cell::Cell,
     ops::{Deref, DerefMut},
-    pin::pin,
     time::Duration,
 };
 
@@ -107,12 +106,13 @@ impl Postgres {
     }
 
     /// Gives a call up when the server does not answer.
-    pub(in crate::db) async fn limited<T>(
+    pub(in crate::db) fn limited<T>(
         &self,
         call: impl Future<Output = Result<T, DbError>>,
-    ) -> Result<T, DbError> {
-        let limited = async {
-            let mut call = pin!(call);
+    ) -> impl Future<Output = Result<T, DbError>> {
+        // On the heap: a call is large, and would be part of all that wait for it.
+        let mut call = Box::pin(call);
+        let limited = async move {
             match timeout(CALL, &mut call).await {
                 Ok(answer) => answer,
                 Err(_) => {
@@ -126,6 +126,6 @@ impl Postgres {
                 }
             }
         };
-        COMMITTING.scope(Cell::new(false), limited).await
+        COMMITTING.scope(Cell::new(false), limited)
     }
 }

@@ -6,7 +6,7 @@ use sqlx::QueryBuilder;
 
 use super::{Backend, Driver, events, outbox, rows};
 use crate::{
-    db::{DbError, JobFilter, StatusRow},
+    db::{DbError, Doorbell, JobFilter, StatusRow},
     ids::{JobId, UniqueDir},
     job::{Job, JobEvent, NewJob, Status},
 };
@@ -127,15 +127,15 @@ impl Backend {
             .collect()
     }
 
-    pub(in crate::db) async fn queued(&self) -> Result<Vec<JobId>, DbError> {
-        let found: Vec<String> = sqlx::query_scalar(concat!(
-            "SELECT id FROM jobs WHERE status = 'queued' AND (not_before IS NULL OR not_before <= ",
+    pub(in crate::db) async fn queued(&self) -> Result<Vec<Doorbell>, DbError> {
+        let found = sqlx::query(concat!(
+            "SELECT outbox.id, jobs.id, jobs.class, jobs.priority, jobs.traceparent FROM jobs JOIN outbox ON outbox.job_id = jobs.id WHERE jobs.status = 'queued' AND (jobs.not_before IS NULL OR jobs.not_before <= ",
             now!(),
-            ") ORDER BY id"
+            ") ORDER BY jobs.id"
         ))
         .fetch_all(&self.readers)
         .await?;
-        found.iter().map(|id| rows::id(id)).collect()
+        found.iter().map(rows::doorbell).collect()
     }
 }
 

@@ -31,7 +31,11 @@ async fn what_was_written_is_there_when_it_is_opened_again() {
     db.insert_job(&job).await.unwrap();
     db.close().await;
     let db = Db::Sqlite(Sqlite::open(&path, Holds::default()).await.unwrap());
-    assert_eq!(db.queued().await.unwrap(), [job.id]);
+    let queued = db.queued().await.unwrap();
+    assert_eq!(
+        queued.iter().map(|bell| bell.job).collect::<Vec<_>>(),
+        [job.id]
+    );
     assert_eq!(
         db.artifacts(job.id).await.unwrap().len(),
         job.artifacts.len()

@@ -29,7 +29,11 @@ pub(crate) async fn a_job_is_read_as_it_was_written(db: &Db) {
         (Class::Gpu, Priority::High)
     );
     assert_eq!(job_of(db, new.id).await.traceparent, new.traceparent);
-    assert_eq!(db.queued().await.unwrap(), [new.id]);
+    let queued = db.queued().await.unwrap();
+    assert_eq!(
+        queued.iter().map(|bell| bell.job).collect::<Vec<_>>(),
+        [new.id]
+    );
     // The same call again, because its answer was lost.
     db.insert_job(&new).await.unwrap();
     assert_eq!(db.artifacts(new.id).await.unwrap(), new.artifacts);
