@@ -1,3 +1,4 @@
+#!/bin/sh
 # Gives each service its rights on the tables; harmless to repeat.
 set -eu
 PGPASSWORD=$(cat /run/secrets/postgres_owner)

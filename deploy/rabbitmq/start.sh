@@ -1,3 +1,4 @@
+#!/bin/sh
 # Starts RabbitMQ with the accounts of the services. Each may do what it needs and no more:
 #   admin    makes exchanges and queues (assay prepare), and the console
 #   api      rings: publishes to the exchange of jobs, and looks at depths

@@ -4,6 +4,8 @@
 
 mod bad_input;
 #[cfg(feature = "outside-parts")]
+mod compose;
+#[cfg(feature = "outside-parts")]
 mod container;
 mod crash;
 mod defects;
