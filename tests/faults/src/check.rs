@@ -76,7 +76,7 @@ async fn look(
     match (expected, status) {
         (Expected::Completed, "completed") => {
             to.completed += 1;
-            wrong.extend(proof(on, &client_url(on), &job, id)?);
+            wrong.extend(proof(on, &job, id)?);
         }
         (Expected::Failed(code), "failed") if job["failure"]["code"] == code => to.failed += 1,
         _ => wrong.push(format!(
@@ -85,10 +85,6 @@ async fn look(
         )),
     }
     Ok(wrong)
-}
-
-fn client_url(on: &Deployment) -> String {
-    on.url.clone()
 }
 
 /// The ends that a job's events tell of.
@@ -103,7 +99,7 @@ fn ends(events: &str) -> Vec<String> {
 }
 
 /// One proof, which verifies offline.
-fn proof(on: &Deployment, url: &str, job: &Value, id: &str) -> anyhow::Result<Vec<String>> {
+fn proof(on: &Deployment, job: &Value, id: &str) -> anyhow::Result<Vec<String>> {
     let mut wrong = Vec::new();
     let artifacts = job["artifacts"].as_array().cloned().unwrap_or_default();
     for role in [
@@ -121,7 +117,7 @@ fn proof(on: &Deployment, url: &str, job: &Value, id: &str) -> anyhow::Result<Ve
     let bundle = on.folder.join("bundles").join(id);
     let trust = on.folder.join("secrets/trust.json");
     let fetched = on
-        .run(&["--server", url, "get", id, text(&bundle)?])
+        .run(&["--server", &on.url, "get", id, text(&bundle)?])
         .and_then(|_| on.run(&["verify", text(&bundle)?, "--trust", text(&trust)?]));
     match fetched {
         Err(error) => wrong.push(format!("{error:#}")),

@@ -134,6 +134,8 @@ fn environment(
     set("MAX_ATTEMPTS", MAX_ATTEMPTS.to_string());
     set("TRAINER_THREADS", "1".to_owned());
     set("START__WAIT_SECONDS", "300".to_owned());
+    // The disks that are filled up are small.
+    set("SANDBOX__KEEP_FREE_BYTES", "1048576".to_owned());
     set("LOG__FORMAT", "json".to_owned());
     set(
         "LOG__FILTER",

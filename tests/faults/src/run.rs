@@ -23,7 +23,7 @@ use crate::{
     random::Random,
     report,
     say::say,
-    strike::plan,
+    strike::{Histogram, plan},
 };
 
 /// Without any job ending for so long, those that are left are lost.
@@ -64,14 +64,10 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<bool> {
     Ok(right)
 }
 
-type Result3 = (crate::strike::Histogram, Client, Outcome);
+/// What struck where, who handed in what, and what became of it.
+type Round = (Histogram, Client, Outcome);
 
-fn rounds(
-    options: &Options,
-    seed: u64,
-    folder: &Path,
-    runtime: &Runtime,
-) -> anyhow::Result<Result3> {
+fn rounds(options: &Options, seed: u64, folder: &Path, runtime: &Runtime) -> anyhow::Result<Round> {
     let (tell, phases) = channel();
     let mut on = Deployment::start(options, folder, &tell)?;
     let sample = folder.join("sample");

@@ -5,7 +5,7 @@ use std::{
     process::Stdio,
 };
 
-use assay_platform::sandbox::{Ended, Limits, Sandbox};
+use assay_platform::sandbox::{Ended, Limits, Sandbox, sweep_rooms};
 use assay_protocol::Event;
 use tokio::sync::{mpsc, oneshot};
 
@@ -90,6 +90,8 @@ async fn what_a_killed_process_left_goes_when_the_next_one_starts() {
     server.wait().unwrap();
     open(&world, &config(&image)).await.unwrap();
     assert_eq!(containers(&world.rooms()).await.len(), 0);
+    // And then its room, with what was mounted there.
+    assert_eq!(sweep_rooms(&world.rooms()).unwrap(), 1);
 }
 
 #[tokio::test]

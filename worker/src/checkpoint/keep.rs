@@ -65,7 +65,7 @@ async fn take(
     let key = platform.keys.worker()?;
     let stored = platform.store.put_open_file(entry.file).await?;
     let row = plan.signed(written.epoch, stored.digest, stored.bytes, key);
-    match platform.db.save_checkpoint(&row).await {
+    match platform.naming(|| platform.db.save_checkpoint(&row)).await {
         Ok(true) => {}
         Ok(false) => {
             release(platform, stored.digest).await;
