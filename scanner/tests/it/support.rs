@@ -94,8 +94,6 @@ impl Bench {
         let (stop, running) = self.scanner.take().unwrap();
         stop.send_replace(true);
         running.await.unwrap().unwrap();
-        let rooms = fs::read_dir(self.platform.rooms()).unwrap().count();
-        assert_eq!(rooms, 0, "a scan left its folder");
     }
 }
 
