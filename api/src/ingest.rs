@@ -81,7 +81,7 @@ pub(crate) async fn proof(
         (Role::IngestLink, name, link),
         (Role::Layout, "layout.json".to_owned(), layout.to_vec()),
     ] {
-        let stored = staged.put(bytes).await?;
+        let stored = staged.put_proof(bytes).await?;
         artifacts.push(Artifact {
             path: format!("{unique_dir}/{name}"),
             role,

@@ -223,6 +223,13 @@ impl From<StoreError> for Problem {
                 "the store has no room left",
             )
             .because(error),
+            _ if error.is_passing() => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "service.store_away",
+                "the store cannot be reached at the moment; try again",
+            )
+            .retry_after(5)
+            .because(error),
             _ => Self::internal("service.store", error),
         }
     }

@@ -36,6 +36,13 @@ impl Staged {
             .await
     }
 
+    /// Stores bytes that are in memory and a proof.
+    pub(crate) async fn put_proof(&mut self, bytes: Vec<u8>) -> Result<Stored, Problem> {
+        let store = self.platform.store.clone();
+        self.store(async move { store.put_proof(&bytes).await })
+            .await
+    }
+
     async fn store(
         &mut self,
         storing: impl Future<Output = Result<Stored, StoreError>> + Send + 'static,

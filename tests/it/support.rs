@@ -8,10 +8,15 @@ use std::{
     process::{Command, Output},
 };
 
-/// The `assay` program, built beside the tests by `cargo test --workspace`.
+/// The `assay` program.
 pub(crate) fn assay() -> PathBuf {
+    program("assay")
+}
+
+/// A program of the workspace, built beside the tests by `cargo test --workspace`.
+pub(crate) fn program(name: &str) -> PathBuf {
     let tests = std::env::current_exe().unwrap();
-    let program = tests.parent().unwrap().parent().unwrap().join("assay");
+    let program = tests.parent().unwrap().parent().unwrap().join(name);
     assert!(
         program.exists(),
         "{} is missing; run the tests of the whole workspace (./test --quick)",

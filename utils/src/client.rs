@@ -78,14 +78,15 @@ impl Client {
         JobStream::open(self.clone(), job, follow).await
     }
 
-    /// Writes the bytes behind a path of the server to a new file, counting them on the bar.
+    /// Writes the bytes behind a link to a new file, counting them on the bar. A link is a path of the server, or leads to
+    /// where the server keeps the bytes.
     pub(crate) async fn download(
         &self,
-        path: &str,
+        link: &str,
         to: &Path,
         bar: &ProgressBar,
     ) -> anyhow::Result<()> {
-        let mut chunks = self.open(path).await?.bytes_stream();
+        let mut chunks = self.follow(link).await?.bytes_stream();
         let mut file = tokio::fs::OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -99,6 +100,28 @@ impl Client {
         }
         file.flush().await?;
         Ok(())
+    }
+
+    async fn follow(&self, link: &str) -> anyhow::Result<Response> {
+        if link.starts_with('/') {
+            return self.open(link).await;
+        }
+        if !link.starts_with("http://") {
+            bail!(
+                "the bytes are behind {link:?}, and this program speaks plain http only; fetch them with curl, or have \
+                 the server serve them itself (store.public_endpoint = \"\")"
+            );
+        }
+        let response = self.http.get(link).send().await.with_context(|| {
+            let host = link.split('/').nth(2).unwrap_or(link);
+            format!("no answer from {host}, where the server keeps the bytes")
+        })?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let status = response.status();
+        let text = response.text().await.unwrap_or_default();
+        Err(refusal(status, &text))
     }
 
     async fn open(&self, path: &str) -> anyhow::Result<Response> {

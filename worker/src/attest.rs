@@ -78,7 +78,7 @@ pub(crate) async fn attest(
     let put = |name: &str, role: Role, bytes: Vec<u8>| {
         let path = format!("{}/{name}", evidence.claim.job.unique_dir);
         async move {
-            let stored = platform.store.put_bytes(&bytes).await?;
+            let stored = platform.store.put_proof(&bytes).await?;
             Ok::<_, Stop>(Artifact {
                 path,
                 role,

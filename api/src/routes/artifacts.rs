@@ -83,15 +83,21 @@ pub(crate) async fn link(
     let artifact = find(&artifacts, &name)?;
     let ttl = service.platform.config.download_ttl;
     let store = &service.platform.store;
-    let url = store.signed_url(artifact.digest, artifact.name(), ttl);
+    let url = store
+        .signed_url(artifact.digest, artifact.name(), ttl)
+        .await?;
     if redirect {
         return Ok(HttpResponse::TemporaryRedirect()
             .insert_header(fresh())
             .insert_header((header::LOCATION, url))
             .finish());
     }
-    let connection = request.connection_info();
-    let url = format!("{}://{}{url}", connection.scheme(), connection.host());
+    let url = if url.starts_with('/') {
+        let connection = request.connection_info();
+        format!("{}://{}{url}", connection.scheme(), connection.host())
+    } else {
+        url
+    };
     Ok(HttpResponse::Ok()
         .insert_header(fresh())
         .json(ArtifactLink {

@@ -176,10 +176,13 @@ pub(crate) async fn job(
     let db = &service.platform.db;
     let job = db.job(id).await?.ok_or_else(|| Problem::no_job(&path))?;
     let artifacts = db.artifacts(id).await?;
-    let shown = artifacts.into_iter().map(|one| shown(&service, one));
+    let mut views = Vec::with_capacity(artifacts.len());
+    for artifact in artifacts {
+        views.push(shown(&service, artifact).await?);
+    }
     Ok(HttpResponse::Ok().insert_header(fresh()).json(WholeJob {
         job: view(job),
-        artifacts: shown.collect(),
+        artifacts: views,
     }))
 }
 
@@ -279,17 +282,18 @@ fn view(job: Job) -> JobView {
     }
 }
 
-fn shown(service: &Service, artifact: Artifact) -> ArtifactView {
+async fn shown(service: &Service, artifact: Artifact) -> Result<ArtifactView, Problem> {
     let platform = &service.platform;
     let ttl = platform.config.download_ttl;
     let url = platform
         .store
-        .signed_url(artifact.digest, artifact.name(), ttl);
-    ArtifactView {
+        .signed_url(artifact.digest, artifact.name(), ttl)
+        .await?;
+    Ok(ArtifactView {
         path: artifact.path,
         role: artifact.role,
         sha256: artifact.digest,
         bytes: artifact.bytes,
         url,
-    }
+    })
 }

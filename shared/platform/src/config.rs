@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::{
     db::config::DatabaseConfig, keys::KeysConfig, queue::QueueConfig, sandbox::SandboxConfig,
-    scan::ScanConfig, telemetry::LogConfig,
+    scan::ScanConfig, store::StoreConfig, telemetry::LogConfig,
 };
 
 pub use start::{StartConfig, StatusConfig};
@@ -61,6 +61,8 @@ pub struct Config {
     pub status: StatusConfig,
     /// The room in which a user's model is opened.
     pub sandbox: SandboxConfig,
+    /// Where objects are kept.
+    pub store: StoreConfig,
     /// What is logged, and how.
     pub log: LogConfig,
 }
@@ -188,6 +190,7 @@ impl Config {
             (1..=1000).contains(&self.database.connections),
             "database.connections must be between 1 and 1000",
         )?;
+        self.store.check().map_err(ConfigError::Value)?;
         self.scan.check().map_err(ConfigError::Value)
     }
 }

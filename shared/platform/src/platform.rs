@@ -104,11 +104,16 @@ impl Platform {
         telemetry::metrics::record();
         let lock = folder::take(&config.dir)?;
         let keys = folder::keys(&config, service)?;
-        let store = parts::store(&config)?;
-        store.sweep(Duration::ZERO).await?;
+        let store = parts::store(&config, service).await?;
+        if !config.store.is_remote() {
+            store.sweep(Duration::ZERO).await?;
+        }
         sweep_rooms(&config.dir.join("rooms"))?;
         let db = parts::database(&config, &store).await?;
-        sweep::objects(&db, &store).await?;
+        // A server's objects and uploads are other processes', too: the collector looks after them.
+        if !config.store.is_remote() {
+            sweep::objects(&db, &store).await?;
+        }
         let platform = Self {
             sandbox: Arc::new(parts::sandbox(&config)),
             checks: Arc::new(parts::checks(&config)),

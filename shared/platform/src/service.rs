@@ -35,6 +35,11 @@ impl Service {
     pub fn trains(self) -> bool {
         matches!(self, Self::All | Self::Worker)
     }
+
+    /// Whether it scans images, and therefore writes reports.
+    pub fn scans(self) -> bool {
+        matches!(self, Self::All | Self::Scanner)
+    }
 }
 
 impl fmt::Display for Service {

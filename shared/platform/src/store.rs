@@ -1,11 +1,16 @@
 //! The store: bytes once, by digest. Paths of a job are an index over it, kept in the database.
 
+mod config;
+mod error;
 pub mod folder;
 mod holds;
 mod links;
+mod reports;
+pub mod s3;
 
 use std::{
     fs::File,
+    io,
     ops::Range,
     path::{Path, PathBuf},
     time::Duration,
@@ -17,46 +22,11 @@ use bytes::Bytes;
 use crate::{PlatformError, db::Db};
 use holds::Release;
 
+pub use config::StoreConfig;
+pub use error::StoreError;
 pub use holds::Holds;
-pub use links::LinkKey;
-
-/// What can go wrong with the store.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// The disk, or the network to it.
-    #[error("store: {0}")]
-    Io(#[from] std::io::Error),
-    /// More bytes than the upload may have.
-    #[error("more than {limit} bytes")]
-    TooLarge {
-        /// The bytes that it may have.
-        limit: u64,
-    },
-    /// The object's bytes are not those of its digest.
-    #[error("object {expected} holds other bytes (sha256 {found})")]
-    Corrupt {
-        /// The digest that names it.
-        expected: Digest,
-        /// The digest of what lies there.
-        found: Digest,
-    },
-    /// There is no such object.
-    #[error("no object {0}")]
-    Missing(Digest),
-    /// The range ends before it starts, or lies outside the object.
-    #[error("bytes {start} to {end} of an object of {bytes}")]
-    Range {
-        /// The first byte asked for.
-        start: u64,
-        /// The byte after the last one asked for.
-        end: u64,
-        /// The object's size.
-        bytes: u64,
-    },
-    /// A task of the runtime ended early: the process is stopping.
-    #[error("store: the work was stopped")]
-    Stopped,
-}
+pub use links::{LinkKey, attachment};
+pub use reports::ReportBucket;
 
 /// An object in the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +42,8 @@ pub struct Stored {
 pub enum Store {
     /// A local folder.
     Folder(folder::Folder),
+    /// A bucket of an S3 server.
+    S3(s3::S3),
 }
 
 /// An upload that is being written: hashed while it streams, invisible until [`Upload::finish`], gone when dropped.
@@ -81,6 +53,7 @@ pub struct Upload(Writing);
 #[derive(Debug)]
 enum Writing {
     Folder(folder::Upload),
+    S3(Box<s3::Upload>),
 }
 
 impl Upload {
@@ -91,18 +64,25 @@ impl Upload {
     pub async fn write(&mut self, chunk: Bytes) -> Result<(), StoreError> {
         match &mut self.0 {
             Writing::Folder(upload) => upload.write(&chunk).await,
+            Writing::S3(upload) => upload.write(chunk).await,
         }
     }
 
-    /// Gives it its name, the digest (atomic rename), sends it on its way to the disk (fsync), and holds it until an
-    /// artifact's row names it or [`crate::Platform::release`] gives it back. The database commits such a row only when
-    /// the object has reached the disk. An object that is there already is kept.
+    /// Gives it its name, the digest.
+    ///
+    /// In a folder: by an atomic rename; it is sent on its way to the disk (fsync) and held until an artifact's row names
+    /// it or [`crate::Platform::release`] gives it back. The database commits such a row only when the object has
+    /// reached the disk. An object that is there already is kept.
+    ///
+    /// On a server: by one request, also where the object lies already, so that its age counts from now; the collector
+    /// leaves it alone for `store.keep_unnamed_hours`.
     ///
     /// # Errors
-    /// [`StoreError::Io`]; nothing of the upload is left then.
+    /// [`StoreError::Io`] or [`StoreError::Remote`]; nothing of the upload is left then, or it is swept later.
     pub async fn finish(self) -> Result<Stored, StoreError> {
         match self.0 {
             Writing::Folder(upload) => upload.finish().await,
+            Writing::S3(upload) => upload.finish().await,
         }
     }
 }
@@ -114,6 +94,7 @@ pub struct ObjectReader(Reading);
 #[derive(Debug)]
 enum Reading {
     Folder(folder::Reader),
+    S3(Box<s3::Reader>),
 }
 
 impl ObjectReader {
@@ -124,24 +105,65 @@ impl ObjectReader {
     pub async fn next(&mut self) -> Result<Option<Bytes>, StoreError> {
         match &mut self.0 {
             Reading::Folder(reader) => reader.next().await,
+            Reading::S3(reader) => reader.next().await,
         }
     }
 }
 
 /// What stores an object holds it, too, as [`Upload::finish`] says. Every method fails with [`StoreError::Io`] when
-/// the disk does, and with [`StoreError::Missing`] when it is asked for an object that is not there.
+/// the disk does, with [`StoreError::Remote`] when the server does (passing trouble has been waited for by then), and
+/// with [`StoreError::Missing`] when it is asked for an object that is not there.
 impl Store {
+    /// Whether the store can be used: the server reached, with this account, and its bucket used. `reports`: those of
+    /// the scan reports, too. Absent buckets are made if the settings say so.
+    ///
+    /// # Errors
+    /// [`StoreError::Remote`] and [`StoreError::Settings`] say what to do.
+    pub async fn check(&self, reports: bool) -> Result<(), StoreError> {
+        match self {
+            Self::Folder(_) => self.answers().await,
+            Self::S3(store) => store.check(reports).await,
+        }
+    }
+
+    /// Makes the buckets that are absent, for an account that may: once, before services start. A folder needs none.
+    pub async fn prepare(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Folder(_) => Ok(()),
+            Self::S3(store) => store.make_buckets().await,
+        }
+    }
+
+    /// Whether the store answers now; asked once.
+    pub async fn answers(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Folder(_) => self.free_bytes().await.map(drop),
+            Self::S3(store) => store.answers().await,
+        }
+    }
+
     /// Begins an upload of at most `limit` bytes.
     pub async fn upload(&self, limit: u64) -> Result<Upload, StoreError> {
-        match self {
-            Self::Folder(store) => Ok(Upload(Writing::Folder(store.upload(limit)))),
-        }
+        Ok(Upload(match self {
+            Self::Folder(store) => Writing::Folder(store.upload(limit)),
+            Self::S3(store) => Writing::S3(Box::new(store.upload(limit))),
+        }))
     }
 
     /// Stores bytes that are in memory.
     pub async fn put_bytes(&self, data: &[u8]) -> Result<Stored, StoreError> {
         match self {
             Self::Folder(store) => store.put_bytes(data.to_vec()).await,
+            Self::S3(store) => store.put_bytes(data.to_vec(), s3::Lock::Free).await,
+        }
+    }
+
+    /// Stores bytes that are in memory and are a proof: a server keeps them for `store.lock_proofs_days` against
+    /// everybody, itself included (object lock, mode COMPLIANCE).
+    pub async fn put_proof(&self, data: &[u8]) -> Result<Stored, StoreError> {
+        match self {
+            Self::Folder(store) => store.put_bytes(data.to_vec()).await,
+            Self::S3(store) => store.put_bytes(data.to_vec(), s3::Lock::Proof).await,
         }
     }
 
@@ -149,6 +171,7 @@ impl Store {
     pub async fn put_open_file(&self, file: File) -> Result<Stored, StoreError> {
         match self {
             Self::Folder(store) => store.put_open_file(file).await,
+            Self::S3(store) => store.put_open_file(file).await,
         }
     }
 
@@ -160,6 +183,7 @@ impl Store {
     pub async fn fetch(&self, digest: Digest, to: &Path) -> Result<Stored, StoreError> {
         match self {
             Self::Folder(store) => store.fetch(digest, to).await,
+            Self::S3(store) => store.fetch(digest, to).await,
         }
     }
 
@@ -177,6 +201,10 @@ impl Store {
                 let (reader, bytes) = store.reader(digest, range).await?;
                 Ok((ObjectReader(Reading::Folder(reader)), bytes))
             }
+            Self::S3(store) => {
+                let (reader, bytes) = store.reader(digest, range).await?;
+                Ok((ObjectReader(Reading::S3(Box::new(reader))), bytes))
+            }
         }
     }
 
@@ -187,6 +215,7 @@ impl Store {
     pub async fn read(&self, digest: Digest, limit: u64) -> Result<Vec<u8>, StoreError> {
         match self {
             Self::Folder(store) => store.read(digest, limit).await,
+            Self::S3(store) => store.read(digest, limit).await,
         }
     }
 
@@ -197,6 +226,7 @@ impl Store {
     pub async fn verify(&self, digest: Digest) -> Result<Stored, StoreError> {
         match self {
             Self::Folder(store) => store.verify(digest).await,
+            Self::S3(store) => store.verify(digest).await,
         }
     }
 
@@ -205,15 +235,20 @@ impl Store {
     pub async fn remove(&self, digest: Digest) -> Result<(), StoreError> {
         match self {
             Self::Folder(store) => store.remove(digest).await,
+            Self::S3(store) => store.remove(digest).await,
         }
     }
 
     /// The careful way to remove: see [`crate::Platform::release`].
     pub(crate) async fn release(&self, digest: Digest, db: &Db) -> Result<(), PlatformError> {
-        let holds = self.holds();
+        let store = match self {
+            Self::Folder(store) => store,
+            // Other processes store the same bytes: only the collector can tell that nobody is about to name them.
+            Self::S3(_) => return Ok(()),
+        };
+        let holds = store.holds();
         while let Release::Ask(asked) = holds.begin_release(digest) {
             let unnamed = !db.object_is_referenced(digest).await?;
-            let Self::Folder(store) = self;
             let remove = || store.remove_now(digest);
             if let Some(removed) = holds.finish_release(digest, asked, unnamed, remove) {
                 removed.transpose().map_err(StoreError::from)?;
@@ -223,12 +258,25 @@ impl Store {
         Ok(())
     }
 
-    /// A link that gives these bytes under this file name until `ttl` has passed: a path with query, signed, for the
-    /// API to serve (`/download/{digest}?name=…&expires=…&signature=…`). `expires` is in seconds since 1970.
-    pub fn signed_url(&self, digest: Digest, name: &str, ttl: Duration) -> String {
-        match self {
-            Self::Folder(store) => store.links().sign(digest, name, ttl),
+    /// A signed link that gives these bytes under this file name until `ttl` has passed.
+    ///
+    /// Absolute where people reach the server that keeps the bytes (`store.public_endpoint`); otherwise a path with
+    /// query, for the API to serve (`/download/{digest}?name=…&expires=…&signature=…`). `expires` is in seconds since 1970.
+    ///
+    /// # Errors
+    /// [`StoreError::Settings`] when the server's way of signing does not allow such a `ttl`.
+    pub async fn signed_url(
+        &self,
+        digest: Digest,
+        name: &str,
+        ttl: Duration,
+    ) -> Result<String, StoreError> {
+        if let Self::S3(store) = self
+            && let Some(url) = store.signed_url(digest, name, ttl).await?
+        {
+            return Ok(url);
         }
+        Ok(self.links().sign(digest, name, ttl))
     }
 
     /// Whether a signed link is ours and has not expired.
@@ -239,15 +287,22 @@ impl Store {
         expires: i64,
         signature: &str,
     ) -> bool {
+        self.links().check(digest, name, expires, signature)
+    }
+
+    fn links(&self) -> &LinkKey {
         match self {
-            Self::Folder(store) => store.links().check(digest, name, expires, signature),
+            Self::Folder(store) => store.links(),
+            Self::S3(store) => store.links(),
         }
     }
 
-    /// Removes uploads that never finished and are older than `age`; returns how many.
+    /// Removes uploads that never finished and are older than `age`; returns how many. On a server other processes
+    /// upload, too: `age` must be more than any upload takes.
     pub async fn sweep(&self, age: Duration) -> Result<u64, StoreError> {
         match self {
             Self::Folder(store) => store.sweep(age).await,
+            Self::S3(store) => store.sweep(age).await,
         }
     }
 
@@ -255,29 +310,51 @@ impl Store {
     pub async fn objects_under(&self, two_digits: &str) -> Result<Vec<Digest>, StoreError> {
         match self {
             Self::Folder(store) => store.objects_under(two_digits).await,
+            Self::S3(store) => store.objects_under(two_digits).await,
         }
     }
 
-    /// Bytes that can still be written to the file system of the objects.
+    /// Bytes that can still be written to the local disk: of the objects, where they are in a folder, and of the rooms.
     pub async fn free_bytes(&self) -> Result<u64, StoreError> {
-        match self {
-            Self::Folder(store) => store.free_bytes().await,
-        }
+        let folder = self.scratch();
+        let free = tokio::task::spawn_blocking(move || free_bytes(&folder));
+        Ok(free.await.map_err(|_| StoreError::Stopped)??)
     }
 
     /// The holds of what this process stored and no row names yet.
     pub fn holds(&self) -> &Holds {
         match self {
             Self::Folder(store) => store.holds(),
+            Self::S3(store) => store.holds(),
         }
     }
 
-    /// Where rooms and other working files may be made: on the same file system as the objects.
+    /// Where rooms and other working files may be made: on the local disk, where the folder's objects are, too.
     pub fn scratch(&self) -> PathBuf {
         match self {
             Self::Folder(store) => store.scratch(),
+            Self::S3(store) => store.scratch(),
         }
     }
+}
+
+/// Bytes that can still be written to the file system of a folder.
+pub(crate) fn free_bytes(folder: &Path) -> io::Result<u64> {
+    let system = nix::sys::statvfs::statvfs(folder)?;
+    Ok(system
+        .blocks_available()
+        .saturating_mul(system.fragment_size()))
+}
+
+/// Whether bytes are those that were asked for.
+fn expect(expected: Digest, (digest, bytes): (Digest, u64)) -> Result<Stored, StoreError> {
+    if digest != expected {
+        return Err(StoreError::Corrupt {
+            expected,
+            found: digest,
+        });
+    }
+    Ok(Stored { digest, bytes })
 }
 
 #[cfg(test)]

@@ -101,6 +101,33 @@ fn wrong_values_are_refused() {
 }
 
 #[test]
+fn a_store_that_cannot_be_is_refused_with_what_to_do() {
+    let text = refused("", &[("ASSAY__STORE__ENDPOINT", "minio:9000")], &[]);
+    assert!(text.contains("write http://minio:9000"), "{text}");
+    let text = refused("", &[("ASSAY__STORE__ENDPOINT", "http://minio:9000")], &[]);
+    assert!(text.contains("store.secret_key_file"), "{text}");
+    let account = [
+        ("store.endpoint", "http://minio:9000"),
+        ("store.access_key", "assay"),
+        ("store.secret_key_file", "/run/secrets/store"),
+    ];
+    let config = load("", &[], &account).unwrap();
+    assert!(config.store.is_remote() && config.store.path_style);
+    assert_eq!(config.store.keep_unnamed, Duration::from_secs(24 * 3600));
+    for (name, value) in [
+        ("store.part_bytes", "1000"),
+        ("store.bucket_jobs", "Jobs"),
+        ("store.region", ""),
+        ("store.public_endpoint", "files.example"),
+    ] {
+        let mut settings = account.to_vec();
+        settings.push((name, value));
+        let text = refused("", &[], &settings);
+        assert!(text.contains(name), "{text}");
+    }
+}
+
+#[test]
 fn reaching_it_from_other_machines_takes_two_settings() {
     let allow = ("allow_remote_without_authentication", "true");
     let text = refused("", &[], &[("listen", "0.0.0.0:8000")]);

@@ -2,20 +2,22 @@
 
 use super::{PlatformError, TRAINER_COMMAND, folder};
 use crate::{
-    Config,
+    Config, Service,
     db::Db,
     sandbox::{ProcessSandbox, Program, Sandbox},
-    store::{Store, folder::Folder},
+    store::{Store, folder::Folder, s3::S3},
 };
 
-/// The store.
-pub(super) fn store(config: &Config) -> Result<Store, PlatformError> {
+/// The store; a server has been reached, and its buckets can be used.
+pub(super) async fn store(config: &Config, service: Service) -> Result<Store, PlatformError> {
+    let rooms = config.dir.join("rooms");
+    if config.store.is_remote() {
+        let store = Store::S3(S3::open(config.store.clone(), rooms)?);
+        store.check(service.scans()).await?;
+        return Ok(store);
+    }
     let link_key = folder::link_key(&config.keys.dir(&config.dir))?;
-    let folder = Folder::open(
-        &config.dir.join("store"),
-        &config.dir.join("rooms"),
-        link_key,
-    )?;
+    let folder = Folder::open(&config.dir.join("store"), &rooms, link_key)?;
     Ok(Store::Folder(folder))
 }
 

@@ -41,7 +41,9 @@ async fn one_process_at_a_time() {
     let keyid = first.keys.platform().unwrap().keyid();
     let url = first
         .store
-        .signed_url(Digest::of(b""), "x", Duration::from_secs(60));
+        .signed_url(Digest::of(b""), "x", Duration::from_secs(60))
+        .await
+        .unwrap();
     first.close().await;
     drop(first);
     let again = open(&dir).await;

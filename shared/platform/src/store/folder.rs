@@ -5,6 +5,7 @@
 
 mod put;
 mod read;
+mod reports;
 mod upload;
 
 use std::{
@@ -34,6 +35,7 @@ pub struct Folder(Arc<Inner>);
 struct Inner {
     objects: PathBuf,
     uploads: PathBuf,
+    scans: PathBuf,
     scratch: PathBuf,
     links: LinkKey,
     holds: Holds,
@@ -49,11 +51,12 @@ impl Folder {
         let inner = Inner {
             objects: root.join("objects"),
             uploads: root.join("uploads"),
+            scans: root.join("scans"),
             scratch: scratch.to_owned(),
             links,
             holds: Holds::default(),
         };
-        for folder in [&inner.objects, &inner.uploads, &inner.scratch] {
+        for folder in [&inner.objects, &inner.uploads, &inner.scans, &inner.scratch] {
             private_folder(folder)?;
         }
         // All of the 256 folders, once: no upload then has to make one and wait for it to reach the disk.
@@ -116,17 +119,6 @@ impl Folder {
                 }
             }
             Ok(removed)
-        })
-        .await
-    }
-
-    pub(super) async fn free_bytes(&self) -> Result<u64, StoreError> {
-        let store = self.clone();
-        blocking(move || {
-            let system = nix::sys::statvfs::statvfs(&store.0.uploads).map_err(io::Error::from)?;
-            Ok(system
-                .blocks_available()
-                .saturating_mul(system.fragment_size()))
         })
         .await
     }

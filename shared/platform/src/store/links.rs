@@ -27,6 +27,27 @@ impl LinkKey {
         Self(block)
     }
 
+    /// A key that all who share a secret share, too, and that does not tell the secret.
+    pub(crate) fn derived(secret: &[u8]) -> Self {
+        let mut block = [0; 64];
+        if secret.len() > block.len() {
+            // RFC 2104 §2.
+            let hashed = Digest::of(secret);
+            block
+                .iter_mut()
+                .zip(hashed.as_bytes())
+                .for_each(|(slot, byte)| *slot = *byte);
+        } else {
+            block
+                .iter_mut()
+                .zip(secret)
+                .for_each(|(slot, byte)| *slot = *byte);
+        }
+        let mut mac = Hmac::<Sha256>::new(&block.into());
+        mac.update(b"assay download links");
+        Self::from_bytes(mac.finalize().into_bytes().into())
+    }
+
     /// The path and query of a link that is valid until `ttl` has passed.
     pub(crate) fn sign(&self, digest: Digest, name: &str, ttl: Duration) -> String {
         let ttl = i64::try_from(ttl.as_secs()).unwrap_or(i64::MAX);
@@ -55,6 +76,23 @@ impl LinkKey {
         mac.update(format!("download\n{digest}\n{expires}\n{name}").as_bytes());
         mac
     }
+}
+
+/// The header `Content-Disposition` that has a browser save the bytes under this name (RFC 6266).
+///
+/// Names of artifacts are checked when they come in; the marks that a quoted string cannot hold are still kept out.
+pub fn attachment(name: &str) -> String {
+    let name: String = name
+        .chars()
+        .map(|c| {
+            if c.is_ascii_graphic() && !matches!(c, '"' | '\\') || c == ' ' {
+                c
+            } else {
+                '_'
+            }
+        })
+        .collect();
+    format!("attachment; filename=\"{name}\"")
 }
 
 /// Encodes all but the unreserved characters (RFC 3986 §2.3).
@@ -108,5 +146,28 @@ mod tests {
         let digest = Digest::of(b"one");
         let (expires, signature) = parts(&key.sign(digest, "x", Duration::ZERO));
         assert!(!key.check(digest, "x", expires, &signature));
+    }
+
+    #[test]
+    fn who_shares_a_secret_shares_the_key() {
+        let digest = Digest::of(b"one");
+        let url = LinkKey::derived(b"a secret").sign(digest, "x", Duration::from_secs(60));
+        let (expires, signature) = parts(&url);
+        assert!(LinkKey::derived(b"a secret").check(digest, "x", expires, &signature));
+        for other in [&b"another"[..], b"", &[7; 200]] {
+            assert!(!LinkKey::derived(other).check(digest, "x", expires, &signature));
+        }
+    }
+
+    #[test]
+    fn a_file_name_cannot_break_out_of_its_header() {
+        assert_eq!(
+            attachment("a b.keras"),
+            "attachment; filename=\"a b.keras\""
+        );
+        assert_eq!(
+            attachment("a\"; x=\\\r\né"),
+            "attachment; filename=\"a_; x=____\""
+        );
     }
 }

@@ -1,4 +1,8 @@
-//! What every store must do, run over the embedded one.
+//! What every store must do, and what one of them alone does.
+
+mod contract;
+#[cfg(feature = "outside-parts")]
+mod remote;
 
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
@@ -7,19 +11,24 @@ use tempfile::TempDir;
 
 use super::*;
 
+/// A store of its own, and where it lies.
 struct Fixture {
     base: TempDir,
     store: Store,
+    #[cfg(feature = "outside-parts")]
+    bucket: Option<remote::Bucket>,
 }
 
 impl Fixture {
-    fn new() -> Self {
+    fn folder() -> Self {
         let base = tempfile::tempdir().unwrap();
         let (root, rooms) = (base.path().join("store"), base.path().join("rooms"));
         let folder = folder::Folder::open(&root, &rooms, LinkKey::from_bytes([1; 32])).unwrap();
         Self {
             base,
             store: Store::Folder(folder),
+            #[cfg(feature = "outside-parts")]
+            bucket: None,
         }
     }
 
@@ -29,13 +38,32 @@ impl Fixture {
         objects.join(&name[..2]).join(&name[2..])
     }
 
-    fn uploads(&self) -> usize {
+    /// Uploads that have not ended.
+    async fn uploads(&self) -> usize {
+        #[cfg(feature = "outside-parts")]
+        if let Some(bucket) = &self.bucket {
+            return bucket.uploads().await;
+        }
         fs::read_dir(self.base.path().join("store/uploads"))
             .unwrap()
             .count()
     }
 
-    fn damage(&self, digest: Digest, bytes: &[u8]) {
+    /// Waits until what a dropped upload has left is cleared away, which it is in the background.
+    async fn no_upload_is_left(&self) {
+        let until = tokio::time::Instant::now() + Duration::from_secs(60);
+        while self.uploads().await > 0 {
+            assert!(tokio::time::Instant::now() < until, "an upload is left");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Puts other bytes where an object lies.
+    async fn damage(&self, digest: Digest, bytes: &[u8]) {
+        #[cfg(feature = "outside-parts")]
+        if let Some(bucket) = &self.bucket {
+            return bucket.put(&s3::object_key(digest), bytes).await;
+        }
         let path = self.object(digest);
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
         fs::write(path, bytes).unwrap();
@@ -55,184 +83,56 @@ fn pattern(bytes: usize) -> Vec<u8> {
     (0..bytes).map(|i| (i % 251) as u8).collect()
 }
 
-#[tokio::test]
-async fn an_upload_is_invisible_until_it_is_finished_and_stored_once() {
-    let on = Fixture::new();
-    let data = pattern(3_000_000);
-    for _ in 0..2 {
-        let mut upload = on.store.upload(3_000_000).await.unwrap();
-        for chunk in data.chunks(70_001) {
-            upload.write(Bytes::copy_from_slice(chunk)).await.unwrap();
+/// Runs the contract over the folder, and over a bucket of a real server.
+macro_rules! contract {
+    ($($test:ident),+ $(,)?) => {
+        mod folder_store {
+            use super::*;
+            $(#[tokio::test]
+            async fn $test() {
+                contract::$test(&Fixture::folder()).await;
+            })+
         }
-        let stored = upload.finish().await.unwrap();
-        assert_eq!(stored.digest, Digest::of(&data));
-        assert_eq!(stored.bytes, 3_000_000);
-        assert_eq!(on.uploads(), 0);
-    }
-    let digest = Digest::of(&data);
+
+        #[cfg(feature = "outside-parts")]
+        mod s3_store {
+            use super::*;
+            $(#[tokio::test]
+            async fn $test() {
+                remote::on_a_bucket(async |on| contract::$test(on).await).await;
+            })+
+        }
+    };
+}
+
+contract!(
+    an_upload_is_invisible_until_it_is_finished_and_stored_once,
+    an_upload_over_its_limit_or_given_up_leaves_nothing,
+    open_files_are_copied,
+    ranges,
+    a_damaged_object_is_found_by_every_whole_reading_and_mended_by_its_bytes,
+    fetching_places_checked_read_only_bytes,
+    what_is_missing_is_said_to_be,
+    an_upload_of_many_parts_is_one_object,
+    uploads_side_by_side_are_each_whole,
+    signed_links_are_for_their_bytes,
+    reports_are_found_by_image_and_name,
+);
+
+#[tokio::test]
+async fn objects_in_a_folder_are_read_only() {
+    let on = Fixture::folder();
+    let digest = on.store.put_bytes(b"bytes").await.unwrap().digest;
     let mode = fs::metadata(on.object(digest))
         .unwrap()
         .permissions()
         .mode();
     assert_eq!(mode & 0o777, 0o444);
-    assert_eq!(on.store.read(digest, 3_000_000).await.unwrap(), data);
-    assert_eq!(on.store.verify(digest).await.unwrap().bytes, 3_000_000);
-    let under = on
-        .store
-        .objects_under(&digest.to_string()[..2])
-        .await
-        .unwrap();
-    assert_eq!(under, [digest]);
 }
 
 #[tokio::test]
-async fn an_upload_over_its_limit_or_given_up_leaves_nothing() {
-    let on = Fixture::new();
-    let mut upload = on.store.upload(2_500_000).await.unwrap();
-    upload.write(pattern(2_500_000).into()).await.unwrap();
-    let over = upload.write(Bytes::from_static(b"x")).await;
-    assert!(matches!(
-        over,
-        Err(StoreError::TooLarge { limit: 2_500_000 })
-    ));
-    assert!(upload.finish().await.is_err());
-
-    let mut upload = on.store.upload(u64::MAX).await.unwrap();
-    upload.write(pattern(2_500_000).into()).await.unwrap();
-    drop(upload);
-    // The block that was being written ends in the blocking pool; the same pool runs this after it or beside it.
-    while on.uploads() > 0 {
-        tokio::task::yield_now().await;
-    }
-    let empty = on.store.upload(0).await.unwrap().finish().await.unwrap();
-    assert_eq!(
-        empty,
-        Stored {
-            digest: Digest::of(b""),
-            bytes: 0
-        }
-    );
-}
-
-#[tokio::test]
-async fn open_files_are_copied() {
-    let on = Fixture::new();
-    let path = on.base.path().join("rooms/file");
-    let data = pattern(600_000);
-    fs::write(&path, &data).unwrap();
-    let open = || File::open(&path).unwrap();
-    let stored = on.store.put_open_file(open()).await.unwrap();
-    assert_eq!(stored.digest, Digest::of(&data));
-    assert_eq!(on.store.put_open_file(open()).await.unwrap(), stored);
-    // What becomes of the file afterwards is nothing to the object.
-    fs::write(&path, "evil").unwrap();
-    assert_eq!(on.store.read(stored.digest, 600_000).await.unwrap(), data);
-
-    let folder = File::open(on.base.path()).unwrap();
-    assert!(on.store.put_open_file(folder).await.is_err());
-    assert_eq!(on.uploads(), 0);
-}
-
-#[tokio::test]
-async fn ranges() {
-    let on = Fixture::new();
-    let data = pattern(700_000);
-    let stored = on.store.put_bytes(&data).await.unwrap();
-    for range in [0..700_000, 0..1, 300_000..600_000, 699_999..700_000, 5..5] {
-        let (reader, size) = on
-            .store
-            .open(stored.digest, Some(range.clone()))
-            .await
-            .unwrap();
-        assert_eq!(size, 700_000);
-        let (start, end) = (range.start as usize, range.end as usize);
-        assert_eq!(all(reader).await.unwrap(), &data[start..end]);
-    }
-    #[expect(clippy::reversed_empty_ranges, reason = "that is what is tried")]
-    for wrong in [0..700_001, 9..8, u64::MAX..u64::MAX] {
-        let refused = on.store.open(stored.digest, Some(wrong)).await;
-        assert!(matches!(
-            refused,
-            Err(StoreError::Range { bytes: 700_000, .. })
-        ));
-    }
-}
-
-#[tokio::test]
-async fn a_damaged_object_is_found_by_every_whole_reading_and_mended_by_its_bytes() {
-    let on = Fixture::new();
-    let data = pattern(600_000);
-    let digest = on.store.put_bytes(&data).await.unwrap().digest;
-    let mut wrong = data.clone();
-    wrong[300_000] ^= 1;
-    on.damage(digest, &wrong);
-
-    let corrupt = |error: StoreError| matches!(error, StoreError::Corrupt { expected, found } if expected == digest && found == Digest::of(&wrong));
-    assert!(corrupt(on.store.verify(digest).await.unwrap_err()));
-    assert!(corrupt(on.store.read(digest, 600_000).await.unwrap_err()));
-    let to = on.base.path().join("rooms/input");
-    assert!(corrupt(on.store.fetch(digest, &to).await.unwrap_err()));
-    assert!(!to.exists());
-    let (reader, _) = on.store.open(digest, None).await.unwrap();
-    assert!(corrupt(all(reader).await.unwrap_err()));
-
-    on.damage(digest, b"short");
-    on.store.put_bytes(&data).await.unwrap();
-    assert_eq!(on.store.verify(digest).await.unwrap().bytes, 600_000);
-    on.damage(Digest::of(&data), b"");
-    let (reader, _) = on
-        .store
-        .open(digest, None)
-        .await
-        .map_or_else(|error| (Err(error), 0), |(reader, size)| (Ok(reader), size));
-    assert!(matches!(reader, Err(StoreError::Corrupt { .. })));
-}
-
-#[tokio::test]
-async fn fetching_places_checked_read_only_bytes() {
-    let on = Fixture::new();
-    let stored = on.store.put_bytes(b"input").await.unwrap();
-    let to = on.base.path().join("rooms/input");
-    assert_eq!(on.store.fetch(stored.digest, &to).await.unwrap(), stored);
-    assert_eq!(fs::read(&to).unwrap(), b"input");
-    assert_eq!(
-        fs::metadata(&to).unwrap().permissions().mode() & 0o777,
-        0o444
-    );
-    // What lies there already is neither replaced nor removed.
-    assert!(on.store.fetch(stored.digest, &to).await.is_err());
-    assert!(to.exists());
-    // Another file system (where there is one): a copy.
-    if let Ok(other) = tempfile::tempdir_in("/dev/shm") {
-        let to = other.path().join("input");
-        assert_eq!(on.store.fetch(stored.digest, &to).await.unwrap(), stored);
-        assert_eq!(
-            fs::metadata(&to).unwrap().permissions().mode() & 0o777,
-            0o444
-        );
-    }
-}
-
-#[tokio::test]
-async fn what_is_missing_is_said_to_be() {
-    let on = Fixture::new();
-    let digest = Digest::of(b"never stored");
-    let missing =
-        |error: StoreError| matches!(error, StoreError::Missing(found) if found == digest);
-    assert!(missing(on.store.read(digest, 9).await.unwrap_err()));
-    assert!(missing(on.store.verify(digest).await.unwrap_err()));
-    assert!(missing(on.store.open(digest, None).await.unwrap_err()));
-    let to = on.base.path().join("x");
-    assert!(missing(on.store.fetch(digest, &to).await.unwrap_err()));
-    on.store.remove(digest).await.unwrap();
-    let stored = on.store.put_bytes(b"12345").await.unwrap();
-    let limited = on.store.read(stored.digest, 4).await;
-    assert!(matches!(limited, Err(StoreError::TooLarge { limit: 4 })));
-}
-
-#[tokio::test]
-async fn sweeping_removes_old_uploads_only() {
-    let on = Fixture::new();
+async fn sweeping_a_folder_removes_old_uploads_only() {
+    let on = Fixture::folder();
     let left = on.base.path().join("store/uploads/left");
     fs::write(&left, "half").unwrap();
     assert_eq!(on.store.sweep(Duration::from_secs(3600)).await.unwrap(), 0);
@@ -243,7 +143,7 @@ async fn sweeping_removes_old_uploads_only() {
 #[test]
 fn however_it_is_cut_the_bytes_are_the_same() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let on = Fixture::new();
+    let on = Fixture::folder();
     let cuts = prop::collection::vec(0_usize..1_500_000, 0..6);
     let mut runner = TestRunner::new(ProptestConfig::with_cases(16));
     let run = runner.run(&cuts, |cuts| {

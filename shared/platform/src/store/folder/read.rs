@@ -12,7 +12,7 @@ use assay_attest::{Digest, Hasher, hash_reader};
 use bytes::Bytes;
 
 use super::{CHUNK, Folder, blocking};
-use crate::store::{StoreError, Stored};
+use crate::store::{StoreError, Stored, expect};
 
 /// Reads an object, or a part of it.
 #[derive(Debug)]
@@ -60,17 +60,6 @@ impl Source {
         }
         Ok(chunk)
     }
-}
-
-/// Whether bytes are those that were asked for.
-fn expect(expected: Digest, (digest, bytes): (Digest, u64)) -> Result<Stored, StoreError> {
-    if digest != expected {
-        return Err(StoreError::Corrupt {
-            expected,
-            found: digest,
-        });
-    }
-    Ok(Stored { digest, bytes })
 }
 
 impl Folder {

@@ -1,0 +1,5 @@
+# Gives each service its rights on the tables; harmless to repeat.
+set -eu
+PGPASSWORD=$(cat /run/secrets/postgres_owner)
+export PGPASSWORD
+exec psql --quiet --set=ON_ERROR_STOP=1 --host=postgres --username=assay_owner --dbname=assay --file=/deploy/grants.sql

@@ -1,0 +1,18 @@
+-- What each service may do with the tables. Only the owner makes and changes tables.
+REVOKE ALL ON ALL TABLES IN SCHEMA public FROM assay_api, assay_worker, assay_scanner;
+GRANT USAGE ON SCHEMA public TO assay_api, assay_worker, assay_scanner;
+GRANT SELECT ON ALL TABLES IN SCHEMA public TO assay_api, assay_worker, assay_scanner;
+
+-- The API takes jobs in, and removes objects that nothing names.
+GRANT INSERT, UPDATE ON jobs, workers TO assay_api;
+GRANT INSERT, UPDATE, DELETE ON objects, artifacts, events, outbox, checkpoints, collected TO assay_api;
+
+-- Workers make no jobs.
+GRANT UPDATE ON jobs TO assay_worker;
+GRANT INSERT, UPDATE, DELETE ON objects, artifacts, events, outbox, checkpoints, workers TO assay_worker;
+
+-- The scanner writes scans and the objects they name, and lets held jobs go on.
+GRANT INSERT ON scans TO assay_scanner;
+GRANT INSERT, UPDATE ON objects TO assay_scanner;
+GRANT UPDATE ON jobs, outbox TO assay_scanner;
+GRANT INSERT ON outbox, events TO assay_scanner;

@@ -1,0 +1,33 @@
+# Starts RabbitMQ with the accounts of the services. Each may do what it needs and no more:
+#   admin    makes exchanges and queues (assay prepare), and the console
+#   api      rings: publishes to the exchange of jobs, and looks at depths
+#   worker   listens to the queues of jobs, rings again, puts aside what it cannot read
+set -eu
+
+mkdir -p /etc/rabbitmq/conf.d
+definitions=/etc/rabbitmq/assay-definitions.json
+password() { cat "/run/secrets/rabbitmq_$1"; }
+account() { printf '{"name":"assay_%s","password":"%s","tags":"%s"}' "$1" "$(password "$1")" "$2"; }
+# name, configure, write, read
+permission() {
+  printf '{"user":"assay_%s","vhost":"assay","configure":"%s","write":"%s","read":"%s"}' "$1" "$2" "$3" "$4"
+}
+
+# Nobody else is to read the passwords in it.
+(umask 077 && : >$definitions)
+chown rabbitmq $definitions
+cat >$definitions <<JSON
+{
+  "vhosts": [{"name": "assay"}],
+  "users": [$(account admin administrator), $(account api ""), $(account worker "")],
+  "permissions": [
+    $(permission admin '.*' '.*' '.*'),
+    $(permission api '^$' '^assay\\.jobs$' '^$'),
+    $(permission worker '^$' '^assay\\.jobs$' '^assay\\.jobs\\.')
+  ]
+}
+JSON
+cat >/etc/rabbitmq/conf.d/20-assay.conf <<CONF
+load_definitions = $definitions
+CONF
+exec docker-entrypoint.sh rabbitmq-server
