@@ -50,11 +50,17 @@ async fn the_queue_is_shown_with_what_waits() {
     let accepted = bench.post(SUBMIT, &parts).await.json(200);
     let id = accepted["job_id"].as_str().unwrap();
     let job = bench.get(&format!("/jobs/{id}")).await.json(200);
-    assert_eq!((&job["priority"], &job["class"]), (&json!("high"), &json!("cpu")));
+    assert_eq!(
+        (&job["priority"], &job["class"]),
+        (&json!("high"), &json!("cpu"))
+    );
     assert!(job["held"].is_null() && job["not_before"].is_null());
 
     let queue = bench.get("/queue").await.json(200);
-    assert_eq!((&queue["kind"], &queue["state"]), (&json!("in_process"), &json!("ok")));
+    assert_eq!(
+        (&queue["kind"], &queue["state"]),
+        (&json!("in_process"), &json!("ok"))
+    );
     let waiting = queue["waiting"].as_array().unwrap();
     let high = waiting
         .iter()

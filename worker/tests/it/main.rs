@@ -3,5 +3,6 @@
 
 mod ends;
 mod leases;
+mod presence;
 mod proof;
 mod support;

@@ -27,9 +27,11 @@ async fn a_worker_is_listed_with_what_it_runs_while_it_is_there() {
     let bench = Bench::new().await;
     let worker = bench.work();
     let id = bench.submit("forever").await;
-    listed(&bench, "the job on the list", |workers| {
-        matches!(workers, [only] if only.row.running == [id] && only.row.slots == 1)
-    })
+    listed(
+        &bench,
+        "the job on the list",
+        |workers| matches!(workers, [only] if only.row.running == [id] && only.row.slots == 1),
+    )
     .await;
     worker.stop().await;
     listed(&bench, "an empty list", <[_]>::is_empty).await;
@@ -75,7 +77,9 @@ async fn a_wish_to_cancel_from_elsewhere_reaches_the_worker_without_news() {
     let id = bench.submit("forever").await;
     bench.running(id).await;
     // As another process would: whoever writes here tells nobody in this one.
-    let elsewhere = Db::open(&bench.platform.config, Holds::default()).await.unwrap();
+    let elsewhere = Db::open(&bench.platform.config, Holds::default())
+        .await
+        .unwrap();
     elsewhere.cancel(id).await.unwrap();
     let ended = async {
         while !bench.job(id).await.status.is_terminal() {
@@ -101,5 +105,8 @@ async fn urgent_jobs_go_first_also_after_a_restart() {
         started.push(bench.ended(*id).await.times.started_at.unwrap());
     }
     worker.stop().await;
-    assert!(started[1] < started[2] && started[2] < started[0], "{started:?}");
+    assert!(
+        started[1] < started[2] && started[2] < started[0],
+        "{started:?}"
+    );
 }
