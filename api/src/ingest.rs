@@ -163,7 +163,7 @@ pub(crate) async fn commit(
         priority: job.priority,
         traceparent: job.traceparent.clone(),
     };
-    if let Err(error) = platform.db.insert_job(&job).await {
+    if let Err(error) = platform.naming(|| platform.db.insert_job(&job)).await {
         staged.release().await;
         return Err(error.into());
     }

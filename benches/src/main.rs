@@ -8,6 +8,7 @@ mod memory;
 mod queue;
 mod server;
 mod status;
+mod store;
 mod submit;
 mod training;
 mod verify;
@@ -68,6 +69,12 @@ enum Bench {
         #[arg(long, default_value_t = 16)]
         slots: usize,
     },
+    /// Bytes into an S3 server (SeaweedFS, started here) and out of it, against curl; and the memory that takes.
+    Store {
+        /// Size in MiB.
+        #[arg(long, default_value_t = 1024)]
+        mib: u64,
+    },
     /// Training a table (1,000 × 13) and images (5,000 × 28 × 28 × 3), against Keras when a Python with it is named.
     Training {
         /// A Python that has Keras and TensorFlow.
@@ -95,6 +102,7 @@ fn main() -> anyhow::Result<()> {
             backlog,
             slots,
         }),
+        Bench::Store { mib } => store::run(mib),
         Bench::Training { keras } => training::run(keras),
     }
 }

@@ -11,6 +11,7 @@ mod jobs;
 mod licences;
 #[cfg(feature = "outside-tools")]
 mod outside;
+mod resume;
 mod sandbox;
 mod support;
 mod tamper;

@@ -1,5 +1,6 @@
 use std::{sync::Arc, time::Instant};
 
+use assay_attest::Digest;
 use assay_platform::{
     job::{Artifact, Claim, Timings},
     telemetry::metrics::PROOF_SECONDS,
@@ -9,6 +10,7 @@ use tokio::sync::watch;
 use crate::{
     attest::{Circumstances, Evidence, attest},
     boot_clock::BootInstant,
+    checkpoint,
     collect::{collect, keep_logs},
     complete::complete,
     lease::{Claimed, LeaseKeeper},
@@ -26,6 +28,8 @@ pub(crate) struct Record {
     pub(crate) stored: Vec<Artifact>,
     /// The log of a failed training in the store, likewise.
     pub(crate) logs: Vec<Artifact>,
+    /// The newest checkpoint in the store; the job's row names it until the job ends.
+    pub(crate) checkpoint: Option<Digest>,
 }
 
 /// Runs one claimed attempt to whatever end it comes to, and writes that end.
@@ -47,8 +51,16 @@ pub(crate) async fn run(
     tracing::info!(worker = %worker.name, "job claimed");
     let mut record = Record::default();
     let end = Box::pin(drive(&worker, &claim, &lease, &mut record)).await;
-    match complete(&worker.platform, &claim, record, end).await {
-        Ok(end) => tracing::info!(end, ms = started.elapsed().as_millis(), "attempt over"),
+    let checkpoint = record.checkpoint;
+    let written = complete(&worker.platform, &claim, record, end).await;
+    match written {
+        Ok(end) => {
+            tracing::info!(end, ms = started.elapsed().as_millis(), "attempt over");
+            if let Some(digest) = checkpoint {
+                // Stays while the job goes on.
+                checkpoint::release(&worker.platform, digest).await;
+            }
+        }
         // The lease runs out, and the reaper gives the job to the next attempt.
         Err(error) => tracing::error!(%error, "the end of an attempt could not be written"),
     }
@@ -85,10 +97,11 @@ async fn train_and_prove(
     record: &mut Record,
 ) -> Result<(), Stop> {
     let platform = &worker.platform;
+    let plan = checkpoint::plan(platform, claim, staged, &circumstances.program).await?;
     let begun = Instant::now();
-    let trained = train(platform, claim, staged, lease).await;
+    let trained = train(worker, claim, staged, &plan, lease, &mut record.checkpoint).await;
     record.timings.train_ms = ms(begun);
-    let trained = trained?;
+    let (trained, reading) = trained?;
 
     let begun = Instant::now();
     let said = &trained.done.outputs;
@@ -101,6 +114,8 @@ async fn train_and_prove(
         circumstances,
         staged,
         trained: &trained,
+        reading: &reading,
+        resumed: trained.resumed.and(plan.offered.as_ref()),
         outputs: &outputs,
     };
     attest(platform, evidence, stored).await?;

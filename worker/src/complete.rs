@@ -37,6 +37,8 @@ pub(crate) async fn complete(
         timings,
         stored,
         logs,
+        // Its row goes with the end that is written here, and its object after that.
+        checkpoint: _,
     } = record;
     let (db, id, attempt) = (&platform.db, claim.job.id, claim.attempt);
     let (word, unnamed) = match end {
@@ -45,7 +47,7 @@ pub(crate) async fn complete(
                 artifacts: stored,
                 timings,
             };
-            if retry(|| db.complete(id, attempt, &completion)).await? {
+            if retry(|| platform.naming(|| db.complete(id, attempt, &completion))).await? {
                 ("completed", logs)
             } else {
                 ("lost", completion.artifacts)
@@ -70,7 +72,8 @@ pub(crate) async fn complete(
         Err(Stop::Failed(failure)) => {
             tracing::info!(code = %failure.fault.code, reason = %failure.fault.message, "the job failed");
             discard(platform, &stored).await;
-            if retry(|| db.fail(id, attempt, &failure, &logs, &timings)).await? {
+            if retry(|| platform.naming(|| db.fail(id, attempt, &failure, &logs, &timings))).await?
+            {
                 ("failed", Vec::new())
             } else {
                 ("lost", logs)

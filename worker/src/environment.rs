@@ -1,8 +1,18 @@
-use std::path::Path;
+//! The machine that trains: what it is, what it did meanwhile, and what could not be measured, with the reason.
+
+mod gpu;
+mod instructions;
+mod meter;
+mod rapl;
+
+use std::{path::Path, sync::Arc};
 
 use assay_attest::aibom;
 use serde_json::{Value, json};
 use sysinfo::{CpuRefreshKind, DiskRefreshKind, Disks, MemoryRefreshKind, RefreshKind, System};
+
+pub(crate) use gpu::Gpus;
+pub(crate) use meter::{Meter, Reading};
 
 /// Something about the machine, or why it could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,58 +61,74 @@ impl Measured {
 }
 
 /// The machine that trains, by the names that links and AIBoMs use. Sizes are in bytes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Machine {
-    constant: Vec<(&'static str, Measured)>,
+    constant: Vec<(String, Measured)>,
+    pub(crate) gpus: Arc<Gpus>,
 }
 
 impl Machine {
-    /// Measures what does not change while the process lives.
-    pub(crate) fn measure() -> Self {
-        let mut constant = vec![
-            ("os-name", Measured::text(System::name())),
-            ("os-version", Measured::text(System::os_version())),
-            ("kernel-version", Measured::text(System::kernel_version())),
-            ("cpu-architecture", Measured::text(Ok(System::cpu_arch()))),
-        ];
-        let parts = RefreshKind::nothing()
-            .with_cpu(CpuRefreshKind::nothing())
-            .with_memory(MemoryRefreshKind::nothing().with_ram());
-        match System::new_with_specifics(parts) {
-            Ok(system) => {
-                let brand = system.cpus().first().map(|cpu| cpu.brand().to_owned());
-                constant.push(("cpu-model", Measured::text(Ok(brand.unwrap_or_default()))));
-                constant.push((
-                    "cpu-logical-cores",
-                    Measured::positive(system.cpus().len() as u64),
-                ));
-                constant.push((
-                    "memory-total-bytes",
-                    Measured::positive(system.total_memory()),
-                ));
-            }
-            Err(error) => {
-                for name in ["cpu-model", "cpu-logical-cores", "memory-total-bytes"] {
-                    constant.push((name, Measured::Unknown(error.to_string())));
-                }
-            }
+    /// Measures what does not change while the process lives; `nvml` is NVIDIA's management library.
+    pub(crate) fn measure(nvml: &str) -> Self {
+        let gpus = Gpus::open(nvml);
+        let mut constant: Vec<_> = processors()
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect();
+        constant.extend(gpus.constant());
+        Self {
+            constant,
+            gpus: Arc::new(gpus),
         }
-        let cores = match System::physical_core_count() {
-            Ok(cores) => Measured::positive(cores as u64),
-            Err(error) => Measured::Unknown(error.to_string()),
-        };
-        constant.push(("cpu-physical-cores", cores));
-        Self { constant }
     }
 
     /// What does not change, and the disk under `folder` as it is now.
-    pub(crate) fn now(&self, folder: &Path) -> Vec<(&'static str, Measured)> {
+    pub(crate) fn now(&self, folder: &Path) -> Vec<(String, Measured)> {
         let mut all = self.constant.clone();
         let (total, free) = disk(folder);
-        all.push(("disk-total-bytes", total));
-        all.push(("disk-available-bytes", free));
+        all.push(("disk-total-bytes".to_owned(), total));
+        all.push(("disk-available-bytes".to_owned(), free));
         all
     }
+}
+
+/// System, processors and memory.
+fn processors() -> Vec<(&'static str, Measured)> {
+    let mut constant = vec![
+        ("os-name", Measured::text(System::name())),
+        ("os-version", Measured::text(System::os_version())),
+        ("kernel-version", Measured::text(System::kernel_version())),
+        ("cpu-architecture", Measured::text(Ok(System::cpu_arch()))),
+    ];
+    let parts = RefreshKind::nothing()
+        .with_cpu(CpuRefreshKind::nothing())
+        .with_memory(MemoryRefreshKind::nothing().with_ram());
+    match System::new_with_specifics(parts) {
+        Ok(system) => {
+            let brand = system.cpus().first().map(|cpu| cpu.brand().to_owned());
+            constant.push(("cpu-model", Measured::text(Ok(brand.unwrap_or_default()))));
+            constant.push((
+                "cpu-logical-cores",
+                Measured::positive(system.cpus().len() as u64),
+            ));
+            constant.push((
+                "memory-total-bytes",
+                Measured::positive(system.total_memory()),
+            ));
+        }
+        Err(error) => {
+            for name in ["cpu-model", "cpu-logical-cores", "memory-total-bytes"] {
+                constant.push((name, Measured::Unknown(error.to_string())));
+            }
+        }
+    }
+    let cores = match System::physical_core_count() {
+        Ok(cores) => Measured::positive(cores as u64),
+        Err(error) => Measured::Unknown(error.to_string()),
+    };
+    constant.push(("cpu-physical-cores", cores));
+    constant.push(("cpu-features", Measured::text(Ok(instructions::names()))));
+    constant
 }
 
 /// The file system that holds `folder`: the one with the longest mount point above it.
@@ -137,13 +163,16 @@ mod tests {
     #[test]
     fn every_figure_is_measured_or_says_why_not() {
         let folder = tempfile::tempdir().unwrap();
-        let all = Machine::measure().now(folder.path());
-        let names: Vec<_> = all.iter().map(|(name, _)| *name).collect();
+        let machine = Machine::measure("/no/such/library.so");
+        let all = machine.now(folder.path());
+        let names: Vec<_> = all.iter().map(|(name, _)| name.as_str()).collect();
         for expected in [
             "os-name",
             "kernel-version",
             "cpu-model",
             "cpu-logical-cores",
+            "cpu-features",
+            "gpu-count",
         ] {
             assert!(names.contains(&expected), "{names:?}");
         }
@@ -155,7 +184,7 @@ mod tests {
                 Measured::Number(_) => {}
             }
         }
-        let cores = all.iter().find(|(name, _)| *name == "cpu-logical-cores");
+        let cores = all.iter().find(|(name, _)| name == "cpu-logical-cores");
         assert!(
             matches!(cores, Some((_, Measured::Number(1..)))),
             "{cores:?}"

@@ -46,7 +46,7 @@ pub(crate) struct Written {
 pub(crate) struct Heard {
     pub(crate) started: Option<Started>,
     /// The epoch after which the room's checkpoint was written, if there is one in it.
-    pub(crate) offered: Option<u32>,
+    offered: Option<u32>,
     /// The epoch after which it went on with an earlier training.
     pub(crate) resumed: Option<u32>,
     pub(crate) last_epoch: Option<EpochReport>,
@@ -64,6 +64,14 @@ pub(crate) struct Heard {
 }
 
 impl Heard {
+    /// Nothing heard yet of a run in a room with a checkpoint after this epoch, if there is one.
+    pub(crate) fn offered(offered: Option<u32>) -> Self {
+        Self {
+            offered,
+            ..Self::default()
+        }
+    }
+
     /// Takes in one event; gives what of it belongs in the job's event log.
     pub(crate) fn take(&mut self, event: Event, parameters: &Parameters) -> Option<Event> {
         self.events += 1;

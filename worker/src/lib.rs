@@ -2,13 +2,14 @@
 //!
 //! One attempt goes a straight way, a file for each part: `run_loop` (doorbell and claim) → `lease`
 //! (heartbeats) → `stage` (inputs into the room, checked against the `ingest` link) → `train` (the sealed
-//! run; `hear` judges its events) → `collect` (outputs, hashed once) → `attest` (link and AIBoM) →
+//! run; `hear` judges its events, `checkpoint` keeps what a later attempt can go on from) → `collect` (outputs, hashed once) → `attest` (link and AIBoM) →
 //! `complete` (one compare-and-set). Whatever ends an attempt early is a [`stop::Stop`], and
 //! `complete` is the one place that turns it into a row of the database.
 
 mod attempt;
 mod attest;
 mod boot_clock;
+mod checkpoint;
 mod collect;
 mod complete;
 mod environment;

@@ -3,18 +3,19 @@ use std::time::Duration;
 use assay_platform::{Platform, ids::JobId, job::JobEvent};
 use assay_protocol::{Event, Parameters};
 use tokio::{
-    sync::mpsc,
+    sync::{mpsc, watch},
     time::{Instant, sleep_until},
 };
 
-use crate::hear::Heard;
+use crate::hear::{Heard, Written};
 
 /// Events wait this long for company: one transaction for many lines.
 const BATCH_WAIT: Duration = Duration::from_millis(50);
 /// Events of one transaction.
 const BATCH_EVENTS: usize = 64;
 
-/// Takes in a run's events until the sandbox closes the channel, writing them to the job's event log in batches.
+/// Takes in a run's events until the sandbox closes the channel, writing them to the job's event log in batches, and
+/// tells `written` of checkpoints. `offered` is the epoch of the checkpoint in the room, if there is one.
 ///
 /// A batch that the database refuses is lost to the log (and said so), never to the judgement of the run.
 pub(crate) async fn listen(
@@ -22,9 +23,11 @@ pub(crate) async fn listen(
     id: JobId,
     attempt: u32,
     parameters: &Parameters,
+    offered: Option<u32>,
     mut events: mpsc::Receiver<Event>,
+    written: watch::Sender<Option<Written>>,
 ) -> Heard {
-    let mut heard = Heard::default();
+    let mut heard = Heard::offered(offered);
     let mut batch = Vec::with_capacity(BATCH_EVENTS);
     let mut flush_at = Instant::now();
     loop {
@@ -36,7 +39,13 @@ pub(crate) async fn listen(
             }
         };
         let Some(event) = received else { break };
-        let Some(event) = heard.take(event, parameters) else {
+        let taken = heard.take(event, parameters);
+        written.send_if_modified(|last| {
+            let newer = *last != heard.checkpoint;
+            *last = heard.checkpoint;
+            newer
+        });
+        let Some(event) = taken else {
             continue;
         };
         if batch.is_empty() {

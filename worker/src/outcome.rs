@@ -21,6 +21,8 @@ pub(crate) struct Trained {
     pub(crate) log_tail: String,
     /// Events that were printed.
     pub(crate) events: u64,
+    /// The epoch after which it went on with an earlier training.
+    pub(crate) resumed: Option<u32>,
 }
 
 /// Judges a run. What the sandbox saw goes before what the trainer said: a `done` counts only together with exit status 0.
@@ -57,6 +59,7 @@ pub(crate) fn judge(
             finished_at,
             log_tail,
             events: heard.events,
+            resumed: heard.resumed,
         }),
         (None, None, _, done) => fail(Fault::without_field(
             "trainer.exit_status",

@@ -98,8 +98,9 @@ impl Worker {
         let Sandbox::Process(sandbox) = platform.sandbox.as_ref();
         let program = TrainerProgram::new(sandbox.trainer.path.clone());
         let reader = program.clone();
+        let nvml = platform.config.environment.nvml_library.clone();
         let measured =
-            tokio::task::spawn_blocking(move || reader.digest().map(|_| Machine::measure()));
+            tokio::task::spawn_blocking(move || reader.digest().map(|_| Machine::measure(&nvml)));
         let machine = measured
             .await
             .unwrap_or_else(|error| Err(std::io::Error::other(error)))

@@ -35,6 +35,7 @@ pub(crate) struct Staged {
 pub(crate) async fn stage(platform: &Platform, claim: &Claim) -> Result<Staged, Stop> {
     let ingest = only(claim, Role::IngestLink)?;
     let link = ingest_link(platform, claim, ingest).await?;
+    check_disk(platform).await?;
     let rooms = platform.rooms();
     let room = tokio::task::spawn_blocking(move || Room::create(&rooms))
         .await
@@ -69,6 +70,21 @@ pub(crate) async fn stage(platform: &Platform, claim: &Claim) -> Result<Staged, 
         ingest: ingest.clone(),
         room,
     })
+}
+
+/// Refuses to begin where a job could not end: a disk that fills up takes the other jobs with it.
+async fn check_disk(platform: &Platform) -> Result<(), Stop> {
+    let (free, needed) = (
+        platform.store.free_bytes().await?,
+        platform.config.sandbox.keep_free_bytes,
+    );
+    if free >= needed {
+        return Ok(());
+    }
+    Err(Stop::Infrastructure(format!(
+        "the disk of {} has {free} bytes left, and sandbox.keep_free_bytes is {needed}",
+        platform.rooms().display()
+    )))
 }
 
 /// The one artifact of a role.

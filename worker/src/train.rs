@@ -1,15 +1,18 @@
+use assay_attest::Digest;
 use assay_platform::{
-    Platform,
     job::Claim,
     sandbox::{Command, Mode},
 };
 use time::OffsetDateTime;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use crate::{
+    checkpoint::{Plan, keep},
+    environment::{Meter, Reading},
     lease::LeaseKeeper,
     log_writer::listen,
     outcome::{Trained, judge},
+    run_loop::Worker,
     stage::Staged,
     stop::Stop,
 };
@@ -17,14 +20,18 @@ use crate::{
 /// Events in flight between the sandbox and the event log; a full channel slows the trainer down.
 const EVENTS_IN_FLIGHT: usize = 256;
 
-/// Runs the trainer in the staged room, and judges how that ended. A lost lease, a cancellation and the worker's own end kill it.
+/// Runs the trainer in the staged room, keeps its checkpoints (`newest` is the last one in the store), and judges how that ended. A lost lease, a cancellation and the worker's own end kill it.
 pub(crate) async fn train(
-    platform: &Platform,
+    worker: &Worker,
     claim: &Claim,
     staged: &Staged,
+    plan: &Plan,
     lease: &LeaseKeeper,
-) -> Result<Trained, Stop> {
+    newest: &mut Option<Digest>,
+) -> Result<(Trained, Reading), Stop> {
+    let platform = &worker.platform;
     let (events, received) = mpsc::channel(EVENTS_IN_FLIGHT);
+    let (written, checkpoints) = watch::channel(None);
     let command = Command {
         mode: Mode::Train,
         threads: platform.config.trainer_threads,
@@ -41,13 +48,23 @@ pub(crate) async fn train(
         claim.job.id,
         claim.attempt,
         &staged.request.parameters,
+        plan.offered.as_ref().map(|offered| offered.epoch),
         received,
+        written,
+    );
+    let keep = keep(platform, staged, plan, checkpoints, newest);
+    let meter = Meter::start(
+        &platform.config.environment.rapl_root,
+        &worker.machine.gpus,
+        platform.config.worker_slots,
     );
     let started_at = OffsetDateTime::now_utc();
-    let (finished, heard) = tokio::join!(run, listen);
+    let (finished, heard, ()) = tokio::join!(run, listen, keep);
     let finished_at = OffsetDateTime::now_utc();
+    let reading = meter.end().await;
     let finished = finished?;
     // The lease says why the trainer was killed, and it may have ended in the very moment of a good end.
     lease.check()?;
-    judge(finished, heard, (started_at, finished_at))
+    let trained = judge(finished, heard, (started_at, finished_at))?;
+    Ok((trained, reading))
 }

@@ -55,6 +55,8 @@ pub(crate) struct JobView {
     worker: Option<String>,
     /// Whether somebody asked to stop it while it ran.
     cancel_requested: bool,
+    /// The epoch of the checkpoint from which the current or last attempt went on.
+    resumed_from: Option<u32>,
     /// The last epoch that ended.
     #[schema(value_type = Option<Object>)]
     progress: Option<EpochReport>,
@@ -94,8 +96,21 @@ pub(crate) struct JobPage {
 pub(crate) struct WholeJob {
     #[serde(flatten)]
     job: JobView,
+    /// The newest checkpoint that the next attempt can go on from; none once the job has ended.
+    checkpoint: Option<CheckpointView>,
     /// Its artifacts.
     artifacts: Vec<ArtifactView>,
+}
+
+/// A training in the middle, kept.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct CheckpointView {
+    /// The last epoch that is in it.
+    epoch: u32,
+    /// The attempt that wrote it.
+    attempt: u32,
+    /// Its size.
+    bytes: u64,
 }
 
 /// An artifact.
@@ -176,12 +191,22 @@ pub(crate) async fn job(
     let db = &service.platform.db;
     let job = db.job(id).await?.ok_or_else(|| Problem::no_job(&path))?;
     let artifacts = db.artifacts(id).await?;
+    let checkpoint = if job.status.is_terminal() {
+        None
+    } else {
+        db.checkpoint(id).await?
+    };
     let mut views = Vec::with_capacity(artifacts.len());
     for artifact in artifacts {
         views.push(shown(&service, artifact).await?);
     }
     Ok(HttpResponse::Ok().insert_header(fresh()).json(WholeJob {
         job: view(job),
+        checkpoint: checkpoint.map(|one| CheckpointView {
+            epoch: one.epoch,
+            attempt: one.attempt,
+            bytes: one.bytes,
+        }),
         artifacts: views,
     }))
 }
@@ -273,6 +298,7 @@ fn view(job: Job) -> JobView {
         attempt: job.attempt,
         worker: job.worker,
         cancel_requested: job.cancel_requested,
+        resumed_from: job.resumed_from,
         progress: job.progress,
         failure: job.failure,
         submitted_at: job.times.submitted_at,

@@ -2,11 +2,13 @@
 //! with JSF ES256 over RFC 8785, and read back.
 //!
 //! Only what was given or measured is in it. What could not be measured says so, with the reason; what the submitter
-//! said is marked as claimed. There are no fractions in it: numbers that are not integers are strings.
+//! said is marked as claimed. Numbers that are not integers are strings, but for the kilowatt-hours of a measured energy,
+//! which CycloneDX wants as a number: ECMAScript's shortest form, as RFC 8785 has it.
 
 mod build;
 mod card;
 mod component;
+mod energy;
 mod facts;
 mod formulation;
 mod image;
@@ -18,8 +20,8 @@ mod sign;
 
 pub use build::build;
 pub use facts::{
-    ArtifactFacts, DataFacts, EnvironmentFact, Facts, IsolationFact, LayerFacts, LinkRef, Measured,
-    ModelFacts, Producer, Times, TrainerFacts,
+    ArtifactFacts, DataFacts, EnergyFacts, EnvironmentFact, Facts, IsolationFact, LayerFacts,
+    LinkRef, Measured, ModelFacts, Producer, ResumedFrom, Times, TrainerFacts,
 };
 pub use image::{ImageFacts, ScanFacts, ScanResult, VulnerabilityFacts};
 pub use read::{VerifiedBom, verify};

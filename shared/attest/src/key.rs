@@ -125,6 +125,11 @@ impl SigningKey {
         self.sign(message).to_der().as_bytes().to_vec()
     }
 
+    /// Signs like [`SigningKey::sign_der`]; lower-case hexadecimal, for signatures that are kept as text.
+    pub fn sign_hex(&self, message: &[u8]) -> String {
+        hex::encode(self.sign_der(message))
+    }
+
     /// Signs like [`SigningKey::sign_der`]; 64 bytes r‖s, as JSON Web Signatures have it.
     pub fn sign_raw(&self, message: &[u8]) -> [u8; 64] {
         self.sign(message).to_bytes().into()
@@ -191,6 +196,18 @@ impl PublicKey {
                 .unwrap_or_default()
         };
         (encode(point.x()), encode(point.y()))
+    }
+
+    /// Verifies a signature that [`SigningKey::sign_hex`] gave.
+    ///
+    /// # Errors
+    /// [`KeyError::Encoding`] when it is not lower-case hexadecimal; as [`PublicKey::verify_der`].
+    pub fn verify_hex(&self, message: &[u8], signature: &str) -> Result<(), KeyError> {
+        let bytes = hex::decode(signature).map_err(|_| KeyError::Encoding)?;
+        if hex::encode(&bytes) != signature {
+            return Err(KeyError::Encoding);
+        }
+        self.verify_der(message, &bytes)
     }
 
     /// Verifies a DER signature of SHA-256 of the message.

@@ -6,8 +6,11 @@
 mod sample;
 
 use assay_attest::{
-    Role, SigningKey,
-    aibom::{BomError, Facts, Measured, build, claims, parameters, sign, verify},
+    Digest, Role, SigningKey,
+    aibom::{
+        BomError, EnergyFacts, Facts, Measured, ResumedFrom, build, claims, parameters, sign,
+        verify,
+    },
     json::{Limits, parse_canonical},
 };
 use proptest::prelude::*;
@@ -180,4 +183,45 @@ proptest! {
         let bom = verify(&sign(&facts, &key).unwrap(), key.public()).unwrap();
         prop_assert_eq!(bom.claims, claims(&facts.request));
     }
+}
+
+#[test]
+fn energy_and_the_training_before_stand_in_it_only_when_there_are_any() {
+    let mut facts = facts();
+    let considerations = |facts: &Facts| {
+        let document = build(facts).unwrap();
+        document["components"][0]["modelCard"]["considerations"].clone()
+    };
+    assert!(
+        considerations(&facts)
+            .get("environmentalConsiderations")
+            .is_none()
+    );
+    facts.energy = Some(EnergyFacts {
+        cpu_microjoules: Some(7_200_000),
+        gpu_millijoules: None,
+        scope: "one package".to_owned(),
+    });
+    let energy = &considerations(&facts)["environmentalConsiderations"]["energyConsumptions"][0];
+    assert_eq!(energy["activity"], "training");
+    assert_eq!(energy["activityEnergyCost"]["value"], 0.000_002);
+
+    facts.resumed_from = Some(ResumedFrom {
+        epoch: 7,
+        sha256: Digest::of(b"checkpoint"),
+        attempt: 1,
+        worker_keyid: "0f".repeat(32),
+    });
+    let document = build(&facts).unwrap();
+    let workflow = document["formulation"][0]["workflows"][0]["properties"].to_string();
+    assert!(
+        workflow.contains("after epoch 7 of attempt 1"),
+        "{workflow}"
+    );
+
+    // What is signed is read back, the fraction included.
+    let key = SigningKey::generate();
+    let signed = sign(&facts, &key).unwrap();
+    let read = verify(&signed, key.public()).unwrap();
+    drop(read);
 }

@@ -1,6 +1,8 @@
 //! Configuration: an embedded default file that is also the manual, a file, then `ASSAY__SECTION__KEY`, then what the
 //! command line says.
 
+mod checkpoints;
+mod environment;
 mod layers;
 mod start;
 
@@ -14,6 +16,8 @@ use crate::{
     scan::ScanConfig, store::StoreConfig, telemetry::LogConfig,
 };
 
+pub use checkpoints::CheckpointsConfig;
+pub use environment::EnvironmentConfig;
 pub use start::{StartConfig, StatusConfig};
 
 /// The default configuration file, with a comment for every key.
@@ -59,6 +63,10 @@ pub struct Config {
     pub keys: KeysConfig,
     /// Health and metrics of a service without an API.
     pub status: StatusConfig,
+    /// When a running training is kept, to go on from.
+    pub checkpoints: CheckpointsConfig,
+    /// Where the environment of a training is read from.
+    pub environment: EnvironmentConfig,
     /// The room in which a user's model is opened.
     pub sandbox: SandboxConfig,
     /// Where objects are kept.

@@ -296,6 +296,8 @@ pub struct Job {
     pub not_before: Option<OffsetDateTime>,
     /// The trace that it belongs to, as W3C Trace Context writes one (`traceparent`, version 00).
     pub traceparent: Option<String>,
+    /// The epoch of the checkpoint from which the current or last attempt went on; `None` when it began at the start.
+    pub resumed_from: Option<u32>,
     /// Claims so far; the current one's number while running.
     pub attempt: u32,
     /// Attempts that broke off: an expired lease, a worker that crashed, a platform that failed.

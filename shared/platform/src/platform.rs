@@ -17,12 +17,18 @@ use crate::{
     keys::{KeyError, Keys},
     queue::{Queue, QueueError},
     sandbox::{Sandbox, SandboxError, sweep_rooms},
-    store::{Store, StoreError},
+    store::{Collected, Collector, Store, StoreError},
     telemetry,
 };
 
 /// The hidden subcommand under which a program that contains the trainer runs it; `check …` or `train …` follow.
 pub const TRAINER_COMMAND: &str = "__trainer";
+
+/// Removed objects that one write may find to be there again; more than it can name.
+const MOST_REVIVED: u32 = 100;
+
+/// How often a server's bucket is tidied.
+const COLLECT: Duration = Duration::from_secs(30 * 60);
 
 /// How often the metrics' buffers are emptied.
 const UPKEEP: Duration = Duration::from_secs(10);
@@ -127,6 +133,9 @@ impl Platform {
             _lock: Arc::new(lock),
         };
         keep_metrics(&platform.config);
+        if service.serves() && matches!(platform.store, Store::S3(_)) {
+            keep_collecting(&platform);
+        }
         Ok(platform)
     }
 
@@ -149,11 +158,83 @@ impl Platform {
         self.store.release(digest, &self.db).await
     }
 
+    /// Runs a write that names objects. An object that the collector has removed, and that somebody has stored anew since,
+    /// is refused by the database until it is seen to be there: it is looked for, and the write runs again.
+    ///
+    /// # Errors
+    /// Those of the write. [`DbError::Collected`]: the object is not there, or is just being removed; store it again.
+    pub async fn naming<T, F>(&self, mut write: impl FnMut() -> F) -> Result<T, DbError>
+    where
+        F: Future<Output = Result<T, DbError>>,
+    {
+        for _ in 0..MOST_REVIVED {
+            match write().await {
+                Err(DbError::Collected { digest }) => {
+                    match self.store.revive(digest, &self.db).await {
+                        Ok(true) => {}
+                        Ok(false) => return Err(DbError::Collected { digest }),
+                        Err(error) => {
+                            tracing::warn!(%digest, %error, "it is not known whether a removed object is there again");
+                            return Err(DbError::Collected { digest });
+                        }
+                    }
+                }
+                ended => return ended,
+            }
+        }
+        write().await
+    }
+
+    /// Removes from a server's bucket what nothing has named for so long, and uploads that never ended. A folder is tidied
+    /// when it is opened.
+    ///
+    /// # Errors
+    /// [`PlatformError::Db`] or [`PlatformError::Store`]; what was begun is taken up by a later run.
+    pub async fn collect(&self) -> Result<Collected, PlatformError> {
+        match &self.store {
+            Store::Folder(_) => Ok(Collected::default()),
+            Store::S3(store) => {
+                let age = self.config.store.keep_unnamed;
+                Collector::new(store, &self.db, age).run().await
+            }
+        }
+    }
+
     /// Stops the queue and closes the database.
     pub async fn close(&self) {
         self.queue.close();
         self.db.close().await;
     }
+}
+
+/// Tidies the server's bucket again and again for as long as the platform is in use.
+fn keep_collecting(platform: &Platform) {
+    let alive = Arc::downgrade(&platform.config);
+    let (store, db) = (platform.store.clone(), platform.db.clone());
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(COLLECT).await;
+            let Some(age) = alive.upgrade().map(|config| config.store.keep_unnamed) else {
+                return;
+            };
+            let Store::S3(store) = &store else {
+                return;
+            };
+            match Collector::new(store, &db, age).run().await {
+                Ok(Collected {
+                    removed,
+                    unclear,
+                    uploads,
+                }) if removed + unclear + uploads > 0 => {
+                    tracing::info!(removed, unclear, uploads, "what nothing names was removed");
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "the store could not be tidied; it is tried again later")
+                }
+            }
+        }
+    });
 }
 
 /// Empties the metrics' buffers for as long as the configuration, and with it the platform, is in use.

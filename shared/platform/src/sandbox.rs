@@ -19,7 +19,7 @@ use std::future::Future;
 use assay_protocol::Event;
 use tokio::sync::mpsc;
 
-pub use collect::{CollectError, FileEntry, collect};
+pub use collect::{CollectError, FileEntry, collect, collect_one};
 pub use config::SandboxConfig;
 pub use finished::{Ended, Finished, LimitHit, Usage};
 pub use isolation::{Held, Isolation, Mechanism, Missing};

@@ -1,5 +1,6 @@
 //! The store: bytes once, by digest. Paths of a job are an index over it, kept in the database.
 
+mod collector;
 mod config;
 mod error;
 pub mod folder;
@@ -22,6 +23,8 @@ use bytes::Bytes;
 use crate::{PlatformError, db::Db};
 use holds::Release;
 
+pub use collector::Collected;
+pub(crate) use collector::Collector;
 pub use config::StoreConfig;
 pub use error::StoreError;
 pub use holds::Holds;
@@ -256,6 +259,16 @@ impl Store {
             }
         }
         Ok(())
+    }
+
+    /// Whether an object lies there that was removed and has been stored anew since; rows may name it again then.
+    pub(crate) async fn revive(&self, digest: Digest, db: &Db) -> Result<bool, PlatformError> {
+        match self {
+            Self::Folder(_) => Ok(false),
+            Self::S3(store) => {
+                Ok(store.written(digest).await?.is_some() && db.revive(digest).await?)
+            }
+        }
     }
 
     /// A signed link that gives these bytes under this file name until `ttl` has passed.

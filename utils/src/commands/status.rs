@@ -45,6 +45,15 @@ fn one(output: Output, job: Value) -> anyhow::Result<ExitCode> {
     if let Some(epoch) = job["progress"]["epoch"].as_u64() {
         output.say(format!("  epoch {epoch} of {}", job["progress"]["of"]));
     }
+    if let Some(epoch) = job["resumed_from"].as_u64() {
+        output.say(format!(
+            "  attempt {} went on from a checkpoint after epoch {epoch}",
+            job["attempt"]
+        ));
+    }
+    if let Some(epoch) = job["checkpoint"]["epoch"].as_u64() {
+        output.say(format!("  the newest checkpoint is after epoch {epoch}"));
+    }
     for (key, value) in job["progress"]["metrics"].as_object().into_iter().flatten() {
         output.say(format!("  {}: {value}", shown(key)));
     }

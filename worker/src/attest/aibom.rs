@@ -2,7 +2,7 @@ use assay_attest::{
     Digest,
     aibom::{
         ArtifactFacts, DataFacts, EnvironmentFact, Facts, IsolationFact, LayerFacts, LinkRef,
-        ModelFacts, Producer, Times, TrainerFacts,
+        ModelFacts, Producer, ResumedFrom, Times, TrainerFacts,
     },
 };
 use assay_platform::{job::Artifact, sandbox::Isolation};
@@ -48,6 +48,13 @@ pub(super) fn facts(evidence: Evidence<'_>, link_name: &str, link: Digest) -> Fa
         metrics: trained.done.metrics.clone(),
         trainer: trainer(evidence),
         environment: environment(evidence),
+        energy: evidence.reading.energy(),
+        resumed_from: evidence.resumed.map(|from| ResumedFrom {
+            epoch: from.epoch,
+            sha256: from.digest,
+            attempt: from.attempt,
+            worker_keyid: from.worker_keyid.clone(),
+        }),
         isolation: isolation(&trained.finished.isolation),
         image: None,
         scan_link: None,
@@ -139,9 +146,11 @@ fn environment(evidence: Evidence<'_>) -> Vec<EnvironmentFact> {
         name: name.to_owned(),
         value: value.to_fact(),
     };
+    let counters = evidence.reading.facts();
     let machine = &evidence.circumstances.machine;
     let mut all: Vec<_> = machine
         .iter()
+        .chain(&counters)
         .map(|(name, value)| fact(name, value))
         .collect();
     let seconds = evidence.trained.done.training_seconds;

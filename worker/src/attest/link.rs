@@ -11,11 +11,13 @@ use serde_json::{Map, Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::Evidence;
+use crate::environment::Measured;
 
 /// The signed `run_training` link: the inputs as measured on the way into the room, the outputs as measured on the way out.
 ///
 /// Byproducts follow in-toto's convention (`stdout`, `stderr`, `return-value`): `stdout` is the last lines for people
-/// among the events that the trainer printed, `stderr` the end of what it wrote there.
+/// among the events that the trainer printed, `stderr` the end of what it wrote there. `resumed-from` stands there when
+/// the run went on from a checkpoint of an earlier attempt: it is no material, for the result does not depend on it.
 pub(crate) fn training_link(
     evidence: Evidence<'_>,
     key: &SigningKey,
@@ -31,19 +33,34 @@ pub(crate) fn training_link(
         "events": trained.events,
         "lines-not-understood": trained.finished.garbage_lines,
     }));
+    if let Some(from) = evidence.resumed {
+        link.byproducts.insert(
+            "resumed-from".to_owned(),
+            json!({
+                "epoch": from.epoch,
+                "sha256": from.digest.to_string(),
+                "attempt": from.attempt,
+                "worker-keyid": from.worker_keyid,
+            }),
+        );
+    }
     link.environment = object(json!({
         "job": run(evidence),
         "trainer": trainer(evidence),
         "isolation": isolation(&trained.finished.isolation),
         "usage": usage(&trained.finished.usage),
-        "machine": evidence
-            .circumstances
-            .machine
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), value.to_json()))
-            .collect::<Map<_, _>>(),
+        "machine": facts(&evidence.circumstances.machine),
+        "counters": facts(&evidence.reading.facts()),
     }));
     sign(&link, key)
+}
+
+fn facts(facts: &[(String, Measured)]) -> Value {
+    let facts = facts.iter();
+    facts
+        .map(|(name, value)| (name.clone(), value.to_json()))
+        .collect::<Map<_, _>>()
+        .into()
 }
 
 fn artifacts(artifacts: &[Artifact]) -> Artifacts {

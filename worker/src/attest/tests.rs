@@ -38,6 +38,8 @@ struct Scene {
     claim: Claim,
     staged: Staged,
     trained: Trained,
+    reading: Reading,
+    resumed: Option<Offered>,
     outputs: Vec<Artifact>,
     circumstances: Circumstances,
     bundle: BTreeMap<String, Vec<u8>>,
@@ -85,6 +87,7 @@ fn claim(unique_dir: UniqueDir) -> Claim {
             lost: 1,
             worker: Some("worker-1".into()),
             cancel_requested: false,
+            resumed_from: None,
             progress: None,
             failure: None,
             times: Times {
@@ -194,9 +197,16 @@ fn scene() -> Scene {
             ingest: ingest_artifact,
         },
         trained: trained(),
+        reading: Reading {
+            cpu: Ok((250_000, 1)),
+            gpu: Err("there is none".into()),
+            load: Vec::new(),
+            slots: 1,
+        },
+        resumed: None,
         outputs,
         circumstances: Circumstances {
-            machine: crate::environment::Machine::measure().now(folder.path()),
+            machine: crate::environment::Machine::measure("/no/such/library.so").now(folder.path()),
             program: Measured::Text(Digest::of(b"the trainer").to_string()),
         },
         bundle,
@@ -212,6 +222,8 @@ impl Scene {
             circumstances: &self.circumstances,
             staged: &self.staged,
             trained: &self.trained,
+            reading: &self.reading,
+            resumed: self.resumed.as_ref(),
             outputs: &self.outputs,
         };
         prove(evidence, &self.keys.worker, &self.keys.platform).unwrap()
@@ -289,4 +301,30 @@ fn the_link_says_where_and_how_it_ran() {
     let unknown = &environment["usage"]["peak-memory-bytes"]["unknown"];
     assert!(unknown.is_string(), "{environment}");
     assert_eq!(link["signed"]["byproducts"]["return-value"], 0);
+    let counters = &environment["counters"];
+    assert_eq!(counters["energy-cpu-microjoules"], 250_000);
+    assert_eq!(
+        counters["energy-gpu-millijoules"]["unknown"],
+        "there is none"
+    );
+}
+
+#[test]
+fn a_resumed_run_says_so_and_verifies() {
+    let mut scene = scene();
+    let plain: Value = serde_json::from_slice(&scene.prove().link).unwrap();
+    assert!(plain["signed"]["byproducts"].get("resumed-from").is_none());
+    scene.resumed = Some(Offered {
+        epoch: 2,
+        digest: Digest::of(b"a checkpoint"),
+        attempt: 1,
+        worker_keyid: "ab".repeat(32),
+    });
+    let proof = scene.prove();
+    let link: Value = serde_json::from_slice(&proof.link).unwrap();
+    let from = &link["signed"]["byproducts"]["resumed-from"];
+    assert_eq!((&from["epoch"], &from["attempt"]), (&2.into(), &1.into()));
+    let bom = String::from_utf8(proof.aibom.clone()).unwrap();
+    assert!(bom.contains("assay:resumed-from"));
+    assert!(scene.verify(proof).is_verified());
 }

@@ -161,10 +161,7 @@ fn only_the_checkpoint_in_the_room_is_gone_on_from() {
         ..Parameters::default()
     };
     let take = |offered: Option<u32>, events: Vec<Event>| {
-        let mut heard = Heard {
-            offered,
-            ..Heard::default()
-        };
+        let mut heard = Heard::offered(offered);
         for event in events {
             heard.take(event, &parameters);
         }

@@ -307,6 +307,8 @@ fn facts(request: serde_json::Value, artifacts: Vec<ArtifactFacts>) -> Facts {
                 detail: None,
             },
         ],
+        energy: None,
+        resumed_from: None,
         image: None,
         ingest_link: unsigned(INGEST),
         training_link: unsigned(RUN_TRAINING),

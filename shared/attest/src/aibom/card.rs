@@ -2,6 +2,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     Facts, ModelFacts,
+    energy::energy_consumption,
     property::{Properties, double, shape, text},
     request::claim,
 };
@@ -73,6 +74,12 @@ fn considerations(facts: &Facts) -> Map<String, Value> {
     }
     if let Some(text) = given("misuse_or_malicious") {
         considerations.insert("ethicalConsiderations".into(), json!([{"name": text}]));
+    }
+    if let Some(consumption) = facts.energy.as_ref().and_then(energy_consumption) {
+        considerations.insert(
+            "environmentalConsiderations".into(),
+            json!({"energyConsumptions": [consumption]}),
+        );
     }
     considerations
 }

@@ -38,6 +38,12 @@ pub struct Facts {
     pub environment: Vec<EnvironmentFact>,
     /// What kept the training apart from everything else, held or not.
     pub isolation: Vec<IsolationFact>,
+    /// The energy that was used while it trained; `None` when nothing of it was measured.
+    #[serde(default)]
+    pub energy: Option<EnergyFacts>,
+    /// The earlier training that this one went on with.
+    #[serde(default)]
+    pub resumed_from: Option<ResumedFrom>,
     /// The image that the training ran in; absent where it ran in none.
     #[serde(default)]
     pub image: Option<ImageFacts>,
@@ -201,6 +207,30 @@ pub struct EnvironmentFact {
     pub name: String,
     /// What it was.
     pub value: Measured,
+}
+
+/// The energy that was used while a training ran, as counters gave it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EnergyFacts {
+    /// Microjoules of the processors, where they were measured.
+    pub cpu_microjoules: Option<u64>,
+    /// Millijoules of the graphics processors, where they were measured.
+    pub gpu_millijoules: Option<u64>,
+    /// What the counters cover, in words: they know machines, not jobs.
+    pub scope: String,
+}
+
+/// A checkpoint of an earlier attempt, from which a training went on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResumedFrom {
+    /// The last epoch that is in it, counted from 1.
+    pub epoch: u32,
+    /// SHA-256 of its bytes.
+    pub sha256: Digest,
+    /// The attempt that wrote it.
+    pub attempt: u32,
+    /// The key id of the worker that signed it.
+    pub worker_keyid: String,
 }
 
 /// One mechanism of the sandbox.

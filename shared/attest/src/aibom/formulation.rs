@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    Facts, component,
+    Facts, ResumedFrom, component,
     property::{Properties, instant},
     request,
 };
@@ -74,6 +74,15 @@ fn trained_by(facts: &Facts) -> Properties {
             ),
         )
         .with_some("framework-requested", asked)
+        .with_some("resumed-from", facts.resumed_from.as_ref().map(resumed))
+}
+
+/// One line; the same is in the `run_training` link, whose byproducts name it by parts.
+fn resumed(from: &ResumedFrom) -> String {
+    format!(
+        "the checkpoint {} after epoch {} of attempt {}, signed by the worker {}",
+        from.sha256, from.epoch, from.attempt, from.worker_keyid
+    )
 }
 
 fn parameters(facts: &Facts) -> Vec<Value> {

@@ -110,3 +110,18 @@ fn keyid_and_coordinates_are_those_of_other_tools() {
     let (x, y) = key.jwk_coordinates();
     assert_eq!(format!("{x} {y}"), include_str!("fixture.xy").trim());
 }
+
+#[test]
+fn hexadecimal_signatures_have_one_spelling() {
+    let key = SigningKey::generate();
+    let signature = key.sign_hex(b"text");
+    key.public().verify_hex(b"text", &signature).unwrap();
+    for bad in [
+        signature.to_uppercase(),
+        format!("{signature}0"),
+        String::new(),
+    ] {
+        assert!(key.public().verify_hex(b"text", &bad).is_err(), "{bad:?}");
+    }
+    assert!(key.public().verify_hex(b"other", &signature).is_err());
+}

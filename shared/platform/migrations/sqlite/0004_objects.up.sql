@@ -10,8 +10,10 @@ CREATE TABLE checkpoints (
 );
 CREATE INDEX checkpoints_by_digest ON checkpoints (digest);
 
--- Objects that are being removed from the store: no row may name them until that is over.
+-- Objects that are being removed from the store, or have been: no row may name them until it is known that they are
+-- there. at: when somebody last took to removing it, or found it gone.
 CREATE TABLE collected (
     digest TEXT   NOT NULL PRIMARY KEY,
-    at     BIGINT NOT NULL
+    at     BIGINT NOT NULL,
+    gone   BIGINT NOT NULL DEFAULT 0
 );

@@ -10,7 +10,7 @@ type Step = (i64, &'static str, &'static str, &'static str);
 
 macro_rules! steps {
     ($folder:literal) => {
-        steps!($folder: 1 "0001_jobs", 2 "0002_events", 3 "0003_machines", 4 "0004_objects", 5 "0005_scans")
+        steps!($folder: 1 "0001_jobs", 2 "0002_events", 3 "0003_machines", 4 "0004_objects", 5 "0005_scans", 6 "0006_resumed")
     };
     ($folder:literal: $($version:literal $name:literal),*) => {
         &[$((
@@ -28,7 +28,7 @@ pub(super) const SQLITE: &[Step] = steps!("sqlite");
 pub(super) const POSTGRES: &[Step] = steps!("postgres");
 
 /// The version that this program works with.
-pub(super) const NEWEST: i64 = 5;
+pub(super) const NEWEST: i64 = 6;
 
 /// What brings tables up and down these steps. Several processes may run it at once.
 pub(super) fn migrator(steps: &[Step]) -> Migrator {

@@ -1,5 +1,7 @@
 //! Objects and what is known of them: checkpoints, scans, what is being removed.
 
+use std::time::Duration;
+
 use assay_attest::Digest;
 
 use super::{Db, DbError, either};
@@ -43,12 +45,29 @@ impl Db {
         either!(self, db => db.scans(limit))
     }
 
-    /// Begins to remove an object: from now until [`Db::end_collect`] no row may name it. `false`: one does already.
-    pub async fn begin_collect(&self, digest: Digest) -> Result<bool, DbError> {
-        either!(self, db => db.begin_collect(digest))
+    /// Begins to remove an object: from now on no row may name it, and nobody else may begin before `claim` has passed.
+    /// `false`: a row does name it, or somebody else has begun.
+    pub async fn begin_collect(&self, digest: Digest, claim: Duration) -> Result<bool, DbError> {
+        either!(self, db => db.begin_collect(digest, claim))
     }
 
-    /// Notes that an object is gone from the store: it may be stored and named again.
+    /// Notes that an object whose removal had begun is gone from the store, and no request to remove it is on its way.
+    pub async fn collected(&self, digest: Digest) -> Result<(), DbError> {
+        either!(self, db => db.collected(digest))
+    }
+
+    /// Lets rows name an object again that was noted to be gone: for one who has seen that it is there after all.
+    /// `false`: it was not noted to be gone, or is being removed.
+    pub async fn revive(&self, digest: Digest) -> Result<bool, DbError> {
+        either!(self, db => db.revive(digest))
+    }
+
+    /// Forgets which objects are gone, so long after.
+    pub async fn forget_collected(&self, age: Duration) -> Result<(), DbError> {
+        either!(self, db => db.forget_collected(age))
+    }
+
+    /// Gives up removing an object, of which nothing has come: rows may name it again.
     pub async fn end_collect(&self, digest: Digest) -> Result<(), DbError> {
         either!(self, db => db.end_collect(digest))
     }

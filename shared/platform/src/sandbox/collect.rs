@@ -78,6 +78,18 @@ pub fn collect(output: &Path, limits: &Limits) -> Result<Vec<FileEntry>, Collect
     Ok(entries)
 }
 
+/// Opens one file of an output folder, also while the trainer runs; by the rules of [`collect`]. `None` when there is no
+/// such file.
+///
+/// # Errors
+/// [`CollectError`].
+pub fn collect_one(output: &Path, name: &str) -> Result<Option<FileEntry>, CollectError> {
+    match open_plain(&output.join(name), name.to_owned()) {
+        Err(CollectError::Io(error)) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        opened => opened.map(Some),
+    }
+}
+
 fn open_plain(path: &Path, name: String) -> Result<FileEntry, CollectError> {
     let refuse = |name, what| Err(CollectError::NotAFile { name, what });
     let kind = fs::symlink_metadata(path)?.file_type();
@@ -131,6 +143,17 @@ mod tests {
         let found = collect(folder.path(), &Limits::default()).unwrap();
         let seen: Vec<_> = found.iter().map(|f| (f.name.as_str(), f.bytes)).collect();
         assert_eq!(seen, [("a", 1), ("b", 3)]);
+    }
+
+    #[test]
+    fn takes_one_file_by_the_same_rules() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("a"), "1").unwrap();
+        symlink("a", folder.path().join("link")).unwrap();
+        let found = collect_one(folder.path(), "a").unwrap().unwrap();
+        assert_eq!((found.name.as_str(), found.bytes), ("a", 1));
+        assert!(collect_one(folder.path(), "absent").unwrap().is_none());
+        assert!(collect_one(folder.path(), "link").is_err());
     }
 
     #[test]

@@ -13,6 +13,8 @@ pub struct SandboxConfig {
     /// By default the ones that others back up: the network namespace and Landlock's network rules (seccomp
     /// already refuses every socket) and Landlock's scopes (seccomp already refuses sockets and signals).
     pub allow_missing: BTreeSet<Mechanism>,
+    /// Bytes that must be free where rooms are made before a job is given one.
+    pub keep_free_bytes: u64,
     /// What a training may use.
     pub limits: Limits,
     /// What a check of freshly handed-in files may use.
@@ -27,6 +29,7 @@ impl Default for SandboxConfig {
                 Mechanism::LandlockNetwork,
                 Mechanism::LandlockScope,
             ]),
+            keep_free_bytes: 512 << 20,
             limits: Limits::default(),
             check_limits: Limits::for_checks(),
         }

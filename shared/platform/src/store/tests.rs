@@ -1,5 +1,7 @@
 //! What every store must do, and what one of them alone does.
 
+#[cfg(feature = "outside-parts")]
+mod collecting;
 mod contract;
 #[cfg(feature = "outside-parts")]
 mod remote;

@@ -22,7 +22,7 @@ impl Backend {
             now!(),
             " + $3, started_at = ",
             now!(),
-            ", progress = NULL, held = NULL, not_before = NULL WHERE id = $1 AND status = 'queued' AND (not_before IS NULL OR not_before <= ",
+            ", progress = NULL, resumed_from = NULL, held = NULL, not_before = NULL WHERE id = $1 AND status = 'queued' AND (not_before IS NULL OR not_before <= ",
             now!(),
             ") RETURNING ",
             rows::job_columns!()

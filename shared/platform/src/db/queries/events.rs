@@ -41,6 +41,15 @@ fn epoch(event: &JobEvent) -> Option<&EpochReport> {
     }
 }
 
+fn resumed(event: &JobEvent) -> Option<u32> {
+    match event {
+        JobEvent::Trainer {
+            event: Event::Resumed { epoch },
+        } => Some(*epoch),
+        _ => None,
+    }
+}
+
 impl Backend {
     pub(in crate::db) async fn log(
         &self,
@@ -67,6 +76,13 @@ impl Backend {
             sqlx::query("UPDATE jobs SET progress = $2 WHERE id = $1")
                 .bind(id.to_string())
                 .bind(serde_json::to_string(report)?)
+                .execute(&mut *tx)
+                .await?;
+        }
+        if let Some(epoch) = events.iter().rev().find_map(resumed) {
+            sqlx::query("UPDATE jobs SET resumed_from = $2 WHERE id = $1")
+                .bind(id.to_string())
+                .bind(i64::from(epoch))
                 .execute(&mut *tx)
                 .await?;
         }

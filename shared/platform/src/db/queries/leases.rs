@@ -274,7 +274,7 @@ async fn queue_again(tx: &mut Tx, left: &Left, why: Why<'_>) -> Result<Status, D
     }
     let (wait, held) = why.wait();
     sqlx::query(concat!(
-        "UPDATE jobs SET status = 'queued', worker = NULL, lease_until = NULL, progress = NULL, lost = $3, held = $4, not_before = CASE WHEN $5 > 0 THEN ",
+        "UPDATE jobs SET status = 'queued', worker = NULL, lease_until = NULL, progress = NULL, resumed_from = NULL, lost = $3, held = $4, not_before = CASE WHEN $5 > 0 THEN ",
         now!(),
         " + $5 END WHERE id = $1 AND status = 'running' AND attempt = $2"
     ))

@@ -21,7 +21,7 @@ type Row = <Driver as Database>::Row;
 /// The columns that [`job`] reads, in its order.
 macro_rules! job_columns {
     () => {
-        "id, unique_dir, status, request, attempt, worker, cancel_requested, progress, failure, timings, submitted_at, started_at, finished_at, lost, class, priority, held, not_before, traceparent"
+        "id, unique_dir, status, request, attempt, worker, cancel_requested, progress, failure, timings, submitted_at, started_at, finished_at, lost, class, priority, held, not_before, traceparent, resumed_from"
     };
 }
 pub(super) use job_columns;
@@ -39,6 +39,11 @@ pub(super) fn job(row: &Row) -> Result<Job, DbError> {
         held: row.try_get(16)?,
         not_before: maybe(row.try_get(17)?).map_err(corrupt)?,
         traceparent: row.try_get(18)?,
+        resumed_from: row
+            .try_get::<Option<i64>, _>(19)?
+            .map(number)
+            .transpose()
+            .map_err(corrupt)?,
         attempt: number(row.try_get(4)?).map_err(corrupt)?,
         lost: number(row.try_get(13)?).map_err(corrupt)?,
         worker: row.try_get(5)?,

@@ -161,7 +161,7 @@ impl S3 {
     }
 
     /// The server's time. Ages are told by it and by nothing else: this machine's clock may be wrong.
-    fn now(&self, clock: &ServerClock) -> Result<DateTime, StoreError> {
+    pub(super) fn now(&self, clock: &ServerClock) -> Result<DateTime, StoreError> {
         clock
             .read()
             .ok_or_else(|| self.nonsense("does not say what time it is (header Date)"))

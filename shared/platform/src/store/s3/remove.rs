@@ -5,7 +5,7 @@ use std::time::Duration;
 use assay_attest::Digest;
 use aws_sdk_s3::primitives::DateTime;
 
-use super::{S3, UPLOADS, multipart::State, object_key, shown};
+use super::{S3, UPLOADS, client::ServerClock, multipart::State, object_key, shown};
 use crate::store::StoreError;
 
 impl S3 {
@@ -28,9 +28,45 @@ impl S3 {
         }
     }
 
+    /// When an object was written, and when the server said so, both by the server's clock; `None` when there is no such
+    /// object.
+    pub(in crate::store) async fn written(
+        &self,
+        digest: Digest,
+    ) -> Result<Option<(DateTime, DateTime)>, StoreError> {
+        let (client, key) = (&self.0.clients.plain, object_key(digest));
+        let clock = ServerClock::default();
+        let ask = || {
+            let request = client.head_object().bucket(self.bucket()).key(&key);
+            request.customize().interceptor(clock.clone()).send()
+        };
+        match self.patiently(self.0.limits.answer, ask).await {
+            Ok(found) => {
+                let Some(written) = found.last_modified else {
+                    return Err(self.nonsense("did not say when an object was written"));
+                };
+                Ok(Some((written, self.now(&clock)?)))
+            }
+            Err(refusal) if refusal.is_missing() => Ok(None),
+            Err(refusal) => Err(self.failed(self.bucket())(refusal)),
+        }
+    }
+
     /// Removes an object, or learns that it is not there.
     pub(in crate::store) async fn remove(&self, digest: Digest) -> Result<(), StoreError> {
         self.remove_key(&object_key(digest)).await
+    }
+
+    /// Removes an object with one request. An error says nothing about whether the object is there, or will be.
+    pub(in crate::store) async fn remove_once(&self, digest: Digest) -> Result<(), StoreError> {
+        let client = &self.0.clients.plain;
+        let request = client
+            .delete_object()
+            .bucket(self.bucket())
+            .key(object_key(digest))
+            .send();
+        let removed = Self::once(self.0.limits.answer, request).await;
+        removed.map(drop).map_err(self.failed(self.bucket()))
     }
 
     async fn remove_key(&self, key: &str) -> Result<(), StoreError> {

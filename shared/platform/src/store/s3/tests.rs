@@ -1,5 +1,6 @@
 //! The store on servers that refuse, lie, stall and never end; and what is sent to those that do not.
 
+mod lost;
 mod server;
 
 use std::{fs, io};

@@ -58,11 +58,16 @@ pub(crate) async fn a_stale_attempt_can_do_nothing(db: &Db) {
 
 pub(crate) async fn released_jobs_are_queued_and_ring(db: &Db) {
     let id = claimed(db, "w").await.job.id;
-    db.log(id, 1, &[epoch_event(2)]).await.unwrap();
+    let resumed = JobEvent::Trainer {
+        event: assay_protocol::Event::Resumed { epoch: 1 },
+    };
+    db.log(id, 1, &[resumed, epoch_event(2)]).await.unwrap();
+    assert_eq!(job_of(db, id).await.resumed_from, Some(1));
     assert!(bells(db).await.is_empty());
     assert!(db.release(id, 1).await.unwrap());
     assert_eq!(bells(db).await, [id]);
     let job = job_of(db, id).await;
+    assert_eq!(job.resumed_from, None);
     assert_eq!(
         (job.status, job.worker, job.progress),
         (Status::Queued, None, None)

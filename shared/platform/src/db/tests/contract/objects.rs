@@ -112,33 +112,46 @@ pub(crate) async fn the_newest_scan_is_found_by_its_time(db: &Db) {
     assert_eq!(db.scans(2).await.unwrap(), all[..2]);
 }
 
+/// How long an object is one collector's.
+const CLAIM: Duration = Duration::from_secs(600);
+
 pub(crate) async fn what_is_being_removed_cannot_be_named(db: &Db) {
     let new = new_job("late");
     let object = new.artifacts[1].digest;
-    assert!(db.begin_collect(object).await.unwrap());
-    assert!(db.begin_collect(object).await.unwrap());
+    assert!(db.begin_collect(object, CLAIM).await.unwrap());
+    // One's alone, until the claim has passed.
+    assert!(!db.begin_collect(object, CLAIM).await.unwrap());
+    assert!(db.begin_collect(object, Duration::ZERO).await.unwrap());
+    assert!(!db.revive(object).await.unwrap());
     assert_eq!(db.collecting(9).await.unwrap(), [object]);
     let refused = db.insert_job(&new).await.unwrap_err();
     assert!(matches!(refused, DbError::Collected { digest } if digest == object));
     assert!(refused.is_passing());
     assert_eq!(db.job(new.id).await.unwrap(), None);
 
-    db.end_collect(object).await.unwrap();
+    // Gone: it cannot be named before somebody has seen it.
+    db.collected(object).await.unwrap();
     assert!(db.collecting(9).await.unwrap().is_empty());
+    assert!(db.insert_job(&new).await.is_err());
+    db.forget_collected(CLAIM).await.unwrap();
+    assert!(db.begin_collect(object, CLAIM).await.unwrap());
+    db.collected(object).await.unwrap();
+    assert!(db.revive(object).await.unwrap());
+    assert!(!db.revive(object).await.unwrap());
     db.insert_job(&new).await.unwrap();
-    assert!(!db.begin_collect(object).await.unwrap());
+    assert!(!db.begin_collect(object, CLAIM).await.unwrap());
 
     // Checkpoints and scans name objects, too.
     let claim = db.claim(new.id, "w", LEASE).await.unwrap().unwrap();
     let checkpoint = checkpoint(new.id, claim.attempt, 1);
-    assert!(db.begin_collect(checkpoint.digest).await.unwrap());
+    assert!(db.begin_collect(checkpoint.digest, CLAIM).await.unwrap());
     assert!(db.save_checkpoint(&checkpoint).await.is_err());
     let mut scan = scan(Digest::of(b"image"), OffsetDateTime::now_utc());
     scan.link = Some(checkpoint.digest);
     assert!(db.record_scan(&scan).await.is_err());
     db.end_collect(checkpoint.digest).await.unwrap();
     assert!(db.save_checkpoint(&checkpoint).await.unwrap());
-    assert!(!db.begin_collect(checkpoint.digest).await.unwrap());
+    assert!(!db.begin_collect(checkpoint.digest, CLAIM).await.unwrap());
 }
 
 /// Whoever comes first: the job is written, or the object is removed, never both.
@@ -148,9 +161,10 @@ pub(crate) async fn naming_and_removing_race(db: &Db) {
         let object = Digest::of(&[round]);
         new.artifacts[0].digest = object;
         let (named, removed) = if round % 2 == 0 {
-            tokio::join!(db.insert_job(&new), db.begin_collect(object))
+            tokio::join!(db.insert_job(&new), db.begin_collect(object, CLAIM))
         } else {
-            let (removed, named) = tokio::join!(db.begin_collect(object), db.insert_job(&new));
+            let (removed, named) =
+                tokio::join!(db.begin_collect(object, CLAIM), db.insert_job(&new));
             (named, removed)
         };
         assert_eq!(named.is_ok(), !removed.unwrap());
