@@ -67,7 +67,7 @@ impl Upload {
     pub async fn write(&mut self, chunk: Bytes) -> Result<(), StoreError> {
         match &mut self.0 {
             Writing::Folder(upload) => upload.write(&chunk).await,
-            Writing::S3(upload) => upload.write(chunk).await,
+            Writing::S3(upload) => Box::pin(upload.write(chunk)).await,
         }
     }
 
@@ -85,7 +85,7 @@ impl Upload {
     pub async fn finish(self) -> Result<Stored, StoreError> {
         match self.0 {
             Writing::Folder(upload) => upload.finish().await,
-            Writing::S3(upload) => upload.finish().await,
+            Writing::S3(upload) => Box::pin(upload.finish()).await,
         }
     }
 }
@@ -108,7 +108,7 @@ impl ObjectReader {
     pub async fn next(&mut self) -> Result<Option<Bytes>, StoreError> {
         match &mut self.0 {
             Reading::Folder(reader) => reader.next().await,
-            Reading::S3(reader) => reader.next().await,
+            Reading::S3(reader) => Box::pin(reader.next()).await,
         }
     }
 }
@@ -125,7 +125,7 @@ impl Store {
     pub async fn check(&self, reports: bool) -> Result<(), StoreError> {
         match self {
             Self::Folder(_) => self.answers().await,
-            Self::S3(store) => store.check(reports).await,
+            Self::S3(store) => Box::pin(store.check(reports)).await,
         }
     }
 
@@ -133,7 +133,7 @@ impl Store {
     pub async fn prepare(&self) -> Result<(), StoreError> {
         match self {
             Self::Folder(_) => Ok(()),
-            Self::S3(store) => store.make_buckets().await,
+            Self::S3(store) => Box::pin(store.make_buckets()).await,
         }
     }
 
@@ -141,7 +141,7 @@ impl Store {
     pub async fn answers(&self) -> Result<(), StoreError> {
         match self {
             Self::Folder(_) => self.free_bytes().await.map(drop),
-            Self::S3(store) => store.answers().await,
+            Self::S3(store) => Box::pin(store.answers()).await,
         }
     }
 
@@ -157,7 +157,7 @@ impl Store {
     pub async fn put_bytes(&self, data: &[u8]) -> Result<Stored, StoreError> {
         match self {
             Self::Folder(store) => store.put_bytes(data.to_vec()).await,
-            Self::S3(store) => store.put_bytes(data.to_vec(), s3::Lock::Free).await,
+            Self::S3(store) => Box::pin(store.put_bytes(data.to_vec(), s3::Lock::Free)).await,
         }
     }
 
@@ -166,7 +166,7 @@ impl Store {
     pub async fn put_proof(&self, data: &[u8]) -> Result<Stored, StoreError> {
         match self {
             Self::Folder(store) => store.put_bytes(data.to_vec()).await,
-            Self::S3(store) => store.put_bytes(data.to_vec(), s3::Lock::Proof).await,
+            Self::S3(store) => Box::pin(store.put_bytes(data.to_vec(), s3::Lock::Proof)).await,
         }
     }
 
@@ -174,7 +174,7 @@ impl Store {
     pub async fn put_open_file(&self, file: File) -> Result<Stored, StoreError> {
         match self {
             Self::Folder(store) => store.put_open_file(file).await,
-            Self::S3(store) => store.put_open_file(file).await,
+            Self::S3(store) => Box::pin(store.put_open_file(file)).await,
         }
     }
 
@@ -186,7 +186,7 @@ impl Store {
     pub async fn fetch(&self, digest: Digest, to: &Path) -> Result<Stored, StoreError> {
         match self {
             Self::Folder(store) => store.fetch(digest, to).await,
-            Self::S3(store) => store.fetch(digest, to).await,
+            Self::S3(store) => Box::pin(store.fetch(digest, to)).await,
         }
     }
 
@@ -205,7 +205,7 @@ impl Store {
                 Ok((ObjectReader(Reading::Folder(reader)), bytes))
             }
             Self::S3(store) => {
-                let (reader, bytes) = store.reader(digest, range).await?;
+                let (reader, bytes) = Box::pin(store.reader(digest, range)).await?;
                 Ok((ObjectReader(Reading::S3(Box::new(reader))), bytes))
             }
         }
@@ -218,7 +218,7 @@ impl Store {
     pub async fn read(&self, digest: Digest, limit: u64) -> Result<Vec<u8>, StoreError> {
         match self {
             Self::Folder(store) => store.read(digest, limit).await,
-            Self::S3(store) => store.read(digest, limit).await,
+            Self::S3(store) => Box::pin(store.read(digest, limit)).await,
         }
     }
 
@@ -229,7 +229,7 @@ impl Store {
     pub async fn verify(&self, digest: Digest) -> Result<Stored, StoreError> {
         match self {
             Self::Folder(store) => store.verify(digest).await,
-            Self::S3(store) => store.verify(digest).await,
+            Self::S3(store) => Box::pin(store.verify(digest)).await,
         }
     }
 
@@ -238,7 +238,7 @@ impl Store {
     pub async fn remove(&self, digest: Digest) -> Result<(), StoreError> {
         match self {
             Self::Folder(store) => store.remove(digest).await,
-            Self::S3(store) => store.remove(digest).await,
+            Self::S3(store) => Box::pin(store.remove(digest)).await,
         }
     }
 
@@ -315,7 +315,7 @@ impl Store {
     pub async fn sweep(&self, age: Duration) -> Result<u64, StoreError> {
         match self {
             Self::Folder(store) => store.sweep(age).await,
-            Self::S3(store) => store.sweep(age).await,
+            Self::S3(store) => Box::pin(store.sweep(age)).await,
         }
     }
 
@@ -323,7 +323,7 @@ impl Store {
     pub async fn objects_under(&self, two_digits: &str) -> Result<Vec<Digest>, StoreError> {
         match self {
             Self::Folder(store) => store.objects_under(two_digits).await,
-            Self::S3(store) => store.objects_under(two_digits).await,
+            Self::S3(store) => Box::pin(store.objects_under(two_digits)).await,
         }
     }
 

@@ -28,7 +28,7 @@ impl Store {
         check_name(name)?;
         match self {
             Self::Folder(store) => store.put_scan(bucket, name, data).await,
-            Self::S3(store) => store.put_scan(bucket, name, data).await,
+            Self::S3(store) => Box::pin(store.put_scan(bucket, name, data)).await,
         }
     }
 
@@ -45,7 +45,7 @@ impl Store {
         check_name(name)?;
         match self {
             Self::Folder(store) => store.scan(bucket, name, limit).await,
-            Self::S3(store) => store.scan(bucket, name, limit).await,
+            Self::S3(store) => Box::pin(store.scan(bucket, name, limit)).await,
         }
     }
 
@@ -67,7 +67,7 @@ impl Store {
         };
         match self {
             Self::Folder(store) => store.scans(bucket, &prefix).await,
-            Self::S3(store) => store.scans(bucket, &prefix).await,
+            Self::S3(store) => Box::pin(store.scans(bucket, &prefix)).await,
         }
     }
 }

@@ -145,13 +145,13 @@ impl S3 {
         };
         let validity = PresigningConfig::expires_in(ttl.min(LONGEST_LINK))
             .map_err(|error| StoreError::Settings(format!("download_ttl_seconds: {error}")))?;
-        let signed = client
+        let request = client
             .get_object()
             .bucket(self.bucket())
             .key(object_key(digest))
             .response_content_disposition(attachment(name))
-            .response_content_type("application/octet-stream")
-            .presigned(validity)
+            .response_content_type("application/octet-stream");
+        let signed = Box::pin(request.presigned(validity))
             .await
             .map_err(|error| self.failed(self.bucket())(Refusal::from(error)))?;
         Ok(Some(signed.uri().to_owned()))

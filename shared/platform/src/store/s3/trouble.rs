@@ -181,7 +181,8 @@ impl S3 {
         F: Future<Output = Result<T, SdkError<E>>>,
         E: ProvideErrorMetadata + Error + 'static,
     {
-        match timeout(limit, request).await {
+        // The library's futures are large; so that those of all who use the store are not, this one is on the heap.
+        match timeout(limit, Box::pin(request)).await {
             Ok(answer) => answer.map_err(Refusal::from),
             Err(_) => Err(Refusal::passing(format!(
                 "did not answer within {} s",

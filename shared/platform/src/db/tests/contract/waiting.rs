@@ -2,6 +2,8 @@ use super::*;
 use crate::{job::Status, worker::WorkerRow};
 
 const LONG: Duration = Duration::from_secs(3600);
+/// Only a failure waits for it.
+const DEADLINE: Duration = Duration::from_secs(60);
 
 pub(crate) async fn a_job_that_the_platform_failed_waits(db: &Db) {
     let id = claimed(db, "w").await.job.id;
@@ -20,9 +22,12 @@ pub(crate) async fn a_job_that_the_platform_failed_waits(db: &Db) {
     let other = claimed(db, "w").await.job.id;
     let moment = Duration::from_millis(50);
     db.put_back(other, 1, "a hiccup", 3, moment).await.unwrap();
-    while bells(db).await != [other] {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    let due = async {
+        while bells(db).await != [other] {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, due).await.unwrap();
     let claim = db.claim(other, "w", LEASE).await.unwrap().unwrap();
     assert_eq!((claim.attempt, claim.job.not_before), (2, None));
     // A job that waits can be cancelled.
