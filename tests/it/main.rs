@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a journey that cannot go on has failed")]
 
 mod bad_input;
+#[cfg(feature = "outside-parts")]
+mod container;
 mod crash;
 mod defects;
 mod demo;

@@ -11,4 +11,4 @@
 mod life;
 mod limits;
 mod reach;
-mod support;
+pub(crate) mod support;

@@ -7,10 +7,46 @@ use std::{
 };
 
 use assay_attest::{Digest, hash_reader};
+use assay_platform::sandbox::Sandbox;
 
-/// SHA-256 of the program that trains, read anew only when its file has changed.
+/// The program that trains.
 #[derive(Debug, Clone)]
-pub(crate) struct TrainerProgram {
+pub(crate) enum TrainerProgram {
+    /// A file of this machine.
+    File(ProgramFile),
+    /// A file of an image, which cannot change; measured when the image was pinned.
+    Image(Digest),
+}
+
+impl TrainerProgram {
+    /// The one that a sandbox runs.
+    pub(crate) fn of(sandbox: &Sandbox) -> Self {
+        match sandbox {
+            Sandbox::Process(sandbox) => Self::File(ProgramFile::new(sandbox.trainer.path.clone())),
+            Sandbox::Docker(sandbox) => Self::Image(sandbox.trainer()),
+        }
+    }
+
+    /// SHA-256 of it as it is now. Blocks while a file is read for the first time.
+    pub(crate) fn digest(&self) -> io::Result<Digest> {
+        match self {
+            Self::File(file) => file.digest(),
+            Self::Image(digest) => Ok(*digest),
+        }
+    }
+
+    /// Where it is, for messages.
+    pub(crate) fn place(&self) -> String {
+        match self {
+            Self::File(file) => file.path.display().to_string(),
+            Self::Image(_) => "the trainer's image".to_owned(),
+        }
+    }
+}
+
+/// A program's file with its SHA-256, read anew only when the file has changed.
+#[derive(Debug, Clone)]
+pub(crate) struct ProgramFile {
     path: PathBuf,
     known: Arc<Mutex<Option<(Identity, Digest)>>>,
 }
@@ -24,20 +60,15 @@ struct Identity {
     changed: (i64, i64),
 }
 
-impl TrainerProgram {
-    pub(crate) fn new(path: PathBuf) -> Self {
+impl ProgramFile {
+    fn new(path: PathBuf) -> Self {
         Self {
             path,
             known: Arc::default(),
         }
     }
 
-    pub(crate) fn path(&self) -> &std::path::Path {
-        &self.path
-    }
-
-    /// The digest of the file as it is now. Blocks while it is read for the first time.
-    pub(crate) fn digest(&self) -> io::Result<Digest> {
+    fn digest(&self) -> io::Result<Digest> {
         let file = File::open(&self.path)?;
         let meta = file.metadata()?;
         let identity = Identity {
@@ -68,7 +99,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("trainer");
         std::fs::write(&path, "one").unwrap();
-        let program = TrainerProgram::new(path.clone());
+        let program = ProgramFile::new(path.clone());
         let first = program.digest().unwrap();
         assert_eq!(first, Digest::of(b"one"));
         assert_eq!(program.digest().unwrap(), first);

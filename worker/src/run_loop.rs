@@ -7,7 +7,6 @@ use assay_platform::{
     job::Claim,
     keys::worker_name,
     queue::{Doorbell, QueueError, Ring},
-    sandbox::Sandbox,
     upkeep,
 };
 use tokio::{
@@ -95,8 +94,7 @@ pub async fn run(platform: Platform, shutdown: watch::Receiver<bool>) -> Result<
 impl Worker {
     async fn start(platform: Platform, presence: Presence) -> Result<Self, WorkerError> {
         let name = worker_name(platform.keys.worker()?.public());
-        let Sandbox::Process(sandbox) = platform.sandbox.as_ref();
-        let program = TrainerProgram::new(sandbox.trainer.path.clone());
+        let program = TrainerProgram::of(&platform.sandbox);
         let reader = program.clone();
         let nvml = platform.config.environment.nvml_library.clone();
         let measured =
@@ -105,7 +103,7 @@ impl Worker {
             .await
             .unwrap_or_else(|error| Err(std::io::Error::other(error)))
             .map_err(|source| WorkerError::Program {
-                path: program.path().display().to_string(),
+                path: program.place(),
                 source,
             })?;
         Ok(Self {

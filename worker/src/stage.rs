@@ -5,8 +5,8 @@ use assay_attest::{
 };
 use assay_platform::{
     Platform,
-    job::{Artifact, Claim, Role},
-    sandbox::Room,
+    job::{Artifact, Claim, Class, Role},
+    sandbox::{Occupant, Room},
 };
 use assay_protocol::{JobRequest, room};
 use serde::Deserialize;
@@ -39,7 +39,12 @@ pub(crate) async fn stage(platform: &Platform, claim: &Claim) -> Result<Staged, 
     let rooms = platform.rooms();
     let room = tokio::task::spawn_blocking(move || Room::create(&rooms))
         .await
-        .map_err(|error| Stop::Infrastructure(error.to_string()))??;
+        .map_err(|error| Stop::Infrastructure(error.to_string()))??
+        .occupied_by(Occupant {
+            job: claim.job.id,
+            attempt: claim.attempt,
+            gpu: claim.job.class == Class::Gpu,
+        });
     let inputs = [
         (only(claim, Role::Model)?, room::MODEL),
         (only(claim, Role::Dataset)?, room::DATASET),

@@ -97,7 +97,9 @@ async fn a_refused_job_takes_nothing_away_from_another() {
 async fn a_sandbox_that_cannot_be_had_is_said_to_be_missing() {
     let bench = Bench::new().await;
     let mut platform = bench.platform.clone();
-    let assay_platform::sandbox::Sandbox::Process(mut sandbox) = (*platform.checks).clone();
+    let assay_platform::sandbox::Sandbox::Process(mut sandbox) = (*platform.checks).clone() else {
+        panic!("checks are made in a child process");
+    };
     sandbox.launcher.path = "/nowhere".into();
     platform.checks = std::sync::Arc::new(assay_platform::sandbox::Sandbox::Process(sandbox));
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -12,8 +12,13 @@ use assay_protocol::DataLimits;
 use serde::{Deserialize, Deserializer};
 
 use crate::{
-    db::config::DatabaseConfig, keys::KeysConfig, queue::QueueConfig, sandbox::SandboxConfig,
-    scan::ScanConfig, store::StoreConfig, telemetry::LogConfig,
+    db::config::DatabaseConfig,
+    keys::KeysConfig,
+    queue::QueueConfig,
+    sandbox::{DockerConfig, SandboxConfig},
+    scan::ScanConfig,
+    store::StoreConfig,
+    telemetry::LogConfig,
 };
 
 pub use checkpoints::CheckpointsConfig;
@@ -69,6 +74,8 @@ pub struct Config {
     pub environment: EnvironmentConfig,
     /// The room in which a user's model is opened.
     pub sandbox: SandboxConfig,
+    /// The container engine, for a room that is a container.
+    pub docker: DockerConfig,
     /// Where objects are kept.
     pub store: StoreConfig,
     /// What is logged, and how.

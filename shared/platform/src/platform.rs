@@ -114,6 +114,8 @@ impl Platform {
         if !config.store.is_remote() {
             store.sweep(Duration::ZERO).await?;
         }
+        // Before the rooms: a container that was left behind may still write into one.
+        let sandbox = parts::sandbox(&config, service, &store.scratch()).await?;
         sweep_rooms(&config.dir.join("rooms"))?;
         let db = parts::database(&config, &store).await?;
         // A server's objects and uploads are other processes', too: the collector looks after them.
@@ -121,7 +123,7 @@ impl Platform {
             sweep::objects(&db, &store).await?;
         }
         let platform = Self {
-            sandbox: Arc::new(parts::sandbox(&config)),
+            sandbox: Arc::new(sandbox),
             checks: Arc::new(parts::checks(&config)),
             queue: Queue::open(&config.queue)?,
             config: Arc::new(config),

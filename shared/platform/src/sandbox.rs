@@ -6,12 +6,17 @@
 //! names every mechanism that the kernel really enforced, and every one that it did not, with the reason.
 //! Where a mechanism that the configuration does not excuse is absent, the trainer is never started.
 
+mod calls;
 mod collect;
 mod config;
+mod docker;
 mod finished;
 mod isolation;
 mod limits;
+mod lines;
+mod output;
 mod process;
+mod pump;
 mod room;
 
 use std::future::Future;
@@ -20,12 +25,13 @@ use assay_protocol::Event;
 use tokio::sync::mpsc;
 
 pub use collect::{CollectError, FileEntry, collect, collect_one};
-pub use config::SandboxConfig;
+pub use config::{SandboxConfig, SandboxKind};
+pub use docker::{DockerConfig, DockerSandbox, SeccompProfile};
 pub use finished::{Ended, Finished, LimitHit, Usage};
-pub use isolation::{Held, Isolation, Mechanism, Missing};
+pub use isolation::{Container, Held, Isolation, Mechanism, Missing};
 pub use limits::Limits;
 pub use process::{ENTER_ROOM, ProcessSandbox, Program, enter};
-pub use room::{Room, sweep_rooms};
+pub use room::{Occupant, Room, sweep_rooms};
 
 /// What the trainer is asked to do in the room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,11 +51,26 @@ pub struct Command {
     pub threads: u32,
 }
 
+impl Command {
+    /// The trainer's arguments, within the room's folder.
+    fn arguments(self) -> Vec<String> {
+        let words: &[&str] = match self.mode {
+            Mode::Check => &["check", "--in", "in", "--threads"],
+            Mode::Train => &["train", "--in", "in", "--out", "out", "--threads"],
+        };
+        let threads = self.threads.to_string();
+        let words = words.iter().copied().map(str::to_owned);
+        words.chain([threads]).collect()
+    }
+}
+
 /// The ways to seal a room.
 #[derive(Debug, Clone)]
 pub enum Sandbox {
     /// A child process that the kernel restricts; needs no container engine and no privileges.
     Process(ProcessSandbox),
+    /// A container for each run.
+    Docker(DockerSandbox),
 }
 
 /// Why a run did not take place, or could not be watched to its end.
@@ -57,7 +78,7 @@ pub enum Sandbox {
 pub enum SandboxError {
     /// The kernel does not give a mechanism that the configuration requires. The trainer was not started.
     #[error(
-        "this machine cannot give the isolation {mechanism}: {reason}; mend that, or list {mechanism} in sandbox.allow_missing to run without it"
+        "this machine cannot give the isolation {mechanism}: {reason}; mend that, or list {mechanism} in sandbox.allow_missing to run without it (in a container that helps with output-quota only)"
     )]
     Unavailable {
         /// What is missing.
@@ -68,6 +89,17 @@ pub enum SandboxError {
     /// The room could not be entered for another reason. The trainer was not started.
     #[error("the sandbox could not start the trainer: {0}")]
     Launch(String),
+    /// What is configured cannot be used.
+    #[error("{0}")]
+    Settings(String),
+    /// The container engine is gone, or did not do what it was asked. Another attempt may go well.
+    #[error("the container engine could not {doing}: {reason}")]
+    Engine {
+        /// What it was asked.
+        doing: &'static str,
+        /// What it answered.
+        reason: String,
+    },
     /// A room, or a process in it, could not be handled.
     #[error("the sandbox could not {doing}: {source}")]
     Io {
@@ -104,6 +136,7 @@ impl Sandbox {
     ) -> Result<Finished, SandboxError> {
         match self {
             Self::Process(sandbox) => sandbox.run(room, command, limits, events, cancel).await,
+            Self::Docker(sandbox) => sandbox.run(room, command, limits, events, cancel).await,
         }
     }
 
@@ -119,6 +152,7 @@ impl Sandbox {
     ) -> Result<Isolation, SandboxError> {
         match self {
             Self::Process(sandbox) => sandbox.probe(rooms, limits).await,
+            Self::Docker(sandbox) => sandbox.probe(rooms, limits).await,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What the tests of the sandbox share: things to steal, and ways to run an attack.
 
 use std::{
+    any::Any,
     fs::{self, Permissions},
     net::TcpListener,
     os::{
@@ -13,6 +14,7 @@ use std::{
     },
     path::{Path, PathBuf},
     process::{Command as Process, Output, Stdio},
+    sync::{Arc, Mutex},
 };
 
 use assay_platform::sandbox::{
@@ -32,6 +34,8 @@ const USER: u32 = 54_321;
 /// only the sandbox can stand in the way.
 pub(crate) struct World {
     pub(crate) folder: tempfile::TempDir,
+    /// What has to stay as long as the world.
+    kept: Mutex<Vec<Arc<dyn Any + Send + Sync>>>,
     tcp: TcpListener,
     _unix: UnixListener,
     _abstract: UnixListener,
@@ -53,11 +57,19 @@ impl World {
         open_to_all(&folder.path().join("socket"));
         let name = SocketAddr::from_abstract_name(abstract_name(folder.path())).unwrap();
         Self {
+            kept: Mutex::default(),
             tcp: TcpListener::bind("127.0.0.1:0").unwrap(),
             _unix: unix,
             _abstract: UnixListener::bind_addr(&name).unwrap(),
             folder,
         }
+    }
+
+    /// Keeps something as long as the world.
+    #[cfg(feature = "outside-parts")]
+    pub(crate) fn keep<T: Any + Send + Sync>(&self, kept: Arc<T>) -> Arc<T> {
+        self.kept.lock().unwrap().push(Arc::<T>::clone(&kept));
+        kept
     }
 
     pub(crate) fn rooms(&self) -> PathBuf {
@@ -96,7 +108,7 @@ impl World {
     /// Runs an attack under this very process.
     pub(crate) async fn run(&self, attack: &str, limits: &Limits) -> Ran {
         let room = self.room(attack);
-        run_in(&room, limits).await.unwrap()
+        run_in(&sandbox(), &room, limits).await.unwrap()
     }
 
     /// A small server around one run, under an ordinary user where the tests may choose one.
@@ -180,15 +192,28 @@ pub(crate) fn sandbox() -> Sandbox {
     })
 }
 
+/// Every kind of sandbox that there is to test: each gives the same promises.
+pub(crate) async fn sandboxes(world: &World) -> Vec<Sandbox> {
+    #[cfg(feature = "outside-parts")]
+    let container = vec![crate::container::support::container(world).await];
+    #[cfg(not(feature = "outside-parts"))]
+    let container = Vec::new();
+    let _only_of_containers = world;
+    [vec![sandbox()], container].concat()
+}
+
 pub(crate) const TRAIN: Command = Command {
     mode: Mode::Train,
     threads: 1,
 };
 
-pub(crate) async fn run_in(room: &Room, limits: &Limits) -> Result<Ran, SandboxError> {
+pub(crate) async fn run_in(
+    sandbox: &Sandbox,
+    room: &Room,
+    limits: &Limits,
+) -> Result<Ran, SandboxError> {
     let (sender, mut receiver) = mpsc::channel(16);
     let mut events = Vec::new();
-    let sandbox = sandbox();
     let collecting = async {
         while let Some(event) = receiver.recv().await {
             events.push(event);

@@ -4,7 +4,7 @@
 //!   temporary folder. It can be killed, paused and started again on the same data and port. It ends with the value,
 //!   and also when the process that started it is killed.
 //! - `with-parts` starts one of each for a whole run of tests and names them in environment variables ([`names`]).
-//! - [`Database`], [`Vhost`] and [`Buckets`] are a test's own corner of such a server, removed when dropped.
+//! - [`Database`], [`Vhost`], [`Buckets`] and [`Image`] are a test's own corner of such a server, removed when dropped.
 //!
 //! Everything here blocks, and may be called from synchronous and asynchronous tests alike.
 
@@ -14,6 +14,7 @@ mod database;
 mod docker;
 mod folder;
 mod guard;
+mod image;
 pub mod names;
 mod ports;
 mod postgres;
@@ -26,6 +27,7 @@ mod wait;
 pub use buckets::Buckets;
 pub use database::Database;
 pub use docker::Docker;
+pub use image::Image;
 pub use postgres::Postgres;
 pub use rabbit::Rabbit;
 pub use s3::S3;

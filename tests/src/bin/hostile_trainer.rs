@@ -39,6 +39,7 @@ fn main() -> ExitCode {
         "writes" => reach::writes(&reach::targets()),
         "sockets" => reach::sockets(&reach::targets()),
         "calls" => calls::all(&reach::targets()),
+        reach if reach.starts_with("reach ") => reach::named(&reach["reach ".len()..]),
         bomb => return bombs::drop(bomb),
     }
     ExitCode::SUCCESS

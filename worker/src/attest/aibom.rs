@@ -1,8 +1,8 @@
 use assay_attest::{
     Digest,
     aibom::{
-        ArtifactFacts, DataFacts, EnvironmentFact, Facts, IsolationFact, LayerFacts, LinkRef,
-        ModelFacts, Producer, ResumedFrom, Times, TrainerFacts,
+        ArtifactFacts, DataFacts, EnvironmentFact, Facts, ImageFacts, IsolationFact, LayerFacts,
+        LinkRef, ModelFacts, Producer, ResumedFrom, ScanFacts, Times, TrainerFacts,
     },
 };
 use assay_platform::{job::Artifact, sandbox::Isolation};
@@ -56,7 +56,7 @@ pub(super) fn facts(evidence: Evidence<'_>, link_name: &str, link: Digest) -> Fa
             worker_keyid: from.worker_keyid.clone(),
         }),
         isolation: isolation(&trained.finished.isolation),
-        image: None,
+        image: isolation_image(&trained.finished.isolation),
         scan_link: None,
         ingest_link: LinkRef {
             file_name: staged.ingest.name().to_owned(),
@@ -161,6 +161,19 @@ fn environment(evidence: Evidence<'_>) -> Vec<EnvironmentFact> {
             "sandbox",
             &Measured::Text(evidence.trained.finished.isolation.sandbox.clone()),
         ),
+    ]);
+    if let Some(container) = &evidence.trained.finished.isolation.container {
+        let text = |text: &str| Measured::Text(text.to_owned());
+        all.extend([
+            fact("container-id", &text(&container.id)),
+            fact("container-engine", &text(&container.engine)),
+            fact("image", &text(&container.image)),
+            fact("image-digest", &text(&container.image_digest)),
+        ]);
+        let repository = container.repository_digest.as_deref();
+        all.extend(repository.map(|digest| fact("image-repository-digest", &text(digest))));
+    }
+    all.extend([
         fact("training-seconds", &Measured::Text(format!("{seconds:.3}"))),
         fact(
             "peak-memory-bytes",
@@ -171,6 +184,19 @@ fn environment(evidence: Evidence<'_>) -> Vec<EnvironmentFact> {
         ),
     ]);
     all
+}
+
+/// The image that the container was made from, where there was one.
+fn isolation_image(isolation: &Isolation) -> Option<ImageFacts> {
+    let container = isolation.container.as_ref()?;
+    let id = container.image_digest.strip_prefix("sha256:")?;
+    Some(ImageFacts {
+        name: container.image.clone(),
+        id: id.parse().ok()?,
+        scan: ScanFacts::Unknown {
+            reason: "no scan of this image was looked up".to_owned(),
+        },
+    })
 }
 
 fn isolation(isolation: &Isolation) -> Vec<IsolationFact> {

@@ -111,7 +111,17 @@ fn isolation(isolation: &Isolation) -> Value {
         .iter()
         .map(|missing| (missing.mechanism.to_string(), json!(missing.reason)))
         .collect();
-    json!({ "sandbox": isolation.sandbox, "held": held, "missing": missing })
+    let mut all = json!({ "sandbox": isolation.sandbox, "held": held, "missing": missing });
+    if let Some(container) = &isolation.container {
+        all["container"] = json!({
+            "id": container.id,
+            "image": container.image,
+            "image-digest": container.image_digest,
+            "repository-digest": container.repository_digest,
+            "engine": container.engine,
+        });
+    }
+    all
 }
 
 /// Whole milliseconds and bytes: a link carries no fractions.

@@ -107,6 +107,7 @@ fn trained() -> Trained {
         ended: Ended::Exited(0),
         isolation: Isolation {
             sandbox: "process".into(),
+            container: None,
             held: vec![Held {
                 mechanism: Mechanism::Seccomp,
                 detail: "filter".into(),

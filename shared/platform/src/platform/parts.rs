@@ -1,10 +1,12 @@
 //! Which variant of each part the configuration chooses.
 
+use std::path::Path;
+
 use super::{PlatformError, TRAINER_COMMAND, folder};
 use crate::{
     Config, Service,
     db::Db,
-    sandbox::{ProcessSandbox, Program, Sandbox},
+    sandbox::{DockerSandbox, ProcessSandbox, Program, Sandbox, SandboxKind},
     store::{Store, folder::Folder, s3::S3},
 };
 
@@ -26,9 +28,18 @@ pub(super) async fn database(config: &Config, store: &Store) -> Result<Db, Platf
     Ok(Db::open(config, store.holds().clone()).await?)
 }
 
-/// Where jobs are trained.
-pub(super) fn sandbox(config: &Config) -> Sandbox {
-    checks(config)
+/// Where jobs are trained. A service that trains none has no use for a container engine.
+pub(super) async fn sandbox(
+    config: &Config,
+    service: Service,
+    rooms: &Path,
+) -> Result<Sandbox, PlatformError> {
+    if config.sandbox.kind == SandboxKind::Process || !service.trains() {
+        return Ok(checks(config));
+    }
+    let allow_missing = &config.sandbox.allow_missing;
+    let docker = DockerSandbox::open(&config.docker, allow_missing, rooms).await?;
+    Ok(Sandbox::Docker(docker))
 }
 
 /// Where freshly handed-in files are checked: always a child process of the service that took them in.

@@ -40,7 +40,8 @@ pub enum Ended {
 /// The limit that a run went over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LimitHit {
-    /// `memory_bytes`. Judged by what the trainer printed as it broke down, since the kernel only refuses memory.
+    /// `memory_bytes`. In a child process judged by what the trainer printed as it broke down, since the kernel only
+    /// refuses memory; in a container the kernel kills, and the engine tells.
     Memory,
     /// `cpu_seconds`.
     Cpu,
@@ -76,12 +77,14 @@ impl LimitHit {
     }
 }
 
-/// What a run used.
+/// What a run used. Of a container the engine knows nothing after its end: processor time and memory are then those of the
+/// last sample, taken at most a second before the end.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
     /// From start to end by the clock, the sealing of the room included.
     pub wall: Duration,
-    /// Processor time in user mode, over all threads, to the kernel's tick (10 ms); `None` if it could not be read.
+    /// Processor time in user mode, over all threads, to the kernel's tick (10 ms); `None` if it could not be read, or
+    /// a container ended before the first sample.
     pub cpu_user: Option<Duration>,
     /// Processor time in the kernel, likewise.
     pub cpu_system: Option<Duration>,

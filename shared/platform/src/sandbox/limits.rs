@@ -6,13 +6,15 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
-    /// Bytes of address space, which bounds memory (`RLIMIT_AS`).
+    /// Bytes of memory: of a process' address space (`RLIMIT_AS`), or of all that a container holds, what it has written
+    /// into an output folder in memory included.
     pub memory_bytes: u64,
     /// Seconds of processor time over all threads (`RLIMIT_CPU`).
     pub cpu_seconds: u64,
     /// Seconds by the clock on the wall, from start to end.
     pub wall_seconds: u64,
-    /// Bytes of all files in the output folder together; each file alone is bounded by `RLIMIT_FSIZE`.
+    /// Bytes of all files in the output folder together; each file alone is bounded by `RLIMIT_FSIZE`, and in a container
+    /// all of them by a file system of that size where the worker may mount one.
     pub output_bytes: u64,
     /// Files in the output folder.
     pub output_files: u64,
@@ -20,7 +22,8 @@ pub struct Limits {
     pub printed_bytes: u64,
     /// Files open at a time (`RLIMIT_NOFILE`).
     pub open_files: u64,
-    /// Threads, the main one included (`RLIMIT_NPROC`, where the room has a user or user namespace of its own).
+    /// Threads, the main one included (`RLIMIT_NPROC`, where the room has a user or user namespace of its own; in a
+    /// container all of its threads and processes).
     pub threads: u64,
 }
 

@@ -3,12 +3,13 @@ use std::{
     io,
     os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown},
     path::{Path, PathBuf},
-    sync::atomic::{AtomicU32, Ordering},
+    sync::atomic::{AtomicBool, AtomicU32, Ordering},
 };
 
-use nix::unistd::geteuid;
+use nix::unistd::{getegid, geteuid};
 
-use super::SandboxError;
+use super::{Limits, SandboxError, output};
+use crate::ids::JobId;
 
 /// The first of the user ids that rooms run under when the server is root. The 65,536 ids from here on
 /// lie in a range that no distribution hands out, so they own nothing but their room.
@@ -25,7 +26,21 @@ const ROOM_NUMBERS: u32 = 65_536;
 pub struct Room {
     root: PathBuf,
     user: Option<u32>,
+    /// Whether a file system of its own lies on `out/`.
+    limited: AtomicBool,
+    occupant: Option<Occupant>,
     _lock: File,
+}
+
+/// For whom a room is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Occupant {
+    /// The job.
+    pub job: JobId,
+    /// Which attempt at it.
+    pub attempt: u32,
+    /// Whether it trains on a graphics processor.
+    pub gpu: bool,
 }
 
 impl Room {
@@ -37,6 +52,13 @@ impl Room {
     /// [`SandboxError::Io`] when a folder cannot be made or given to its user.
     pub fn create(rooms: &Path) -> Result<Self, SandboxError> {
         make(rooms).map_err(SandboxError::io("make a room"))
+    }
+
+    /// Notes for whom the room is: a container in it then bears the job's labels and gets the devices it needs.
+    #[must_use]
+    pub fn occupied_by(mut self, occupant: Occupant) -> Self {
+        self.occupant = Some(occupant);
+        self
     }
 
     /// Makes `source` readable in the room as `in/<name>`: a hard link where the file is read-only already and on
@@ -86,6 +108,39 @@ impl Room {
         self.root.join("out")
     }
 
+    pub(super) fn occupant(&self) -> Option<Occupant> {
+        self.occupant
+    }
+
+    /// Whom the outputs belong to, as user and group.
+    pub(super) fn owner(&self) -> (u32, u32) {
+        self.user.map_or_else(
+            || (geteuid().as_raw(), getegid().as_raw()),
+            |user| (user, user),
+        )
+    }
+
+    /// Puts a file system of its own, which holds hardly more than `limits`, on the still empty `out/`.
+    pub(super) fn limit_output(&self, limits: &Limits) -> io::Result<()> {
+        if !self.is_limited() {
+            output::mount_limited(&self.output(), self.owner(), limits)?;
+            self.limited.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Takes that file system away again.
+    pub(super) fn unlimit_output(&self) {
+        if self.limited.swap(false, Ordering::Relaxed) {
+            output::unmount(&self.output());
+        }
+    }
+
+    /// Whether `out/` is a file system of its own.
+    pub(super) fn is_limited(&self) -> bool {
+        self.limited.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn root(&self) -> &Path {
         &self.root
     }
@@ -113,6 +168,7 @@ impl Room {
 
 impl Drop for Room {
     fn drop(&mut self) {
+        self.unlimit_output();
         if let Err(error) = fs::remove_dir_all(&self.root) {
             tracing::warn!(room = %self.root.display(), %error, "a room could not be removed");
         }
@@ -142,6 +198,7 @@ pub fn sweep_rooms(rooms: &Path) -> Result<usize, SandboxError> {
                 Err(TryLockError::Error(error)) => return Err(error),
                 Ok(()) => {}
             }
+            output::unmount(&entry.path().join("out"));
             fs::remove_dir_all(entry.path())?;
             removed += 1;
         }
@@ -161,6 +218,8 @@ fn make(rooms: &Path) -> io::Result<Room> {
     let mut room = Room {
         root,
         user: None,
+        limited: AtomicBool::new(false),
+        occupant: None,
         _lock: lock.try_clone()?,
     };
     lock.lock()?;

@@ -23,6 +23,7 @@ pub(crate) fn drop(name: &str) -> ExitCode {
         "one file" => one_file(),
         "many files" => many_files(),
         "hidden files" => hidden_files(),
+        "sparse file" => sparse_files(),
         "spin" => spin(),
         "stubborn" => stubborn(),
         "sleep" => sleep(),
@@ -118,6 +119,15 @@ fn hidden_files() {
             let _ = fs::remove_file("out/hidden");
             let _ = file.write_all(&block);
             held.push(file);
+        }
+    }
+}
+
+/// Files that cost nothing to write, and much to read.
+fn sparse_files() {
+    for number in 0.. {
+        if let Ok(file) = File::create(format!("out/{}", number % 20)) {
+            let _ = file.set_len(1 << 40).or_else(|_| file.set_len(4 << 20));
         }
     }
 }

@@ -1,4 +1,5 @@
-//! A server around one run, as small as can be: `server ROOMS ATTACK TARGETS LIMITS`.
+//! A server around one run, as small as can be: `server ROOMS ATTACK TARGETS LIMITS [DOCKER]`; with the last it runs the
+//! attack in a container.
 //!
 //! Prints every event as the trainer does, and at the end one line of JSON with how the run ended.
 
@@ -6,7 +7,8 @@ use std::{ffi::OsString, io::Write, path::PathBuf, process::ExitCode};
 
 use anyhow::Context;
 use assay_platform::sandbox::{
-    Command, Mode, ProcessSandbox, Program, Room, Sandbox, SandboxConfig,
+    Command, DockerConfig, DockerSandbox, Mode, ProcessSandbox, Program, Room, Sandbox,
+    SandboxConfig,
 };
 use tokio::sync::mpsc;
 
@@ -20,18 +22,18 @@ pub(crate) fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     }
 }
 
-fn serve(mut arguments: impl Iterator<Item = OsString>) -> anyhow::Result<()> {
+fn serve(arguments: impl Iterator<Item = OsString>) -> anyhow::Result<()> {
+    let mut arguments = arguments;
     let mut next = || arguments.next().context("an argument is missing");
     let rooms = PathBuf::from(next()?);
     let attack = next()?.into_encoded_bytes();
     let targets = next()?.into_encoded_bytes();
     let limits = serde_json::from_slice(&next()?.into_encoded_bytes())?;
 
-    let sandbox = Sandbox::Process(ProcessSandbox {
-        launcher: Program::this([""; 0]),
-        trainer: Program::this([""; 0]),
-        allow_missing: SandboxConfig::default().allow_missing,
-    });
+    let docker: Option<DockerConfig> = match arguments.next() {
+        Some(config) => Some(serde_json::from_slice(&config.into_encoded_bytes())?),
+        None => None,
+    };
     let room = Room::create(&rooms)?;
     room.add_input_bytes("attack", &attack)?;
     // The targets name this process, whose id the test could not know.
@@ -43,6 +45,18 @@ fn serve(mut arguments: impl Iterator<Item = OsString>) -> anyhow::Result<()> {
         .enable_all()
         .build()?;
     let finished = runtime.block_on(async {
+        let allow_missing = SandboxConfig::default().allow_missing;
+        let sandbox = match docker {
+            Some(config) => match DockerSandbox::open(&config, &allow_missing, &rooms).await {
+                Ok(docker) => Sandbox::Docker(docker),
+                Err(error) => return Err(error),
+            },
+            None => Sandbox::Process(ProcessSandbox {
+                launcher: Program::this([""; 0]),
+                trainer: Program::this([""; 0]),
+                allow_missing,
+            }),
+        };
         let (sender, mut events) = mpsc::channel(64);
         let command = Command {
             mode: Mode::Train,

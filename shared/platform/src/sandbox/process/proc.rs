@@ -1,6 +1,6 @@
 //! What `/proc` says of a process.
 
-use std::{fs, os::unix::fs::MetadataExt, path::Path, time::Duration};
+use std::{fs, time::Duration};
 
 use nix::unistd::{SysconfVar, sysconf};
 
@@ -37,38 +37,6 @@ fn parse_cpu_times(stat: &str, per_second: u32) -> Option<(Duration, Duration)> 
     Some((time()?, time()?))
 }
 
-/// Bytes and number of the files in `output`, and of files that `pid` holds open but that have no name any more.
-/// Counting ends once `most_files` is passed: the answer is then too high to matter.
-pub(super) fn output_size(output: &Path, pid: Option<i32>, most_files: u64) -> (u64, u64) {
-    let mut bytes = 0_u64;
-    let mut files = 0_u64;
-    let mut add = |meta: fs::Metadata| {
-        // A file with holes counts in full, since that is what reading it back will cost.
-        let stored = meta.blocks().saturating_mul(512).max(meta.len());
-        bytes = bytes.saturating_add(stored);
-        files += 1;
-        files <= most_files
-    };
-    for entry in fs::read_dir(output).into_iter().flatten().flatten() {
-        if let Ok(meta) = entry.metadata()
-            && !add(meta)
-        {
-            return (bytes, files);
-        }
-    }
-    let open = pid.and_then(|pid| fs::read_dir(format!("/proc/{pid}/fd")).ok());
-    for entry in open.into_iter().flatten().flatten() {
-        if let Ok(meta) = fs::metadata(entry.path())
-            && meta.is_file()
-            && meta.nlink() == 0
-            && !add(meta)
-        {
-            break;
-        }
-    }
-    (bytes, files)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,19 +55,5 @@ mod tests {
         let pid = i32::try_from(std::process::id()).unwrap();
         assert!(peak_memory(pid).unwrap() > 1 << 16);
         assert!(cpu_times(pid).is_some());
-    }
-
-    #[test]
-    fn files_without_a_name_are_counted_too() {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("seen"), vec![1; 1000]).unwrap();
-        let (named, files) = output_size(folder.path(), None, 10);
-        assert!(named >= 1000 && files == 1);
-
-        let hidden = tempfile::tempfile_in(folder.path()).unwrap();
-        hidden.set_len(1 << 20).unwrap();
-        let pid = i32::try_from(std::process::id()).unwrap();
-        let (all, _) = output_size(folder.path(), Some(pid), 100);
-        assert!(all >= named + (1 << 20));
     }
 }

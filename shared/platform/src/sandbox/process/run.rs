@@ -17,13 +17,14 @@ use tokio::{
 use super::{
     ENTER_ROOM, ProcessSandbox, Program,
     child::{self, Child, Exit, Group},
-    lines::{Line, Lines, Phase, tail},
-    proc,
-    pump::{Peak, pump},
+    peak::Peak,
     spec::{Report, Spec},
 };
 use crate::sandbox::{
-    Command, Ended, Finished, Isolation, LimitHit, Limits, Mode, Room, SandboxError, Usage,
+    Command, Ended, Finished, Isolation, LimitHit, Limits, Room, SandboxError, Usage,
+    lines::{Line, Lines, Phase, tail},
+    output::is_outgrown,
+    pump::pump,
 };
 
 /// How often the output folder and the memory are looked at.
@@ -61,7 +62,7 @@ impl ProcessSandbox {
         let ((exit, stopped), printed, (stderr_tail, stderr_over)) = tokio::join!(
             end(child.exit, stop, &group, &phase),
             async {
-                let printed = pump(lines, events, &peak, phases.clone()).await;
+                let printed = pump(lines, events, || peak.look(), phases.clone()).await;
                 if printed.over {
                     group.kill();
                 }
@@ -78,7 +79,7 @@ impl ProcessSandbox {
         let exit = exit.map_err(SandboxError::io("wait for the trainer"))?;
         let over = Over {
             printed: printed.over || stderr_over,
-            output: is_outgrown(&output, None, limits),
+            output: is_outgrown(&output, None, false, limits),
         };
         let usage = Usage {
             wall: started.elapsed(),
@@ -117,14 +118,7 @@ impl ProcessSandbox {
     ) -> Result<Child, SandboxError> {
         let mut trainer = self.trainer.clone();
         if let Some(command) = command {
-            let words: &[&str] = match command.mode {
-                Mode::Check => &["check", "--in", "in", "--threads"],
-                Mode::Train => &["train", "--in", "in", "--out", "out", "--threads"],
-            };
-            trainer
-                .args
-                .extend(words.iter().copied().map(str::to_owned));
-            trainer.args.push(command.threads.to_string());
+            trainer.args.extend(command.arguments());
         }
         let spec = Spec {
             server: std::process::id().cast_signed(),
@@ -207,15 +201,10 @@ async fn outgrown(output: &Path, limits: &Limits, group: &Group, peak: &Peak) {
     loop {
         look.tick().await;
         peak.look();
-        if is_outgrown(output, Some(group.pid()), limits) {
+        if is_outgrown(output, Some(group.pid()), false, limits) {
             return;
         }
     }
-}
-
-fn is_outgrown(output: &Path, pid: Option<i32>, limits: &Limits) -> bool {
-    let (bytes, files) = proc::output_size(output, pid, limits.output_files);
-    bytes > limits.output_bytes || files > limits.output_files
 }
 
 struct Over {

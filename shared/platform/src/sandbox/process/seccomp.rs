@@ -6,112 +6,12 @@
 
 use std::collections::BTreeMap;
 
-use libc::c_long;
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
     SeccompRule, TargetArch,
 };
 
-/// Calls allowed with any arguments. They reach only memory, time, this process and files that Landlock let it open.
-const ALLOWED: &[c_long] = &[
-    // files
-    libc::SYS_read,
-    libc::SYS_write,
-    libc::SYS_readv,
-    libc::SYS_writev,
-    libc::SYS_pread64,
-    libc::SYS_pwrite64,
-    libc::SYS_lseek,
-    libc::SYS_close,
-    libc::SYS_fstat,
-    libc::SYS_newfstatat,
-    libc::SYS_statx,
-    libc::SYS_faccessat,
-    libc::SYS_faccessat2,
-    libc::SYS_readlinkat,
-    libc::SYS_getdents64,
-    libc::SYS_getcwd,
-    libc::SYS_ftruncate,
-    libc::SYS_fallocate,
-    libc::SYS_fsync,
-    libc::SYS_fdatasync,
-    libc::SYS_fadvise64,
-    libc::SYS_copy_file_range,
-    libc::SYS_renameat,
-    libc::SYS_renameat2,
-    libc::SYS_unlinkat,
-    libc::SYS_ppoll,
-    // memory
-    libc::SYS_brk,
-    libc::SYS_mmap,
-    libc::SYS_munmap,
-    libc::SYS_mremap,
-    libc::SYS_mprotect,
-    libc::SYS_madvise,
-    // threads and signals of this process
-    libc::SYS_futex,
-    libc::SYS_set_robust_list,
-    libc::SYS_set_tid_address,
-    libc::SYS_rseq,
-    libc::SYS_rt_sigaction,
-    libc::SYS_rt_sigprocmask,
-    libc::SYS_rt_sigreturn,
-    libc::SYS_restart_syscall,
-    libc::SYS_sigaltstack,
-    libc::SYS_sched_yield,
-    libc::SYS_sched_getaffinity,
-    libc::SYS_getcpu,
-    libc::SYS_gettid,
-    libc::SYS_getpid,
-    libc::SYS_exit,
-    libc::SYS_exit_group,
-    // time, chance and facts
-    libc::SYS_clock_gettime,
-    libc::SYS_clock_getres,
-    libc::SYS_clock_nanosleep,
-    libc::SYS_nanosleep,
-    libc::SYS_gettimeofday,
-    libc::SYS_getrandom,
-    libc::SYS_getuid,
-    libc::SYS_geteuid,
-    libc::SYS_getgid,
-    libc::SYS_getegid,
-    libc::SYS_getrusage,
-    libc::SYS_sysinfo,
-    libc::SYS_uname,
-    // refused with ENOSYS by the other filter
-    libc::SYS_clone3,
-];
-
-/// Calls that only the older architecture has, each an elder twin of one above.
-#[cfg(target_arch = "x86_64")]
-const ELDER: &[c_long] = &[
-    libc::SYS_stat,
-    libc::SYS_lstat,
-    libc::SYS_access,
-    libc::SYS_readlink,
-    libc::SYS_rename,
-    libc::SYS_unlink,
-    libc::SYS_poll,
-    libc::SYS_time,
-    libc::SYS_arch_prctl,
-];
-#[cfg(not(target_arch = "x86_64"))]
-const ELDER: &[c_long] = &[];
-
-/// `PR_SET_VMA` of `<linux/prctl.h>`: naming a stretch of memory, as allocators do.
-const PR_SET_VMA: u64 = 0x5356_4d41;
-/// The bit that sets `O_TMPFILE` apart from `O_DIRECTORY`: a file without a name would escape the count of outputs.
-const TMPFILE: u64 = (libc::O_TMPFILE & !libc::O_DIRECTORY) as u64;
-/// Nothing that a filter allows may make a namespace, and only threads may be made at all.
-const THREAD: u64 = libc::CLONE_THREAD as u64;
-const NAMESPACES: u64 = (libc::CLONE_NEWNS
-    | libc::CLONE_NEWUSER
-    | libc::CLONE_NEWPID
-    | libc::CLONE_NEWNET
-    | libc::CLONE_NEWIPC
-    | libc::CLONE_NEWUTS
-    | libc::CLONE_NEWCGROUP) as u64;
+use crate::sandbox::calls::{ALLOWED, ELDER, conditional};
 
 /// Filters this process for good. `pid` is its own id: the one process that it may signal, as `abort` does.
 pub(super) fn apply(pid: u32) -> Result<String, String> {
@@ -144,41 +44,32 @@ fn install(pid: u32) -> Result<String, seccompiler::Error> {
 
 fn rules(pid: u32) -> Result<BTreeMap<i64, Vec<SeccompRule>>, seccompiler::BackendError> {
     use SeccompCmpArgLen::{Dword, Qword};
-    use SeccompCmpOp::{Eq, MaskedEq};
+    use SeccompCmpOp::MaskedEq;
 
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = ALLOWED
         .iter()
         .chain(ELDER)
-        .map(|call| (*call, Vec::new()))
+        .map(|call| (call.number, Vec::new()))
         .collect();
-    let mut only = |call, argument, length, test: SeccompCmpOp, value| {
-        let condition = SeccompCondition::new(argument, length, test, value)?;
+    // Refused with ENOSYS by the other filter.
+    rules.insert(libc::SYS_clone3, Vec::new());
+    let mut only = |call, argument, mask: u64, value| {
+        let length = if mask > u64::from(u32::MAX) {
+            Qword
+        } else {
+            Dword
+        };
+        let condition = SeccompCondition::new(argument, length, MaskedEq(mask), value)?;
         let rule = SeccompRule::new(vec![condition])?;
         rules.entry(call).or_default().push(rule);
         Ok::<_, seccompiler::BackendError>(())
     };
-    let threads = MaskedEq(THREAD | NAMESPACES);
-    only(libc::SYS_clone, 0, Qword, threads, THREAD)?;
-    only(libc::SYS_openat, 2, Dword, MaskedEq(TMPFILE), 0)?;
-    #[cfg(target_arch = "x86_64")]
-    only(libc::SYS_open, 1, Dword, MaskedEq(TMPFILE), 0)?;
-    only(libc::SYS_tgkill, 0, Dword, Eq, u64::from(pid))?;
-    // Limits can be read, not set.
-    only(libc::SYS_prlimit64, 2, Qword, Eq, 0)?;
+    for rule in conditional(pid) {
+        only(rule.call.number, rule.argument, rule.mask, rule.value)?;
+    }
     // The one exec still to come goes by descriptor; the trainer keeps none, and Landlock holds it afterwards.
-    only(libc::SYS_execveat, 4, Dword, Eq, libc::AT_EMPTY_PATH as u64)?;
-    for option in [libc::PR_SET_NAME as u64, PR_SET_VMA] {
-        only(libc::SYS_prctl, 0, Dword, Eq, option)?;
-    }
-    for command in [
-        libc::F_GETFD,
-        libc::F_SETFD,
-        libc::F_GETFL,
-        libc::F_DUPFD,
-        libc::F_DUPFD_CLOEXEC,
-    ] {
-        only(libc::SYS_fcntl, 1, Dword, Eq, command as u64)?;
-    }
+    let by_descriptor = libc::AT_EMPTY_PATH as u64;
+    only(libc::SYS_execveat, 4, u64::from(u32::MAX), by_descriptor)?;
     Ok(rules)
 }
 

@@ -1,49 +1,17 @@
 //! From what the trainer prints to events: its claims, passed on as claims.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use assay_protocol::{Event, LogLevel};
 use tokio::{
     io::AsyncRead,
     sync::{mpsc, watch},
 };
 
-use super::{
-    lines::{Line, Lines, Phase},
-    proc,
-};
+use super::lines::{Line, Lines, Phase};
 
 /// Lines that are no events, passed on as warnings.
 const GARBAGE_SHOWN: u64 = 100;
 /// Bytes that are shown of such a line.
 const GARBAGE_BYTES: usize = 1024;
-
-/// The most memory that a process was seen to hold.
-#[derive(Debug)]
-pub(super) struct Peak {
-    pid: i32,
-    bytes: AtomicU64,
-}
-
-impl Peak {
-    pub(super) fn of(pid: i32) -> Self {
-        Self {
-            pid,
-            bytes: AtomicU64::new(0),
-        }
-    }
-
-    /// Looks now. The kernel keeps the peak itself, so looking late loses nothing; looking after the end is too late.
-    pub(super) fn look(&self) {
-        if let Some(bytes) = proc::peak_memory(self.pid) {
-            self.bytes.fetch_max(bytes, Ordering::Relaxed);
-        }
-    }
-
-    pub(super) fn bytes(&self) -> Option<u64> {
-        Some(self.bytes.load(Ordering::Relaxed)).filter(|bytes| *bytes > 0)
-    }
-}
 
 /// What came of standard output.
 #[derive(Debug, Default)]
@@ -55,11 +23,12 @@ pub(super) struct Printed {
 }
 
 /// Passes events on until the stream ends. A receiver that is gone, or that nobody reads after the run was
-/// cancelled, does not keep the stream from being read to its end.
+/// cancelled, does not keep the stream from being read to its end. `look` is called at each event that marks a step: a
+/// moment at which the trainer is surely there to be measured.
 pub(super) async fn pump(
     mut lines: Lines<impl AsyncRead + Unpin>,
     events: mpsc::Sender<Event>,
-    peak: &Peak,
+    look: impl Fn(),
     mut phase: watch::Receiver<Phase>,
 ) -> Printed {
     let mut printed = Printed::default();
@@ -85,7 +54,7 @@ pub(super) async fn pump(
             }
         };
         if !matches!(event, Event::Log { .. } | Event::Epoch(_)) {
-            peak.look();
+            look();
         }
         tokio::select! {
             biased;
@@ -120,7 +89,7 @@ mod tests {
         let (_running, phase) = watch::channel(Phase::Running);
         let (sender, mut events) = mpsc::channel(1000);
         let lines = Lines::new(text.as_bytes(), u64::MAX, phase.clone());
-        let printed = pump(lines, sender, &Peak::of(0), phase).await;
+        let printed = pump(lines, sender, || {}, phase).await;
         assert_eq!(printed.garbage_lines, GARBAGE_SHOWN + 5);
         assert!(!printed.over);
         let mut seen = Vec::new();
@@ -145,11 +114,6 @@ mod tests {
         let text = b"x\nx\nx\nx\n".as_slice();
         let lines = Lines::new(text, u64::MAX, phases.clone());
         phase.send_replace(Phase::Abandoned);
-        assert_eq!(
-            pump(lines, sender, &Peak::of(0), phases)
-                .await
-                .garbage_lines,
-            4
-        );
+        assert_eq!(pump(lines, sender, || {}, phases).await.garbage_lines, 4);
     }
 }
