@@ -9,16 +9,30 @@ use actix_web::{
 
 use assay_platform::telemetry::metrics::HTTP_REQUESTS;
 
-use crate::{origin, problem::Problem, routes, service::Service};
+use crate::{origin, probe::Probe, problem::Problem, routes, service::Service};
 
 /// The routes over a service, with problems for everything that no route answers.
 pub(crate) fn configure(
     service: web::Data<Service>,
+    probe: web::Data<Probe>,
 ) -> impl FnOnce(&mut web::ServiceConfig) + Clone {
     move |config| {
         config
             .app_data(service)
+            .app_data(probe)
             .configure(routes::configure)
+            .default_service(web::to(no_such_route));
+    }
+}
+
+/// Health and metrics alone, for a service that is no API.
+pub(crate) fn configure_status(
+    probe: web::Data<Probe>,
+) -> impl FnOnce(&mut web::ServiceConfig) + Clone {
+    move |config| {
+        config
+            .app_data(probe)
+            .configure(routes::configure_status)
             .default_service(web::to(no_such_route));
     }
 }

@@ -5,6 +5,7 @@ use assay_attest::{
 };
 use assay_platform::{
     Platform,
+    db::DbError,
     ids::{JobId, UniqueDir},
     job::{Artifact, Class, NewJob, Priority, Role},
     keys::KeyError,
@@ -135,6 +136,11 @@ fn object(value: Value) -> Map<String, Value> {
     }
 }
 
+/// Whether a job is there although its commit got no answer.
+async fn is_there(platform: &Platform, id: JobId, error: &DbError) -> bool {
+    matches!(error, DbError::CommitUnknown) && matches!(platform.db.job(id).await, Ok(Some(_)))
+}
+
 /// Writes the job with all that names its objects, then rings its doorbell.
 ///
 /// This runs to its end even when the client is gone: a job is there with everything, or not at all.
@@ -163,7 +169,9 @@ pub(crate) async fn commit(
         priority: job.priority,
         traceparent: job.traceparent.clone(),
     };
-    if let Err(error) = platform.naming(|| platform.db.insert_job(&job)).await {
+    if let Err(error) = platform.naming(|| platform.db.insert_job(&job)).await
+        && !is_there(&platform, id, &error).await
+    {
         staged.release().await;
         return Err(error.into());
     }

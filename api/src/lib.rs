@@ -12,6 +12,7 @@ mod form;
 mod ingest;
 mod origin;
 mod places;
+mod probe;
 mod problem;
 mod routes;
 mod server;
@@ -21,4 +22,4 @@ mod submission;
 mod text_value;
 
 pub use error::ApiError;
-pub use server::run;
+pub use server::{run, run_status};

@@ -210,6 +210,15 @@ impl From<Fault> for Problem {
 
 impl From<DbError> for Problem {
     fn from(error: DbError) -> Self {
+        if error.is_passing() {
+            return Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "service.database_away",
+                "the database cannot be used at the moment; try again",
+            )
+            .retry_after(5)
+            .because(error);
+        }
         Self::internal("service.database", error)
     }
 }

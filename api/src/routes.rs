@@ -33,8 +33,7 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
     };
     config
         .service(read("/job_status/{job_id}", get().to(status::job_status)))
-        .service(read("/health", get().to(health::health)))
-        .service(read("/metrics", get().to(metrics::metrics)))
+        .configure(configure_status)
         .service(read("/trust", get().to(trust::trust)))
         .service(read("/jobs", get().to(jobs::list)))
         .service(
@@ -78,6 +77,13 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
         .service(read("/openapi.json", get().to(docs::openapi)))
         .service(read("/docs", get().to(docs::redirect)))
         .service(read("/docs/{file:.*}", get().to(docs::page)));
+}
+
+/// Adds health and metrics, which every service has.
+pub(crate) fn configure_status(config: &mut web::ServiceConfig) {
+    config
+        .service(read("/health", get().to(health::health)))
+        .service(read("/metrics", get().to(metrics::metrics)));
 }
 
 /// A resource that is only read.

@@ -1,10 +1,10 @@
-use std::{net::TcpListener, sync::Arc, time::Duration};
+use std::{net::TcpListener, time::Duration};
 
 use actix_web::{App, HttpServer, web};
 use assay_platform::{Platform, descriptors, upkeep};
 use tokio::sync::watch;
 
-use crate::{ApiError, app, service::Service};
+use crate::{ApiError, app, probe::Probe, service::Service};
 
 /// Threads that serve requests; what takes long in a request runs elsewhere.
 const THREADS: usize = 2;
@@ -30,20 +30,44 @@ const LAST_ANSWERS_SECONDS: u64 = 2;
 pub async fn run(
     platform: Platform,
     listener: TcpListener,
-    mut shutdown: watch::Receiver<bool>,
+    shutdown: watch::Receiver<bool>,
 ) -> Result<(), ApiError> {
     if platform.queue.is_shared() {
         tokio::spawn(upkeep::keep(platform.clone(), shutdown.clone()));
     }
-    let service = web::Data::from(Arc::new(Service::new(platform, shutdown.clone())?));
+    let probe = web::Data::new(Probe::new(platform.clone()));
+    let service = web::Data::new(Service::new(platform, shutdown.clone())?);
+    let configure = app::configure(service, probe);
+    serve(listener, shutdown, THREADS, configure).await
+}
+
+/// Serves `GET /health` and `GET /metrics` alone, for a service that is no API; otherwise as [`run`].
+///
+/// # Errors
+/// [`ApiError`] when its listener breaks.
+pub async fn run_status(
+    platform: Platform,
+    listener: TcpListener,
+    shutdown: watch::Receiver<bool>,
+) -> Result<(), ApiError> {
+    let probe = web::Data::new(Probe::new(platform));
+    serve(listener, shutdown, 1, app::configure_status(probe)).await
+}
+
+async fn serve(
+    listener: TcpListener,
+    mut shutdown: watch::Receiver<bool>,
+    threads: usize,
+    configure: impl FnOnce(&mut web::ServiceConfig) + Clone + Send + 'static,
+) -> Result<(), ApiError> {
     let connections = connections(descriptors::raise_limit()?);
     let server = HttpServer::new(move || {
         App::new()
             .wrap(app::headers())
             .wrap_fn(app::guard)
-            .configure(app::configure(service.clone()))
+            .configure(configure.clone())
     })
-    .workers(THREADS)
+    .workers(threads)
     .max_connections(connections)
     .keep_alive(KEEP_ALIVE)
     .client_request_timeout(HEAD)

@@ -1,9 +1,9 @@
 use std::{sync::Arc, time::Duration};
 
 use assay_attest::Trust;
-use assay_platform::{Platform, sandbox::Isolation};
+use assay_platform::Platform;
 use bytes::Bytes;
-use tokio::sync::{OnceCell, Semaphore, watch};
+use tokio::sync::{Semaphore, watch};
 
 use crate::{ApiError, check::Checks, places::Places};
 
@@ -39,8 +39,6 @@ pub(crate) struct Service {
     pub(crate) trust: Arc<Trust>,
     /// `trust.json`, which does not change while the service runs.
     pub(crate) trust_json: Bytes,
-    /// What this machine's sandbox gives; probed once, when it is first asked for.
-    pub(crate) isolation: OnceCell<Isolation>,
     /// Turns true when the service is to stop.
     pub(crate) stopping: watch::Receiver<bool>,
 }
@@ -59,7 +57,6 @@ impl Service {
             streams: Arc::new(Semaphore::new(STREAMS)),
             trust_json: trust.to_json()?.into(),
             trust,
-            isolation: OnceCell::new(),
             stopping,
             platform,
         })

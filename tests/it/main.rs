@@ -9,8 +9,12 @@ mod crash;
 mod defects;
 mod demo;
 mod determinism;
+#[cfg(feature = "outside-parts")]
+mod faults;
 mod jobs;
 mod licences;
+#[cfg(feature = "outside-parts")]
+mod many;
 #[cfg(feature = "outside-tools")]
 mod outside;
 mod resume;

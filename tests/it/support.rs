@@ -1,5 +1,8 @@
 //! What the journeys share: the real program, a real server, real inputs.
 
+pub(crate) mod backend;
+#[cfg(feature = "outside-parts")]
+pub(crate) mod deployment;
 pub(crate) mod http;
 pub(crate) mod server;
 

@@ -1,10 +1,15 @@
 //! What can be typed, and where it goes.
 
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode};
 
-use clap::{Args, Parser, Subcommand};
+use assay_platform::Service;
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{commands, output::Output, sample::Sample};
+use crate::{
+    commands::{self, service::Options},
+    output::Output,
+    sample::Sample,
+};
 
 #[derive(Debug, Parser)]
 #[command(
@@ -42,18 +47,34 @@ enum Command {
     },
     /// Run the server: API, worker, store and database in one process.
     Up {
-        /// Folder that keeps keys, database and store [default: assay-data].
-        #[arg(long)]
-        dir: Option<PathBuf>,
-        /// Address to listen on [default: 127.0.0.1:8000]; loopback only, since there is no authentication yet.
-        #[arg(long)]
-        listen: Option<SocketAddr>,
-        /// Configuration file (TOML); `assay up --print-config` shows every key and its default.
-        #[arg(long)]
-        config: Option<PathBuf>,
+        #[command(flatten)]
+        options: Options,
         /// Print the configuration manual and exit.
         #[arg(long)]
         print_config: bool,
+    },
+    /// Run the API of a deployment; database, broker and store are servers that the configuration names.
+    Api(Options),
+    /// Run one worker of a deployment.
+    Worker(Options),
+    /// Bring the database's tables to this program's version, or back to an earlier one.
+    Migrate {
+        #[command(flatten)]
+        options: Options,
+        /// An earlier version; 0 leaves no tables. What only later versions can hold is lost.
+        #[arg(long, value_name = "VERSION")]
+        down_to: Option<i64>,
+    },
+    /// Make tables, buckets and queues of a deployment, once, with accounts that may; its services then need no such
+    /// right.
+    Prepare(Options),
+    /// Ask a running service how it is: exit code 0 when it can do its work.
+    Healthcheck {
+        /// Which service.
+        #[arg(value_enum)]
+        service: Checked,
+        #[command(flatten)]
+        options: Options,
     },
     /// Make, hand out and renew the keys and the layouts that proofs hang on.
     Keys {
@@ -119,6 +140,27 @@ enum Command {
     },
     /// Open the server's page in the browser.
     Open,
+}
+
+/// A service that can be asked how it is.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Checked {
+    /// The API, or everything in one process.
+    Api,
+    /// A worker.
+    Worker,
+    /// A scanner.
+    Scanner,
+}
+
+impl From<Checked> for Service {
+    fn from(checked: Checked) -> Self {
+        match checked {
+            Checked::Api => Self::Api,
+            Checked::Worker => Self::Worker,
+            Checked::Scanner => Self::Scanner,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -246,11 +288,16 @@ pub(crate) fn run() -> ExitCode {
     let result = match cli.command {
         Command::Demo { dir, keep } => commands::demo::run(output, dir, keep),
         Command::Up {
-            dir,
-            listen,
-            config,
+            options,
             print_config,
-        } => commands::up::run(output, dir, listen, config, print_config),
+        } => commands::up::run(output, options, print_config),
+        Command::Api(options) => commands::api::run(output, options),
+        Command::Worker(options) => commands::worker::run(output, options),
+        Command::Migrate { options, down_to } => commands::migrate::run(output, options, down_to),
+        Command::Prepare(options) => commands::prepare::run(output, options),
+        Command::Healthcheck { service, options } => {
+            commands::healthcheck::run(output, service.into(), options)
+        }
         Command::Keys { command } => match command {
             KeysCommand::Init { dir, workers, scan } => {
                 commands::keys::init(output, &dir, workers, scan)

@@ -1,20 +1,26 @@
 //! One file a command.
 
+pub(crate) mod api;
 pub(crate) mod artifacts;
 pub(crate) mod cancel;
 pub(crate) mod demo;
 pub(crate) mod get;
+pub(crate) mod healthcheck;
 pub(crate) mod keys;
 pub(crate) mod logs;
+pub(crate) mod migrate;
 pub(crate) mod open;
+pub(crate) mod prepare;
 pub(crate) mod queue;
 pub(crate) mod sample;
 pub(crate) mod server;
+pub(crate) mod service;
 pub(crate) mod status;
 pub(crate) mod submit;
 pub(crate) mod up;
 pub(crate) mod verify;
 mod watch;
+pub(crate) mod worker;
 pub(crate) mod workers;
 
 use std::process::ExitCode;

@@ -14,6 +14,7 @@ use crate::{
     collect::{collect, keep_logs},
     complete::complete,
     lease::{Claimed, LeaseKeeper},
+    phase::{Phase, enter},
     run_loop::Worker,
     stage::{Staged, stage},
     stop::Stop,
@@ -51,6 +52,8 @@ pub(crate) async fn run(
     tracing::info!(worker = %worker.name, "job claimed");
     let mut record = Record::default();
     let end = Box::pin(drive(&worker, &claim, &lease, &mut record)).await;
+    let id = claim.job.id;
+    enter(Phase::Complete, id);
     let checkpoint = record.checkpoint;
     let written = complete(&worker.platform, &claim, record, end).await;
     match written {
@@ -64,6 +67,7 @@ pub(crate) async fn run(
         // The lease runs out, and the reaper gives the job to the next attempt.
         Err(error) => tracing::error!(%error, "the end of an attempt could not be written"),
     }
+    enter(Phase::Over, id);
 }
 
 /// The straight way to a proof: stage, train, collect, attest.
@@ -75,6 +79,7 @@ async fn drive(
 ) -> Result<(), Stop> {
     let platform = &worker.platform;
     let begun = Instant::now();
+    enter(Phase::Fetch, claim.job.id);
     let (staged, circumstances) =
         tokio::try_join!(stage(platform, claim), Circumstances::measure(worker))?;
     record.timings.fetch_ms = ms(begun);
@@ -99,10 +104,12 @@ async fn train_and_prove(
     let platform = &worker.platform;
     let plan = checkpoint::plan(platform, claim, staged, &circumstances.program).await?;
     let begun = Instant::now();
+    enter(Phase::Train, claim.job.id);
     let trained = train(worker, claim, staged, &plan, lease, &mut record.checkpoint).await;
     record.timings.train_ms = ms(begun);
     let (trained, reading) = trained?;
 
+    enter(Phase::Upload, claim.job.id);
     let begun = Instant::now();
     let said = &trained.done.outputs;
     let (unique_dir, stored) = (claim.job.unique_dir, &mut record.stored);

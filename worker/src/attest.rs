@@ -21,6 +21,7 @@ use crate::{
     collect::keep_stored,
     environment::{Measured, Reading},
     outcome::Trained,
+    phase::{Phase, enter},
     run_loop::Worker,
     stage::Staged,
     stop::Stop,
@@ -82,8 +83,11 @@ pub(crate) async fn attest(
     evidence: Evidence<'_>,
     stored: &mut Vec<Artifact>,
 ) -> Result<(), Stop> {
+    let id = evidence.claim.job.id;
+    enter(Phase::Sign, id);
     let keys = &platform.keys;
     let proof = prove(evidence, keys.worker()?, keys.platform()?)?;
+    enter(Phase::Upload, id);
     let put = |name: &str, role: Role, bytes: Vec<u8>| {
         let path = format!("{}/{name}", evidence.claim.job.unique_dir);
         async move {

@@ -18,6 +18,7 @@ mod hear;
 mod lease;
 mod log_writer;
 mod outcome;
+mod phase;
 mod presence;
 mod program;
 mod run_loop;

@@ -39,6 +39,13 @@ pub(crate) fn judge(
     let status = match finished.ended {
         Ended::Cancelled => return Err(Stop::Cancelled),
         Ended::OverLimit(hit) => return fail(limit_fault(hit)),
+        // Nobody in the room can send this signal, and no limit of the job was hit: it came from outside.
+        Ended::Crashed(9) => {
+            return Err(Stop::Infrastructure(
+                "the trainer was ended from outside (signal 9; most often the kernel, out of memory)"
+                    .to_owned(),
+            ));
+        }
         Ended::Crashed(signal) => {
             return fail(Fault::without_field(
                 "trainer.crashed",
@@ -50,6 +57,10 @@ pub(crate) fn judge(
     let log_tail = heard.log_tail().to_owned();
     match (heard.violation, heard.failed, heard.started, heard.done) {
         (Some(violation), ..) => fail(Fault::without_field("trainer.protocol", violation)),
+        // A job that writes more than it may hits a limit, which the sandbox tells above. What is left is our disk.
+        (None, Some(fault), ..) if fault.code == "trainer.output" => {
+            Err(Stop::Infrastructure(fault.message))
+        }
         (None, Some(fault), ..) => fail(fault),
         (None, None, Some(started), Some(done)) if status == 0 => Ok(Trained {
             started,
@@ -95,7 +106,6 @@ fn limit_fault(hit: LimitHit) -> Fault {
 
 fn crash_message(signal: i32) -> String {
     let likely = match signal {
-        9 => " (most often the kernel, out of memory)",
         4 | 7 | 8 | 11 => " (a fault in the trainer itself)",
         6 => " (the trainer gave up on itself)",
         31 => " (a system call that the sandbox forbids)",

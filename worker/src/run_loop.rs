@@ -21,6 +21,7 @@ use crate::{
     boot_clock::BootInstant,
     environment::Machine,
     error::WorkerError,
+    phase::{Phase, enter},
     presence::{self, Presence},
     program::TrainerProgram,
     stop::wanted,
@@ -188,6 +189,7 @@ async fn next(worker: &Worker) -> Result<Ring, QueueError> {
 async fn claim(worker: &Worker, ring: Ring, shutdown: &mut watch::Receiver<bool>) -> Option<Claim> {
     let platform = &worker.platform;
     let (job, mut failures) = (ring.job, 0);
+    enter(Phase::Claim, job);
     loop {
         let lease = platform.config.lease;
         match platform.db.claim(job, &worker.name, lease).await {

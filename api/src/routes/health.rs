@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::fresh;
-use crate::service::Service;
+use crate::probe::Probe;
 
 /// Whether the service can do its work.
 #[derive(Debug, Serialize, ToSchema)]
@@ -22,7 +22,7 @@ pub(crate) struct Health {
 pub(crate) struct Parts {
     /// Can be written to.
     database: String,
-    /// Its folder can be reached.
+    /// It answers.
     store: String,
     /// `ok`, or why the broker cannot be reached. Jobs are taken in all the same: their doorbells wait in the database.
     queue: String,
@@ -45,21 +45,16 @@ pub(crate) struct Parts {
         (status = 503, description = "A part does not", body = Health),
     )
 )]
-pub(crate) async fn health(service: Data<Service>) -> HttpResponse {
-    let platform = &service.platform;
+pub(crate) async fn health(probe: Data<Probe>) -> HttpResponse {
+    let platform = &probe.platform;
     let word = |result: Result<(), String>| result.err().unwrap_or_else(|| "ok".to_owned());
     let database = platform.db.check_writing().await;
-    let scratch = platform.store.scratch();
-    let store = tokio::fs::metadata(&scratch).await;
-    let isolation = isolation(&service).await;
+    let store = platform.store.answers().await;
+    let isolation = probe.isolation().await;
     let depths = platform.queue.depths().await;
     let parts = Parts {
         database: word(database.map_err(|error| error.to_string())),
-        store: word(
-            store
-                .map(drop)
-                .map_err(|error| format!("its folder: {error}")),
-        ),
+        store: word(store.map_err(|error| error.to_string())),
         queue: platform.queue.state().borrow().to_string(),
         queue_depth: depths
             .ok()
@@ -67,8 +62,11 @@ pub(crate) async fn health(service: Data<Service>) -> HttpResponse {
         sandbox: word(isolation.as_ref().map(drop).map_err(Clone::clone)),
         isolation: isolation.ok(),
     };
+    // An API goes on without the broker: what it takes in waits in the database. A worker hears of nothing.
+    let needs_queue = !platform.service.serves();
     let works = [&parts.database, &parts.store, &parts.sandbox]
-        .iter()
+        .into_iter()
+        .chain(needs_queue.then_some(&parts.queue))
         .all(|part| *part == "ok");
     let (code, status) = if works {
         (StatusCode::OK, "ok")
@@ -82,18 +80,4 @@ pub(crate) async fn health(service: Data<Service>) -> HttpResponse {
             version: env!("CARGO_PKG_VERSION"),
             parts,
         })
-}
-
-async fn isolation(service: &Service) -> Result<Isolation, String> {
-    let platform = &service.platform;
-    let probe = || async {
-        let limits = &platform.config.sandbox.check_limits;
-        platform.checks.probe(&platform.rooms(), limits).await
-    };
-    service
-        .isolation
-        .get_or_try_init(probe)
-        .await
-        .cloned()
-        .map_err(|error| error.to_string())
 }

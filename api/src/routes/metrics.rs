@@ -5,21 +5,21 @@ use assay_platform::telemetry::{
 };
 
 use super::fresh;
-use crate::{problem::Problem, service::Service};
+use crate::{probe::Probe, problem::Problem};
 
 /// Figures of the service, for Prometheus.
 #[utoipa::path(
     get, path = "/metrics", tag = "service",
     responses((status = 200, description = "Prometheus text format", content_type = "text/plain", body = String))
 )]
-pub(crate) async fn metrics(service: Data<Service>) -> Result<HttpResponse, Problem> {
-    for (status, count) in service.platform.db.counts().await? {
+pub(crate) async fn metrics(probe: Data<Probe>) -> Result<HttpResponse, Problem> {
+    for (status, count) in probe.platform.db.counts().await? {
         // Exact up to 2^53 jobs.
         ::metrics::gauge!(JOBS, "status" => status.as_str()).set(count as f64);
     }
-    ::metrics::gauge!(OUTBOX_OVERDUE).set(service.platform.db.overdue().await? as f64);
+    ::metrics::gauge!(OUTBOX_OVERDUE).set(probe.platform.db.overdue().await? as f64);
     // Without a connection the last figures stand; the connection itself is told of in `/health`.
-    if let Ok(depths) = service.platform.queue.depths().await {
+    if let Ok(depths) = probe.platform.queue.depths().await {
         for depth in depths {
             let (class, priority) = (depth.class.as_str(), depth.priority.as_str());
             let gauge = ::metrics::gauge!(QUEUE_DEPTH, "class" => class, "priority" => priority);

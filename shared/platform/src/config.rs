@@ -4,6 +4,7 @@
 mod checkpoints;
 mod environment;
 mod layers;
+mod seed_variables;
 mod start;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf, thread, time::Duration};
@@ -12,6 +13,7 @@ use assay_protocol::DataLimits;
 use serde::{Deserialize, Deserializer};
 
 use crate::{
+    Service,
     db::config::DatabaseConfig,
     keys::KeysConfig,
     queue::QueueConfig,
@@ -74,10 +76,10 @@ pub struct Config {
     pub environment: EnvironmentConfig,
     /// The room in which a user's model is opened.
     pub sandbox: SandboxConfig,
-    /// The container engine, for a room that is a container.
-    pub docker: DockerConfig,
     /// Where objects are kept.
     pub store: StoreConfig,
+    /// The container engine, for a room that is a container.
+    pub docker: DockerConfig,
     /// What is logged, and how.
     pub log: LogConfig,
 }
@@ -121,6 +123,18 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] names the layer and the setting.
     pub fn load(file: Option<PathBuf>, overrides: &[(&str, String)]) -> Result<Self, ConfigError> {
+        Self::load_for(Service::All, file, overrides)
+    }
+
+    /// As [`Config::load`]; a service of a deployment also honours the variables of AIBoMGen, below those of its own.
+    ///
+    /// # Errors
+    /// As [`Config::load`], and for a variable that cannot be honoured.
+    pub fn load_for(
+        service: Service,
+        file: Option<PathBuf>,
+        overrides: &[(&str, String)],
+    ) -> Result<Self, ConfigError> {
         let text = file
             .map(|path| match std::fs::read_to_string(&path) {
                 Ok(text) => Ok((path.display().to_string(), text)),
@@ -128,10 +142,14 @@ impl Config {
             })
             .transpose()?;
         // A variable that is not Unicode can hold none of our settings.
-        let variables = std::env::vars_os()
+        let variables: BTreeMap<String, String> = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
-        Self::layered(text, variables, overrides)
+        let seed = match service {
+            Service::All => Vec::new(),
+            _ => seed_variables::settings(&variables)?,
+        };
+        Self::layered(text, &seed, variables, overrides)
     }
 
     /// The defaults, with this folder: for tests, benchmarks and the demonstration.
@@ -139,7 +157,7 @@ impl Config {
     /// # Errors
     /// As [`Config::load`], which the embedded defaults do not.
     pub fn in_dir(dir: impl Into<PathBuf>) -> Result<Self, ConfigError> {
-        let defaults = Self::layered(None, BTreeMap::new(), &[])?;
+        let defaults = Self::layered(None, &[], BTreeMap::new(), &[])?;
         Ok(Self {
             dir: dir.into(),
             ..defaults
@@ -148,10 +166,11 @@ impl Config {
 
     fn layered(
         file: Option<(String, String)>,
+        seed: &[(&str, &str, String)],
         variables: BTreeMap<String, String>,
         overrides: &[(&str, String)],
     ) -> Result<Self, ConfigError> {
-        let merged = layers::merge(DEFAULT, file, variables, overrides)?;
+        let merged = layers::merge(DEFAULT, file, seed, variables, overrides)?;
         let mut config: Self = merged
             .try_into()
             .map_err(|error: toml::de::Error| ConfigError::Value(error.to_string()))?;

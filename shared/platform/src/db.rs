@@ -36,7 +36,8 @@ macro_rules! either {
     ($self:ident, $db:ident => $call:expr) => {
         match $self {
             $crate::db::Db::Sqlite($db) => $call.await,
-            $crate::db::Db::Postgres($db) => $db.limited($call).await,
+            // On the heap: the driver's futures are large, and callers' own are nested deep.
+            $crate::db::Db::Postgres($db) => Box::pin($db.limited($call)).await,
         }
     };
 }

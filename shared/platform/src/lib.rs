@@ -25,5 +25,5 @@ mod platform;
 mod service;
 
 pub use config::{Config, ConfigError};
-pub use platform::{Platform, PlatformError, TRAINER_COMMAND};
+pub use platform::{Platform, PlatformError, TRAINER_COMMAND, prepare};
 pub use service::Service;

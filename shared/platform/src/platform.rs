@@ -1,6 +1,8 @@
 mod folder;
 mod parts;
+mod prepare;
 mod sweep;
+mod wait;
 
 use std::{fs::File, path::PathBuf, sync::Arc};
 
@@ -20,6 +22,8 @@ use crate::{
     store::{Collected, Collector, Store, StoreError},
     telemetry,
 };
+
+pub use prepare::prepare;
 
 /// The hidden subcommand under which a program that contains the trainer runs it; `check …` or `train …` follow.
 pub const TRAINER_COMMAND: &str = "__trainer";
@@ -80,6 +84,17 @@ pub enum PlatformError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A service that shares its jobs with other processes keeps something to itself.
+    #[error(
+        "assay {service} shares jobs with other processes, so {missing} must be set; \
+         to run everything in one process, use assay up"
+    )]
+    NotShared {
+        /// The service.
+        service: Service,
+        /// The settings that name no server.
+        missing: String,
+    },
     /// The keys.
     #[error(transparent)]
     Keys(#[from] KeyError),
@@ -89,6 +104,17 @@ pub enum PlatformError {
     /// The sandbox.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
+}
+
+impl PlatformError {
+    /// Whether the same may work later without anybody's doing: a server that is away or only starting.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Db(error) => error.is_passing(),
+            Self::Store(error) => error.is_passing(),
+            _ => false,
+        }
+    }
 }
 
 impl Platform {
@@ -102,11 +128,12 @@ impl Platform {
 
     /// Opens the parts that a service needs; takes the folder's lock; makes keys when there are none and the folder is
     /// new ([`Service::All`] only); removes what a process that was killed has left in the folder: uploads, rooms,
-    /// objects that no artifact names.
+    /// objects that no artifact names. Servers are waited for, `start.wait` each.
     ///
     /// # Errors
     /// [`PlatformError`].
     pub async fn open_for(config: Config, service: Service) -> Result<Self, PlatformError> {
+        parts::must_be_shared(&config, service)?;
         telemetry::metrics::record();
         let lock = folder::take(&config.dir)?;
         let keys = folder::keys(&config, service)?;
@@ -125,7 +152,7 @@ impl Platform {
         let platform = Self {
             sandbox: Arc::new(sandbox),
             checks: Arc::new(parts::checks(&config)),
-            queue: Queue::open(&config.queue)?,
+            queue: parts::queue(&config, service).await?,
             config: Arc::new(config),
             service,
             db,

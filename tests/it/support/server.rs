@@ -10,26 +10,33 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{assay, http::Http, run_ok, text};
+use super::{assay, backend::Backend, http::Http, run_ok, text};
 
 /// A running server over a folder; killed when dropped.
 pub(crate) struct Server {
     child: Child,
-    folder: Folder,
+    /// `None` once it has been handed on.
+    folder: Option<Folder>,
     /// Its address, as `http://127.0.0.1:1234`.
     pub(crate) url: String,
 }
 
-/// The server's folder, kept over restarts.
-pub(crate) struct Folder(TempDir);
+/// The server's folder, and what it keeps elsewhere, kept over restarts.
+pub(crate) struct Folder {
+    backend: Backend,
+    dir: TempDir,
+}
 
 impl Folder {
     pub(crate) fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
+        Self {
+            backend: Backend::of_this_run(),
+            dir: tempfile::tempdir().unwrap(),
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {
-        self.0.path()
+        self.dir.path()
     }
 }
 
@@ -44,6 +51,7 @@ impl Server {
         let mut child = Command::new(assay())
             .args(["up", "--json", "--listen", "127.0.0.1:0", "--dir"])
             .arg(folder.path().join("data"))
+            .envs(folder.backend.environment())
             .envs(environment.iter().copied())
             .stdout(Stdio::piped())
             .stderr(fs::File::create(folder.path().join("log")).unwrap())
@@ -59,19 +67,19 @@ impl Server {
         });
         Self {
             child,
-            folder,
+            folder: Some(folder),
             url: started["url"].as_str().unwrap().to_owned(),
         }
     }
 
     /// The folder that holds keys, store and database.
     pub(crate) fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
+        self.folder().path().join("data")
     }
 
     /// What it has logged.
     pub(crate) fn log(&self) -> String {
-        fs::read_to_string(self.folder.path().join("log")).unwrap()
+        fs::read_to_string(self.folder().path().join("log")).unwrap()
     }
 
     /// Requests to it.
@@ -83,7 +91,11 @@ impl Server {
     pub(crate) fn kill(mut self) -> Folder {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
-        std::mem::replace(&mut self.folder, Folder::new())
+        self.folder.take().unwrap()
+    }
+
+    fn folder(&self) -> &Folder {
+        self.folder.as_ref().unwrap()
     }
 
     /// Runs a client command against it, which must succeed.
@@ -103,21 +115,7 @@ impl Server {
 
     /// Hands in a job without waiting; gives its id.
     pub(crate) fn submit(&self, inputs: &Inputs, parameters: &[&str]) -> String {
-        let mut arguments = vec![
-            "submit",
-            "--json",
-            "--model",
-            text(&inputs.model),
-            "--dataset",
-            text(&inputs.dataset),
-            "--definition",
-            text(&inputs.definition),
-        ];
-        for parameter in parameters {
-            arguments.extend(["--param", parameter]);
-        }
-        let answer: Value = serde_json::from_str(&self.client(&arguments)).unwrap();
-        answer["job_id"].as_str().unwrap().to_owned()
+        submit(&self.url, inputs, parameters)
     }
 
     /// Fetches a job's bundle into a new folder below `dir`.
@@ -133,6 +131,27 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Hands in a job to the server at `url` without waiting; gives its id.
+pub(crate) fn submit(url: &str, inputs: &Inputs, parameters: &[&str]) -> String {
+    let mut arguments = vec![
+        "--server",
+        url,
+        "submit",
+        "--json",
+        "--model",
+        text(&inputs.model),
+        "--dataset",
+        text(&inputs.dataset),
+        "--definition",
+        text(&inputs.definition),
+    ];
+    for parameter in parameters {
+        arguments.extend(["--param", parameter]);
+    }
+    let answer: Value = serde_json::from_str(&run_ok(&arguments)).unwrap();
+    answer["job_id"].as_str().unwrap().to_owned()
 }
 
 /// The three files of a job.

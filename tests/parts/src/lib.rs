@@ -4,12 +4,14 @@
 //!   temporary folder. It can be killed, paused and started again on the same data and port. It ends with the value,
 //!   and also when the process that started it is killed.
 //! - `with-parts` starts one of each for a whole run of tests and names them in environment variables ([`names`]).
-//! - [`Database`], [`Vhost`], [`Buckets`] and [`Image`] are a test's own corner of such a server, removed when dropped.
+//! - [`Database`], [`Vhost`], [`Buckets`] and [`Image`] are a test's own part of such a server, removed when dropped; [`Corner`] is
+//!   the first three, and the settings that make a deployment work there.
 //!
 //! Everything here blocks, and may be called from synchronous and asynchronous tests alike.
 
 mod blocking;
 mod buckets;
+mod corner;
 mod database;
 mod docker;
 mod folder;
@@ -25,6 +27,7 @@ mod vhost;
 mod wait;
 
 pub use buckets::Buckets;
+pub use corner::Corner;
 pub use database::Database;
 pub use docker::Docker;
 pub use image::Image;

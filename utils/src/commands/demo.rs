@@ -45,7 +45,7 @@ pub(crate) fn run(output: Output, dir: Option<PathBuf>, keep: bool) -> anyhow::R
             Ok(code) if keep => {
                 output.say(format!(
                     "\nThe server goes on at {0} (API documentation: {0}/docs). Stop it with Ctrl-C.",
-                    server.url()
+                    server.url().unwrap_or_default()
                 ));
                 server.wait().await?;
                 Ok(code)
@@ -75,13 +75,13 @@ async fn start(output: Output, dir: &Path) -> anyhow::Result<Server> {
     let server = Server::start(config).await?;
     output.say(format!(
         "Assay is running at {}: API, worker, store and database in this process, with new keys.",
-        server.url()
+        server.url().context("the server listens nowhere")?
     ));
     Ok(server)
 }
 
 async fn show(output: Output, server: &Server, dir: &Path) -> anyhow::Result<ExitCode> {
-    let client = Client::new(&server.url())?;
+    let client = Client::new(&server.url().context("the server listens nowhere")?)?;
     let mut verified = 0;
     let mut last = None;
     for sample in [Sample::Wine, Sample::Digits] {

@@ -61,3 +61,16 @@ fn a_kill_by_wish_is_no_failure() {
     let judged = judge(finished(Ended::Cancelled), hear([started()]), AT);
     assert!(matches!(judged, Err(Stop::Cancelled)), "{judged:?}");
 }
+
+#[test]
+fn what_the_user_cannot_help_is_tried_again() {
+    let full = Fault::without_field("trainer.output", "no space left on device");
+    let runs = [
+        (Ended::Crashed(9), vec![started()]),
+        (Ended::Exited(1), vec![started(), Event::Failed(full)]),
+    ];
+    for (ended, events) in runs {
+        let judged = judge(finished(ended), hear(events), AT);
+        assert!(matches!(judged, Err(Stop::Infrastructure(_))), "{judged:?}");
+    }
+}

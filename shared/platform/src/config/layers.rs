@@ -12,6 +12,7 @@ const PREFIX: &str = "ASSAY__";
 pub(super) fn merge(
     default: &str,
     file: Option<(String, String)>,
+    seed: &[(&str, &str, String)],
     variables: BTreeMap<String, String>,
     overrides: &[(&str, String)],
 ) -> Result<Table, ConfigError> {
@@ -19,6 +20,11 @@ pub(super) fn merge(
     if let Some((path, text)) = file {
         let layer = format!("configuration file {path}");
         overlay(&layer, &mut merged, parse(&layer, &text)?, &mut Vec::new())?;
+    }
+    for (variable, setting, text) in seed {
+        let names: Vec<&str> = setting.split('.').collect();
+        let layer = format!("environment variable {variable}");
+        set(&layer, &mut merged, &names, text)?;
     }
     for (variable, text) in variables {
         let Some(name) = variable.strip_prefix(PREFIX) else {

@@ -14,7 +14,8 @@ fn load(
         .iter()
         .map(|(name, value)| (*name, (*value).to_owned()))
         .collect();
-    Config::layered(Some(("f.toml".into(), file.into())), variables, &overrides)
+    let file = Some(("f.toml".into(), file.into()));
+    Config::layered(file, &[], variables, &overrides)
 }
 
 fn refused(file: &str, variables: &[(&str, &str)], overrides: &[(&str, &str)]) -> String {
@@ -141,4 +142,31 @@ fn reaching_it_from_other_machines_takes_two_settings() {
     assert!(!config.listen.ip().is_loopback());
     assert_eq!(config.status.listen.unwrap().port(), 8001);
     assert_eq!(Config::in_dir("/x").unwrap().status.listen, None);
+}
+
+#[test]
+fn aibomgens_variables_stand_between_the_file_and_ours() {
+    let seed = [(
+        "MINIO_ENDPOINT",
+        "store.endpoint",
+        "http://minio:9000".to_owned(),
+    )];
+    let load = |variables: &[(&str, &str)]| {
+        let variables = variables
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        let file =
+            "[store]\nendpoint = \"http://file:1\"\naccess_key = \"a\"\nsecret_key_file = \"/b\"\n";
+        let file = Some(("f.toml".to_owned(), file.to_owned()));
+        Config::layered(file, &seed, variables, &[])
+            .unwrap()
+            .store
+            .endpoint
+    };
+    assert_eq!(load(&[]), "http://minio:9000");
+    assert_eq!(
+        load(&[("ASSAY__STORE__ENDPOINT", "http://own:2")]),
+        "http://own:2"
+    );
 }

@@ -2,30 +2,78 @@
 
 use std::path::Path;
 
-use super::{PlatformError, TRAINER_COMMAND, folder};
+use super::{PlatformError, TRAINER_COMMAND, folder, wait};
 use crate::{
     Config, Service,
-    db::Db,
+    db::{Db, DbError},
+    queue::{Queue, QueueError, QueueState},
     sandbox::{DockerSandbox, ProcessSandbox, Program, Sandbox, SandboxKind},
-    store::{Store, folder::Folder, s3::S3},
+    store::{Store, StoreError, folder::Folder, s3::S3},
 };
 
-/// The store; a server has been reached, and its buckets can be used.
-pub(super) async fn store(config: &Config, service: Service) -> Result<Store, PlatformError> {
+/// Refuses a service of a deployment that would keep jobs, objects or doorbells to itself.
+pub(super) fn must_be_shared(config: &Config, service: Service) -> Result<(), PlatformError> {
+    let missing: Vec<&str> = [
+        (config.database.url.is_empty(), "database.url"),
+        (config.queue.url.is_empty(), "queue.url"),
+        (!config.store.is_remote(), "store.endpoint"),
+    ]
+    .into_iter()
+    .filter_map(|(absent, name)| absent.then_some(name))
+    .collect();
+    if service == Service::All || missing.is_empty() {
+        return Ok(());
+    }
+    Err(PlatformError::NotShared {
+        service,
+        missing: missing.join(", "),
+    })
+}
+
+/// The store, before anything has been asked of it.
+pub(super) fn bare_store(config: &Config) -> Result<Store, PlatformError> {
     let rooms = config.dir.join("rooms");
     if config.store.is_remote() {
-        let store = Store::S3(S3::open(config.store.clone(), rooms)?);
-        store.check(service.scans()).await?;
-        return Ok(store);
+        return Ok(Store::S3(S3::open(config.store.clone(), rooms)?));
     }
     let link_key = folder::link_key(&config.keys.dir(&config.dir))?;
     let folder = Folder::open(&config.dir.join("store"), &rooms, link_key)?;
     Ok(Store::Folder(folder))
 }
 
-/// The database.
+/// The store; a server has been waited for, and its buckets can be used.
+pub(super) async fn store(config: &Config, service: Service) -> Result<Store, PlatformError> {
+    let store = bare_store(config)?;
+    wait::until("store", config.start.wait, StoreError::is_passing, || {
+        store.check(service.scans())
+    })
+    .await?;
+    Ok(store)
+}
+
+/// The database; a server has been waited for, and its tables are of this version.
 pub(super) async fn database(config: &Config, store: &Store) -> Result<Db, PlatformError> {
-    Ok(Db::open(config, store.holds().clone()).await?)
+    let db = wait::until("database", config.start.wait, DbError::is_passing, || {
+        Db::open(config, store.holds().clone())
+    })
+    .await?;
+    Ok(db)
+}
+
+/// The queue; a broker has been waited for. Without one an API starts all the same: it takes jobs in, and their doorbells
+/// wait in the database.
+pub(super) async fn queue(config: &Config, service: Service) -> Result<Queue, PlatformError> {
+    let queue = Queue::open(&config.queue)?;
+    let connected = async || match queue.state().borrow_and_update().clone() {
+        QueueState::Connected => Ok(()),
+        state => Err(QueueError::Config(format!(
+            "the broker cannot be worked with: {state}; is it running, and are [queue] url and password_file right?"
+        ))),
+    };
+    match wait::until("broker", config.start.wait, |_| true, connected).await {
+        Err(error) if service != Service::Api => Err(error.into()),
+        _ => Ok(queue),
+    }
 }
 
 /// Where jobs are trained. A service that trains none has no use for a container engine.
