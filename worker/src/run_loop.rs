@@ -30,6 +30,8 @@ use crate::{
 
 /// How long rooms may take to close at the end.
 const GRACE: Duration = Duration::from_secs(2);
+/// How often news has the queue looked at, at most.
+const NEWS_GAP: Duration = Duration::from_millis(100);
 /// Before a claim that the database could not answer is tried again.
 const CLAIM_AGAIN: Backoff = Backoff {
     least: Duration::from_millis(200),
@@ -140,6 +142,8 @@ async fn listen(platform: Platform, mut shutdown: watch::Receiver<bool>) {
                 Err(RecvError::Closed) => return,
             },
         }
+        // Running jobs make news all the time.
+        sleep(NEWS_GAP).await;
     }
 }
 

@@ -13,3 +13,4 @@ mod submit;
 mod support;
 mod verify;
 mod verify_bom;
+mod workers;

@@ -4,5 +4,6 @@
 mod checkpoints;
 mod ends;
 mod leases;
+mod presence;
 mod proof;
 mod support;

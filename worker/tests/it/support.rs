@@ -67,8 +67,17 @@ impl Bench {
         self.submit_for(part, 2).await
     }
 
+    /// Likewise, with a place in line.
+    pub(crate) async fn submit_at(&self, part: &str, priority: Priority) -> JobId {
+        self.hand_in(part, 2, priority).await
+    }
+
     /// Likewise, with so many epochs asked for.
     pub(crate) async fn submit_for(&self, part: &str, epochs: u32) -> JobId {
+        self.hand_in(part, epochs, Priority::Normal).await
+    }
+
+    async fn hand_in(&self, part: &str, epochs: u32, priority: Priority) -> JobId {
         let store = &self.platform.store;
         let unique_dir = UniqueDir::new();
         let request = request(epochs);
@@ -117,7 +126,7 @@ impl Bench {
             unique_dir,
             request,
             class: Class::Cpu,
-            priority: Priority::Normal,
+            priority,
             traceparent: None,
             submitted_at: OffsetDateTime::now_utc(),
             artifacts,

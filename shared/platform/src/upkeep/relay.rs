@@ -11,14 +11,14 @@ use crate::{
     backoff::Backoff,
     db::DbError,
     ids::JobId,
-    queue::{Doorbell, QueueError},
+    queue::{Doorbell, QueueError, QueueState},
 };
 
 /// Doorbells rung in one go.
 const BELLS: u32 = 256;
 /// How long nobody else is given them. Longer than ringing takes, and not much longer than one may wait that this process
 /// took and never rang.
-const RINGING: Duration = Duration::from_secs(30);
+const RINGING: Duration = Duration::from_secs(20);
 /// How long a doorbell may wait when there was no news of its job here.
 const RELAY_EVERY: Duration = Duration::from_millis(500);
 /// News comes in bursts; the outbox is read once for each. Whoever submits a job rings for it, too, and by then it is
@@ -85,6 +85,13 @@ async fn relay_for_ever(platform: &Platform) {
 
 async fn ring_all(platform: &Platform) -> Result<(), RelayError> {
     loop {
+        // Doorbells that are taken and cannot ring would have to wait until they are given out again.
+        let mut state = platform.queue.state();
+        let usable =
+            |state: &QueueState| matches!(state, QueueState::Connected | QueueState::Closed);
+        if state.wait_for(usable).await.is_err() {
+            return Err(QueueError::Closed.into());
+        }
         let mut due = platform.db.doorbells(BELLS, RINGING).await?;
         if due.is_empty() {
             return Ok(());

@@ -29,6 +29,8 @@ use crate::{
 
 /// After an empty look, doubled each time.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(5);
+/// After a look because of news: what it was about may be on its way to the broker still.
+const NEWS_PAUSE: Duration = Duration::from_millis(25);
 /// The longest.
 const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 /// Slots that wait in line.
@@ -152,7 +154,7 @@ impl Clerk {
             }
             tokio::select! {
                 () = slot.closed() => return,
-                () = self.wake.notified() => pause = SHORTEST_PAUSE,
+                () = self.wake.notified() => pause = NEWS_PAUSE,
                 () = sleep(jittered(pause)) => pause = (pause * 2).min(LONGEST_PAUSE),
             }
         }

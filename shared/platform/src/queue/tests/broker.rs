@@ -4,6 +4,7 @@
 
 mod proxy;
 mod restart;
+mod rights;
 
 use std::path::PathBuf;
 
