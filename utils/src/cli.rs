@@ -284,6 +284,7 @@ fn key_value(text: &str) -> Result<(String, String), String> {
 }
 
 /// Parses the command line and does what it says.
+#[expect(clippy::too_many_lines, reason = "a line or two for each command")]
 pub(crate) fn run() -> ExitCode {
     let cli = Cli::parse();
     let output = Output::new(cli.json);

@@ -87,7 +87,8 @@ async fn drive(
     circumstances.image = image;
     record.timings.fetch_ms = ms(begun);
     lease.check()?;
-    let end = train_and_prove(worker, claim, lease, &staged, &circumstances, record).await;
+    let end = train_and_prove(worker, claim, lease, &staged, &circumstances, record);
+    let end = Box::pin(end).await;
     if let Err(Stop::Failed(_)) = end {
         record.logs = keep_logs(platform, claim.job.unique_dir, &staged.room).await;
     }
@@ -108,7 +109,8 @@ async fn train_and_prove(
     let plan = checkpoint::plan(platform, claim, staged, &circumstances.program).await?;
     let begun = Instant::now();
     enter(Phase::Train, claim.job.id);
-    let trained = train(worker, claim, staged, &plan, lease, &mut record.checkpoint).await;
+    let trained = train(worker, claim, staged, &plan, lease, &mut record.checkpoint);
+    let trained = Box::pin(trained).await;
     record.timings.train_ms = ms(begun);
     let (trained, reading) = trained?;
 

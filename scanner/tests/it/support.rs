@@ -17,11 +17,14 @@ use tokio::{sync::watch, task::JoinHandle};
 /// How long anything here may take, on however slow a machine.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// A scanner at work: how to stop it, and what comes of it.
+type Running = (watch::Sender<bool>, JoinHandle<Result<(), ScannerError>>);
+
 /// A platform of its own, with an image to scan.
 pub(crate) struct Bench {
     pub(crate) platform: Platform,
     pub(crate) folder: TempDir,
-    scanner: Option<(watch::Sender<bool>, JoinHandle<Result<(), ScannerError>>)>,
+    scanner: Option<Running>,
 }
 
 impl Bench {

@@ -133,6 +133,11 @@ impl Platform {
     /// # Errors
     /// [`PlatformError`].
     pub async fn open_for(config: Config, service: Service) -> Result<Self, PlatformError> {
+        // The store's futures are large, and an opening is awaited in many places.
+        Box::pin(Self::open_parts(config, service)).await
+    }
+
+    async fn open_parts(config: Config, service: Service) -> Result<Self, PlatformError> {
         parts::must_be_shared(&config, service)?;
         telemetry::metrics::record();
         let lock = folder::take(&config.dir)?;

@@ -8,6 +8,7 @@ mod checkpoint;
 mod device;
 mod event;
 mod fault;
+mod framework;
 mod limits;
 mod request;
 pub mod room;
@@ -19,5 +20,6 @@ pub use event::{
     TrainerInfo,
 };
 pub use fault::Fault;
+pub use framework::Framework;
 pub use limits::DataLimits;
-pub use request::{Framework, JobRequest, Metadata, Parameters};
+pub use request::{JobRequest, Metadata, Parameters};

@@ -42,6 +42,7 @@ pub(crate) struct Deployment {
 
 impl Deployment {
     /// Starts everything.
+    #[expect(clippy::too_many_lines, reason = "one thing after the other")]
     pub(crate) fn start(
         options: &Options,
         folder: &Path,

@@ -29,6 +29,7 @@ pub(super) fn root() -> PathBuf {
 }
 
 /// Makes them all.
+#[expect(clippy::too_many_lines, reason = "a list of images")]
 pub(super) fn make(engine: &Engine) {
     let system = [
         "base-files",

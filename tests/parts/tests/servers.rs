@@ -1,7 +1,6 @@
 //! The servers themselves: what they keep over a kill, and that nothing of them is left.
 
 #![cfg(feature = "outside-parts")]
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::{
     io::{BufRead as _, BufReader},

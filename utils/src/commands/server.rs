@@ -51,7 +51,7 @@ impl Server {
             tasks.spawn(async move { Ok(assay_scanner::run(platform, stopping).await?) });
         }
         if let Some(listener) = listener {
-            let (platform, stopping) = (platform.clone(), stopping.clone());
+            let platform = platform.clone();
             tasks.spawn(async move {
                 if service.serves() {
                     Ok(assay_api::run(platform, listener, stopping).await?)

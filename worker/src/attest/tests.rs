@@ -145,6 +145,7 @@ fn files(
         .collect()
 }
 
+#[expect(clippy::too_many_lines, reason = "one value, field by field")]
 fn scene() -> Scene {
     let folder = tempfile::tempdir().unwrap();
     let unique_dir = UniqueDir::new();

@@ -119,5 +119,6 @@ fn unknown(error: NvmlError) -> Measured {
     Measured::Unknown(error.to_string())
 }
 
-#[cfg(all(test, feature = "outside-tools"))]
+#[cfg(test)]
+#[cfg(feature = "outside-tools")]
 mod tests;

@@ -143,5 +143,6 @@ async fn migrate(
     }
 }
 
-#[cfg(all(test, feature = "outside-parts"))]
+#[cfg(test)]
+#[cfg(feature = "outside-parts")]
 mod tests;

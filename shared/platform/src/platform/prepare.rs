@@ -3,8 +3,9 @@
 use super::{PlatformError, parts, wait};
 use crate::{Config, Service, db::Db};
 
-/// Brings the tables to this program's version, makes the buckets, and declares the broker's queues. Doing it again is
-/// harmless. The services need no right to any of it afterwards. Each server is waited for, as a service does.
+/// Brings the tables to this program's version, makes the buckets, and declares the broker's queues.
+///
+/// Doing it again is harmless. The services need no right to any of it afterwards. Each server is waited for, as a service does.
 ///
 /// # Errors
 /// [`PlatformError`] of the first part that refuses.

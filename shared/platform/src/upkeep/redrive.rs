@@ -18,8 +18,9 @@ pub struct Redriven {
     pub kept: usize,
 }
 
-/// Looks at dead letters, `limit` at most, and rings again for those whose jobs still wait. One is taken away only after
-/// its doorbell was confirmed. What is no doorbell stays, unless `drop` says otherwise.
+/// Looks at dead letters, `limit` at most, and rings again for those whose jobs still wait.
+///
+/// One is taken away only after its doorbell was confirmed. What is no doorbell stays, unless `drop` says otherwise.
 ///
 /// # Errors
 /// [`QueueError`] when the broker cannot be reached; what was done until then is done.

@@ -68,7 +68,8 @@ impl Checkpoints {
         reporter: &mut Reporter<'_>,
     ) -> Result<(), Fault> {
         let number = epoch.report.epoch;
-        let due = number % self.rule.every_epochs == 0 && self.last.elapsed() >= self.pause;
+        let due =
+            number.is_multiple_of(self.rule.every_epochs) && self.last.elapsed() >= self.pause;
         if !due || number >= epoch.report.of {
             return Ok(());
         }

@@ -69,7 +69,11 @@ fn repository_digest(name: &str, found: &ImageInspect) -> Option<String> {
             .split_once('@')
             .is_some_and(|(of, _)| of == repository)
     };
-    digests.iter().find(own).or(digests.first()).cloned()
+    digests
+        .iter()
+        .find(own)
+        .or_else(|| digests.first())
+        .cloned()
 }
 
 impl Image {

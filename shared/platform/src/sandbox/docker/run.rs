@@ -74,37 +74,17 @@ impl DockerSandbox {
             }
         };
         let (end, (), printed, (stderr_tail, stderr_over)) = tokio::join!(
-            async {
-                let end = self.end(&cage, stop).await;
-                if matches!(
-                    end,
-                    Err(_)
-                        | Ok(End {
-                            stopped: Some(Ended::Cancelled),
-                            ..
-                        })
-                ) {
-                    phase.send_replace(Phase::Abandoned);
-                    reading.send_replace(Phase::Abandoned);
-                } else {
-                    phase.send_replace(Phase::Ended);
-                }
-                end
-            },
+            self.end_and_tell(&cage, stop, &phase, &reading),
             part(attached, (stdout, stderr), phases),
             async {
                 let lines = Lines::new(stdout_end, limits.printed_bytes, readers.clone());
                 let printed = pump(lines, events, || {}, readers.clone()).await;
-                if printed.over {
-                    flooded.notify_one();
-                }
+                told(printed.over, &flooded);
                 printed
             },
             async {
                 let read = tail(stderr_end, limits.printed_bytes, readers.clone()).await;
-                if read.1 {
-                    flooded.notify_one();
-                }
+                told(read.1, &flooded);
                 read
             },
         );
@@ -123,6 +103,25 @@ impl DockerSandbox {
             stderr_tail,
             garbage_lines: printed.garbage_lines,
         })
+    }
+
+    /// Waits for the container's end, and tells those who read what it prints whether to read on to its end.
+    async fn end_and_tell(
+        &self,
+        cage: &Cage,
+        stop: impl Future<Output = Ended>,
+        phase: &watch::Sender<Phase>,
+        reading: &watch::Sender<Phase>,
+    ) -> Result<End, SandboxError> {
+        let end = self.end(cage, stop).await;
+        let cancelled = |end: &End| matches!(end.stopped, Some(Ended::Cancelled));
+        if end.as_ref().map_or(true, cancelled) {
+            phase.send_replace(Phase::Abandoned);
+            reading.send_replace(Phase::Abandoned);
+        } else {
+            phase.send_replace(Phase::Ended);
+        }
+        end
     }
 
     async fn start(
@@ -278,6 +277,13 @@ fn judge(outcome: &Outcome, over: &Over, stderr_tail: &str) -> Ended {
         // It is the trainer's own runtime that gives up then, in these words.
         _ if stderr_tail.contains("memory allocation of ") => Ended::OverLimit(LimitHit::Memory),
         _ => Ended::Crashed(code(signal)),
+    }
+}
+
+/// Says that too much was printed.
+fn told(over: bool, flooded: &Notify) {
+    if over {
+        flooded.notify_one();
     }
 }
 

@@ -67,7 +67,7 @@ fn seal(spec: &Spec) -> Result<Sealed, Report> {
             });
         }
     }
-    tell(&Report::Sealed(isolation)).map_err(failed("report to the server"))?;
+    tell(&Report::Sealed(Box::new(isolation))).map_err(failed("report to the server"))?;
     if spec.probe {
         return Ok(Sealed::Probed);
     }

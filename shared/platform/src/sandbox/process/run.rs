@@ -156,7 +156,7 @@ async fn sealed(
         _ => None,
     };
     match report {
-        Some(Report::Sealed(isolation)) => Ok(isolation),
+        Some(Report::Sealed(isolation)) => Ok(*isolation),
         Some(Report::Refused { mechanism, reason }) => {
             Err(SandboxError::Unavailable { mechanism, reason })
         }

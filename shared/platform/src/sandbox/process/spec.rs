@@ -32,7 +32,7 @@ pub(super) struct Spec {
 #[serde(rename_all = "snake_case")]
 pub(super) enum Report {
     /// The room is sealed; what follows on standard output is the trainer's.
-    Sealed(Isolation),
+    Sealed(Box<Isolation>),
     /// A mechanism that may not be absent is.
     Refused {
         /// Which.

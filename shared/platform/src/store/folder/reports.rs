@@ -29,7 +29,7 @@ impl Folder {
         let to = self.reports(bucket).join(name);
         let draft = self.0.uploads.join(Uuid::new_v4().simple().to_string());
         blocking(move || {
-            let folder = to.parent().unwrap_or(Path::new("."));
+            let folder = to.parent().unwrap_or_else(|| Path::new("."));
             private_folder(folder)?;
             let mut file = OpenOptions::new()
                 .write(true)

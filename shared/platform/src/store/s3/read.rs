@@ -128,7 +128,7 @@ impl S3 {
     ) -> Result<Stored, StoreError> {
         let (reader, bytes) = self.whole(digest).await?;
         // What the server says of the size is not believed to the point of filling the disk.
-        let folder = to.parent().unwrap_or(Path::new(".")).to_owned();
+        let folder = to.parent().unwrap_or_else(|| Path::new(".")).to_owned();
         let free = tokio::task::spawn_blocking(move || free_bytes(&folder));
         if free.await.map_err(|_| StoreError::Stopped)?? < bytes {
             return Err(io::Error::from(io::ErrorKind::StorageFull).into());

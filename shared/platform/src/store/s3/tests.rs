@@ -80,6 +80,10 @@ fn reason(error: &StoreError) -> String {
 }
 
 #[tokio::test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "every way to write, one after the other"
+)]
 async fn what_is_written_is_bound_to_its_checksum_encryption_and_lock() {
     let server = Server::start(|_, asked| {
         if asked.is("POST", "?uploads") {
