@@ -115,7 +115,7 @@ async fn is_wanted(platform: &Platform, tried: &Tried, image: &Image) -> bool {
 
 /// Writes the row, and lets jobs that are held look at it at once.
 async fn write(platform: &Platform, scan: &Scan) {
-    if let Err(error) = platform.db.record_scan(scan).await {
+    if let Err(error) = platform.naming(|| platform.db.record_scan(scan)).await {
         tracing::error!(image = scan.image, %error, "a scan could not be written down; it is made again");
         return;
     }
