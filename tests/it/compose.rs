@@ -45,7 +45,7 @@ fn a_deployment_runs_jobs_and_outlives_its_broker() {
     let third = submit(&stand, &["epochs=1"]);
     completed(&stand, &third);
 
-    assert_eq!(stand.down(), "");
+    assert_eq!(stand.down(&[&first, &second, &third]), "");
 }
 
 /// Hands in a sample; gives the job's id.

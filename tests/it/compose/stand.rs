@@ -133,8 +133,8 @@ impl Stand {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
-    /// Takes everything down, data included; gives what is left.
-    pub(super) fn down(&self) -> String {
+    /// Takes everything down, data included; gives what is left of it and of these jobs.
+    pub(super) fn down(&self, jobs: &[&str]) -> String {
         done(&mut self.compose(&["down", "--volumes", "--timeout", "20"]));
         let label = format!("label=com.docker.compose.project={}", self.project);
         let filter = ["--quiet", "--filter", &label];
@@ -142,12 +142,12 @@ impl Stand {
         for kind in [&["ps", "--all"][..], &["volume", "ls"], &["network", "ls"]] {
             left.push_str(&self.engine.ask(&[kind, &filter].concat()));
         }
-        // Containers of jobs are none of Compose's.
-        left.push_str(
-            &self
-                .engine
-                .ask(&["ps", "--all", "--quiet", "--filter", "label=assay.job"]),
-        );
+        // Containers of jobs are none of Compose's, and other tests have some on the same engine.
+        for job in jobs {
+            let label = format!("label=assay.job={job}");
+            let asked = ["ps", "--all", "--quiet", "--filter", &label];
+            left.push_str(&self.engine.ask(&asked));
+        }
         left
     }
 
