@@ -149,6 +149,7 @@ pub(crate) async fn commit(
     id: JobId,
     unique_dir: UniqueDir,
     request: JobRequest,
+    traceparent: Option<String>,
     priority: Priority,
     artifacts: Vec<Artifact>,
     staged: Staged,
@@ -159,7 +160,7 @@ pub(crate) async fn commit(
         class: Class::of(&request),
         request,
         priority,
-        traceparent: None,
+        traceparent,
         submitted_at: OffsetDateTime::now_utc(),
         artifacts,
     };
@@ -182,7 +183,7 @@ pub(crate) async fn commit(
     if !platform.queue.is_shared()
         && let Err(error) = platform.queue.ring(&bell).await
     {
-        tracing::warn!(job.id = %id, %error, "the doorbell of job {id} did not ring");
+        tracing::warn!(job = %id, %error, "the doorbell of job {id} did not ring");
     }
     Ok(())
 }

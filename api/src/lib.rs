@@ -20,6 +20,7 @@ mod service;
 mod staged;
 mod submission;
 mod text_value;
+mod trace;
 
 pub use error::ApiError;
 pub use server::{run, run_status};

@@ -4,8 +4,9 @@ use assay_attest::Digest;
 use assay_platform::{
     Platform,
     scan::{Scan, ScanOutcome},
-    telemetry::metrics::{
-        IMAGES_MISSING, SCAN_DATABASE_STALE, SCAN_FINDINGS, SCAN_LAST_SUCCESS, SCANS,
+    telemetry::{
+        self,
+        metrics::{IMAGES_MISSING, SCAN_DATABASE_STALE, SCAN_FINDINGS, SCAN_LAST_SUCCESS, SCANS},
     },
 };
 use time::OffsetDateTime;
@@ -13,6 +14,7 @@ use tokio::{
     sync::watch,
     time::{MissedTickBehavior, interval},
 };
+use tracing::Instrument as _;
 
 use crate::{
     due::{is_due, pause},
@@ -86,7 +88,17 @@ async fn round(platform: &Platform, tried: &mut Tried) {
     }
     for image in &images.known {
         if is_wanted(platform, tried, image).await {
-            let scan = scan(platform, image).await;
+            let span = tracing::info_span!(
+                "scan",
+                image = image.name,
+                component = image.component.as_str(),
+                outcome = tracing::field::Empty
+            );
+            let scan = scan(platform, image).instrument(span.clone()).await;
+            span.record("outcome", scan.outcome.as_str());
+            if scan.outcome == ScanOutcome::Failed {
+                telemetry::failed(&span, "scan_failed");
+            }
             tell(&scan);
             tried.insert(
                 image.id,

@@ -25,3 +25,4 @@ mod sandbox;
 mod scan;
 mod support;
 mod tamper;
+mod traces;

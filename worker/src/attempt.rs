@@ -3,9 +3,10 @@ use std::{sync::Arc, time::Instant};
 use assay_attest::Digest;
 use assay_platform::{
     job::{Artifact, Claim, Timings},
-    telemetry::metrics::PROOF_SECONDS,
+    telemetry::{self, metrics::PROOF_SECONDS},
 };
 use tokio::sync::watch;
+use tracing::{Instrument as _, Span};
 
 use crate::{
     attest::{Circumstances, Evidence, attest},
@@ -19,6 +20,7 @@ use crate::{
     run_loop::Worker,
     stage::{Staged, stage},
     stop::Stop,
+    trace::{self, part},
     train::train,
 };
 
@@ -56,7 +58,10 @@ pub(crate) async fn run(
     let id = claim.job.id;
     enter(Phase::Complete, id);
     let checkpoint = record.checkpoint;
-    let written = complete(&worker.platform, &claim, record, end).await;
+    trace::mark(&Span::current(), end.as_ref().err());
+    let span = tracing::debug_span!("complete");
+    let written = complete(&worker.platform, &claim, record, end);
+    let written = written.instrument(span.clone()).await;
     match written {
         Ok(end) => {
             tracing::info!(end, ms = started.elapsed().as_millis(), "attempt over");
@@ -66,7 +71,10 @@ pub(crate) async fn run(
             }
         }
         // The lease runs out, and the reaper gives the job to the next attempt.
-        Err(error) => tracing::error!(%error, "the end of an attempt could not be written"),
+        Err(error) => {
+            telemetry::failed(&span, "database");
+            tracing::error!(%error, "the end of an attempt could not be written");
+        }
     }
     enter(Phase::Over, id);
 }
@@ -82,8 +90,8 @@ async fn drive(
     let begun = Instant::now();
     enter(Phase::Fetch, claim.job.id);
     let image = image::admit(platform, claim).await?;
-    let (staged, mut circumstances) =
-        tokio::try_join!(stage(platform, claim), Circumstances::measure(worker))?;
+    let stage = part(tracing::debug_span!("stage"), stage(platform, claim));
+    let (staged, mut circumstances) = tokio::try_join!(stage, Circumstances::measure(worker))?;
     circumstances.image = image;
     record.timings.fetch_ms = ms(begun);
     lease.check()?;
@@ -110,7 +118,7 @@ async fn train_and_prove(
     let begun = Instant::now();
     enter(Phase::Train, claim.job.id);
     let trained = train(worker, claim, staged, &plan, lease, &mut record.checkpoint);
-    let trained = Box::pin(trained).await;
+    let trained = Box::pin(part(tracing::debug_span!("train"), trained)).await;
     record.timings.train_ms = ms(begun);
     let (trained, reading) = trained?;
 
@@ -118,7 +126,8 @@ async fn train_and_prove(
     let begun = Instant::now();
     let said = &trained.done.outputs;
     let (unique_dir, stored) = (claim.job.unique_dir, &mut record.stored);
-    let outputs = collect(platform, unique_dir, &staged.room, said, stored).await?;
+    let outputs = collect(platform, unique_dir, &staged.room, said, stored);
+    let outputs = part(tracing::debug_span!("collect"), outputs).await?;
     lease.check()?;
     let evidence = Evidence {
         claim,
@@ -130,7 +139,8 @@ async fn train_and_prove(
         resumed: trained.resumed.and(plan.offered.as_ref()),
         outputs: &outputs,
     };
-    attest(platform, evidence, stored).await?;
+    let attested = attest(platform, evidence, stored);
+    part(tracing::debug_span!("attest"), attested).await?;
     record.timings.proof_ms = ms(begun);
     metrics::histogram!(PROOF_SECONDS).record(begun.elapsed().as_secs_f64());
     lease.check()

@@ -25,6 +25,7 @@ mod program;
 mod run_loop;
 mod stage;
 mod stop;
+mod trace;
 mod train;
 
 pub use error::WorkerError;

@@ -7,6 +7,7 @@ use assay_platform::{
     job::Claim,
     keys::worker_name,
     queue::{Doorbell, QueueError, Ring},
+    telemetry::continue_trace,
     upkeep,
 };
 use tokio::{
@@ -26,6 +27,7 @@ use crate::{
     presence::{self, Presence},
     program::TrainerProgram,
     stop::wanted,
+    trace,
 };
 
 /// How long rooms may take to close at the end.
@@ -162,7 +164,14 @@ async fn slot(worker: Arc<Worker>, mut shutdown: watch::Receiver<bool>) {
         let Some(claim) = claim(&worker, ring, &mut shutdown).await else {
             continue;
         };
-        let span = tracing::info_span!("job", job = %job, attempt = claim.attempt);
+        let span = tracing::info_span!(
+            "job",
+            job = %job,
+            attempt = claim.attempt,
+            trace = tracing::field::Empty
+        );
+        continue_trace(&span, claim.job.traceparent.as_deref());
+        trace::waited(&span, &claim, worker.platform.queue.kind());
         let _running = worker.presence.running(job);
         let run =
             attempt::run(Arc::clone(&worker), claim, asked, shutdown.clone()).instrument(span);

@@ -5,6 +5,7 @@ use assay_platform::{
 };
 use time::OffsetDateTime;
 use tokio::sync::{mpsc, watch};
+use tracing::Span;
 
 use crate::{
     checkpoint::{Plan, keep},
@@ -15,6 +16,7 @@ use crate::{
     run_loop::Worker,
     stage::Staged,
     stop::Stop,
+    trace::note_room,
 };
 
 /// Events in flight between the sandbox and the event log; a full channel slows the trainer down.
@@ -59,10 +61,13 @@ pub(crate) async fn train(
         platform.config.worker_slots,
     );
     let started_at = OffsetDateTime::now_utc();
-    let (finished, heard, ()) = tokio::join!(run, listen, keep);
+    let (finished, (heard, course), ()) = tokio::join!(run, listen, keep);
     let finished_at = OffsetDateTime::now_utc();
+    let span = Span::current();
+    course.tell(&span);
     let reading = meter.end().await;
     let finished = finished?;
+    note_room(&span, &finished);
     // The lease says why the trainer was killed, and it may have ended in the very moment of a good end.
     lease.check()?;
     let trained = judge(finished, heard, (started_at, finished_at))?;

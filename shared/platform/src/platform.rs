@@ -234,10 +234,12 @@ impl Platform {
         }
     }
 
-    /// Stops the queue and closes the database.
+    /// Stops the queue, closes the database and delivers the last traces.
     pub async fn close(&self) {
         self.queue.close();
         self.db.close().await;
+        // An error is a panic of the delivery, which is no reason to fail at the end.
+        let _delivered = tokio::task::spawn_blocking(telemetry::finish).await;
     }
 }
 

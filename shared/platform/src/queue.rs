@@ -134,6 +134,14 @@ impl Queue {
         rabbitmq::RabbitMq::open(config).map(Self::RabbitMq)
     }
 
+    /// The word for its kind: `in-process` or `rabbitmq`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::InProcess(_) => "in-process",
+            Self::RabbitMq(_) => "rabbitmq",
+        }
+    }
+
     /// Whether doorbells outlive this process.
     pub fn is_shared(&self) -> bool {
         matches!(self, Self::RabbitMq(_))

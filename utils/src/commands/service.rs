@@ -51,8 +51,8 @@ pub(crate) fn print_config(output: Output) -> ExitCode {
 /// Runs a service until somebody stops it.
 pub(crate) fn run(output: Output, service: Service, options: Options) -> anyhow::Result<ExitCode> {
     let config = options.load(service)?;
-    telemetry::init_logs(&config.log)?;
     block_on(async {
+        telemetry::init_logs(&config.log, service)?;
         let dir = config.dir.clone();
         let server = Server::start_for(config, service).await?;
         let url = server.url();
