@@ -51,8 +51,7 @@ pub async fn run(
         }
     }
     let version = {
-        let room = Room::create(&rooms)
-            .map_err(|error| ScannerError::Trivy(error.to_string()))?;
+        let room = Room::create(&rooms).map_err(|error| ScannerError::Trivy(error.to_string()))?;
         Trivy(config)
             .version(&room)
             .await

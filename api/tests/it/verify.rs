@@ -83,10 +83,7 @@ async fn a_scan_link_finds_the_jobs_whose_proof_holds_it() {
     let told = bench.verify_link(LINK, &link).await.json(200);
     assert!(not_passed(&told).is_empty(), "{told}");
     assert_eq!(told["status"], "success");
-    assert_eq!(
-        told["jobs"],
-        json!([second.to_string(), first.to_string()])
-    );
+    assert_eq!(told["jobs"], json!([second.to_string(), first.to_string()]));
     // A report that it names.
     let parts = [
         Part::file("link_file", "l", &link),

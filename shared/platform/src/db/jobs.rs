@@ -8,7 +8,8 @@ use super::{Cancelled, Db, DbError, JobFilter, Lease, StatusRow, either};
 use crate::{
     ids::{JobId, UniqueDir},
     job::{
-        Artifact, Claim, Completion, Failure, Job, JobEvent, LoggedEvent, NewJob, Role, Status, Timings,
+        Artifact, Claim, Completion, Failure, Job, JobEvent, LoggedEvent, NewJob, Role, Status,
+        Timings,
     },
 };
 
