@@ -38,13 +38,15 @@ pub(crate) struct Record {
 
 /// Runs one claimed attempt to whatever end it comes to, and writes that end.
 ///
+/// Gives whether the platform failed it, so that the next job here would hardly fare better.
+///
 /// `asked` is the moment just before the database was asked for the claim.
 pub(crate) async fn run(
     worker: Arc<Worker>,
     claim: Claim,
     asked: BootInstant,
     shutdown: watch::Receiver<bool>,
-) {
+) -> bool {
     let started = Instant::now();
     let claimed = Claimed {
         job: claim.job.id,
@@ -58,6 +60,7 @@ pub(crate) async fn run(
     let id = claim.job.id;
     enter(Phase::Complete, id);
     let checkpoint = record.checkpoint;
+    let broke_down = matches!(end, Err(Stop::Infrastructure(_)));
     trace::mark(&Span::current(), end.as_ref().err());
     let span = tracing::debug_span!("complete");
     let written = complete(&worker.platform, &claim, record, end);
@@ -77,6 +80,7 @@ pub(crate) async fn run(
         }
     }
     enter(Phase::Over, id);
+    broke_down
 }
 
 /// The straight way to a proof: stage, train, collect, attest.

@@ -2,7 +2,6 @@ use std::time::Duration;
 
 use assay_platform::{
     Platform,
-    backoff::Backoff,
     db::DbError,
     job::{Artifact, Claim, Completion, Status},
     telemetry::metrics::ATTEMPTS,
@@ -10,12 +9,6 @@ use assay_platform::{
 use tokio::time::sleep;
 
 use crate::{attempt::Record, stop::Stop};
-
-/// Between an attempt that broke down and the next. What broke one would break the next at once, and other jobs too.
-const BREATHER: Backoff = Backoff {
-    least: Duration::from_secs(1),
-    most: Duration::from_secs(60),
-};
 
 /// Before the end of an attempt is written again after the database refused; together well under a lease.
 const AGAIN_AFTER: [Duration; 3] = [
@@ -71,7 +64,7 @@ pub(crate) async fn complete(
         Err(Stop::Infrastructure(reason)) => {
             tracing::warn!(reason, "the attempt broke down");
             let most = platform.config.max_attempts;
-            let delay = BREATHER.after(claim.job.lost);
+            let delay = platform.config.retry.after(claim.job.lost);
             let written = retry(|| db.put_back(id, attempt, &reason, most, delay)).await?;
             (broken_off(written), stored)
         }

@@ -9,6 +9,7 @@
 mod attempt;
 mod attest;
 mod boot_clock;
+mod breather;
 mod checkpoint;
 mod collect;
 mod complete;

@@ -20,6 +20,7 @@ use tracing::Instrument;
 use crate::{
     attempt,
     boot_clock::BootInstant,
+    breather::Breather,
     environment::Machine,
     error::WorkerError,
     image,
@@ -151,6 +152,7 @@ async fn listen(platform: Platform, mut shutdown: watch::Receiver<bool>) {
 
 /// Runs one job after another.
 async fn slot(worker: Arc<Worker>, mut shutdown: watch::Receiver<bool>) {
+    let mut breather = Breather::default();
     loop {
         let ring = tokio::select! {
             biased;
@@ -172,12 +174,25 @@ async fn slot(worker: Arc<Worker>, mut shutdown: watch::Receiver<bool>) {
         );
         continue_trace(&span, claim.job.traceparent.as_deref());
         trace::waited(&span, &claim, worker.platform.queue.kind());
-        let _running = worker.presence.running(job);
+        let running = worker.presence.running(job);
         let run =
             attempt::run(Arc::clone(&worker), claim, asked, shutdown.clone()).instrument(span);
         // A task of its own, so that a panic costs one attempt (its lease runs out) and not the slot.
-        if let Err(error) = tokio::spawn(run).await {
+        let broke_down = tokio::spawn(run).await.unwrap_or_else(|error| {
             tracing::error!(%job, %error, "an attempt broke off");
+            true
+        });
+        drop(running);
+        if let Some(pause) = breather.after(broke_down) {
+            let seconds = pause.as_secs_f64();
+            tracing::warn!(
+                seconds,
+                "a job broke down here; the next is taken after a pause"
+            );
+            tokio::select! {
+                () = wanted(&mut shutdown) => return,
+                () = sleep(pause) => {}
+            }
         }
     }
 }

@@ -79,17 +79,11 @@ pub(crate) async fn stage(platform: &Platform, claim: &Claim) -> Result<Staged, 
 
 /// Refuses to begin where a job could not end: a disk that fills up takes the other jobs with it.
 async fn check_disk(platform: &Platform) -> Result<(), Stop> {
-    let (free, needed) = (
-        platform.store.free_bytes().await?,
-        platform.config.sandbox.keep_free_bytes,
-    );
-    if free >= needed {
-        return Ok(());
+    let disk = platform.disk().await?;
+    if disk.is_low() {
+        return Err(Stop::Infrastructure(disk.to_string()));
     }
-    Err(Stop::Infrastructure(format!(
-        "the disk of {} has {free} bytes left, and sandbox.keep_free_bytes is {needed}",
-        platform.rooms().display()
-    )))
+    Ok(())
 }
 
 /// The one artifact of a role.

@@ -65,12 +65,8 @@ impl From<StoreError> for Stop {
 
 impl From<SandboxError> for Stop {
     fn from(error: SandboxError) -> Self {
-        match error {
-            SandboxError::Unavailable { .. } => {
-                Self::ours("platform.isolation_unavailable", error.to_string())
-            }
-            other => Self::Infrastructure(other.to_string()),
-        }
+        // An isolation that this machine cannot give is no fault of the job: another worker's machine may.
+        Self::Infrastructure(error.to_string())
     }
 }
 

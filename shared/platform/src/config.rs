@@ -4,6 +4,7 @@
 mod checkpoints;
 mod environment;
 mod layers;
+mod retry;
 mod seed_variables;
 mod start;
 
@@ -25,6 +26,7 @@ use crate::{
 
 pub use checkpoints::CheckpointsConfig;
 pub use environment::EnvironmentConfig;
+pub use retry::RetryConfig;
 pub use start::{StartConfig, StatusConfig};
 
 /// The default configuration file, with a comment for every key.
@@ -56,6 +58,8 @@ pub struct Config {
     pub lease: Duration,
     /// Attempts that may break off before a job is given up. One that a worker puts back as it stops is not counted.
     pub max_attempts: u32,
+    /// How long a job waits after the platform failed it.
+    pub retry: RetryConfig,
     /// Where the database is.
     pub database: DatabaseConfig,
     /// How doorbells get to workers.

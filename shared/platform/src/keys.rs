@@ -2,6 +2,7 @@
 
 mod config;
 pub mod files;
+mod held;
 mod role;
 
 use std::path::Path;
@@ -11,6 +12,7 @@ use assay_attest::{PublicKey, SigningKey, Trust};
 use crate::Service;
 
 pub use config::KeysConfig;
+pub use held::HeldKey;
 pub use role::{FIRST, Role, worker_name};
 
 /// What can go wrong with keys.

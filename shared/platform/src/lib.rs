@@ -9,6 +9,7 @@ pub mod checkpoint;
 pub mod config;
 pub mod db;
 pub mod descriptors;
+pub mod disk;
 pub mod ids;
 pub mod job;
 pub mod keys;

@@ -167,6 +167,9 @@ impl Platform {
             _lock: Arc::new(lock),
         };
         keep_metrics(&platform.config);
+        if service.trains() {
+            platform.warn_of_disk().await;
+        }
         if service.serves() && matches!(platform.store, Store::S3(_)) {
             keep_collecting(&platform);
         }

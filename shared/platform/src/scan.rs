@@ -3,6 +3,7 @@
 mod config;
 mod policy;
 mod seen;
+mod times;
 
 use assay_attest::Digest;
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,7 @@ use uuid::Uuid;
 pub use config::{FailOn, ImageToScan, ScanConfig, Source};
 pub use policy::{Verdict, judge};
 pub use seen::{ImageSeen, ScanSeen};
+pub use times::ScanTimes;
 
 /// One scan of one image by Trivy, whether it succeeded or not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,4 +6,5 @@ mod ends;
 mod leases;
 mod presence;
 mod proof;
+mod retry;
 mod support;

@@ -8,7 +8,7 @@ use super::{Db, DbError, either};
 use crate::{
     checkpoint::Checkpoint,
     ids::JobId,
-    scan::{ImageSeen, Scan},
+    scan::{ImageSeen, Scan, ScanTimes},
 };
 
 impl Db {
@@ -58,6 +58,11 @@ impl Db {
     /// What a job's newest attempt knew of its image; `None` if it ran in none, or there was no attempt yet.
     pub async fn image_seen(&self, id: JobId) -> Result<Option<ImageSeen>, DbError> {
         either!(self, db => db.image_seen(id))
+    }
+
+    /// When scans were made, by the database's clock.
+    pub async fn scan_times(&self) -> Result<ScanTimes, DbError> {
+        either!(self, db => db.scan_times())
     }
 
     /// Scans of all images, the newest first.

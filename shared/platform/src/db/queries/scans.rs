@@ -1,12 +1,14 @@
 //! What scans of images found.
 
+use std::time::Duration;
+
 use assay_attest::Digest;
 
 use super::{Backend, rows};
 use crate::{
     db::DbError,
     ids::JobId,
-    scan::{ImageSeen, Scan},
+    scan::{ImageSeen, Scan, ScanOutcome, ScanTimes},
 };
 
 /// Rows of an answer at most, whatever is asked for.
@@ -47,6 +49,34 @@ impl Backend {
         .fetch_optional(&self.readers)
         .await?;
         found.map(|text| read(&text)).transpose()
+    }
+
+    pub(in crate::db) async fn scan_times(&self) -> Result<ScanTimes, DbError> {
+        let newest: Option<String> = sqlx::query_scalar(concat!(
+            "SELECT outcome FROM scans WHERE scanned_at <= ",
+            now!(),
+            " ORDER BY scanned_at DESC, id DESC LIMIT 1"
+        ))
+        .fetch_optional(&self.readers)
+        .await?;
+        let success: Option<(i64, i64)> = sqlx::query_as(concat!(
+            "SELECT scanned_at, ",
+            now!(),
+            " - scanned_at FROM scans WHERE outcome <> 'failed' AND scanned_at <= ",
+            now!(),
+            " ORDER BY scanned_at DESC, id DESC LIMIT 1"
+        ))
+        .fetch_optional(&self.readers)
+        .await?;
+        let success = success.map(|(at, age)| {
+            let age = u64::try_from(age).unwrap_or(0);
+            let at = rows::moment(at).map_err(rows::corrupt_row("(scans)"))?;
+            Ok::<_, DbError>((at, Duration::from_millis(age)))
+        });
+        Ok(ScanTimes {
+            last_success: success.transpose()?,
+            newest_failed: newest.as_deref() == Some(ScanOutcome::Failed.as_str()),
+        })
     }
 
     pub(in crate::db) async fn note_image(

@@ -77,6 +77,33 @@ fn scan(image: Digest, at: OffsetDateTime) -> Scan {
     }
 }
 
+/// Over all images, by the database's clock, and none from the future.
+pub(crate) async fn it_is_known_when_a_scan_last_succeeded(db: &Db) {
+    let none = db.scan_times().await.unwrap();
+    assert_eq!((none.last_success, none.newest_failed), (None, false));
+    let at = OffsetDateTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_123);
+    let minute = Duration::from_secs(60);
+    db.record_scan(&scan(Digest::of(b"image"), at))
+        .await
+        .unwrap();
+    let failed = |at| Scan {
+        outcome: ScanOutcome::Failed,
+        ..scan(Digest::of(b"other"), at)
+    };
+    db.record_scan(&failed(at - minute)).await.unwrap();
+    let far = OffsetDateTime::now_utc() + Duration::from_secs(86_400);
+    db.record_scan(&failed(far)).await.unwrap();
+    let times = db.scan_times().await.unwrap();
+    let (last, age) = times.last_success.unwrap();
+    assert_eq!((last, times.newest_failed), (at, false));
+    // Years ago by any clock.
+    assert!(age > Duration::from_secs(365 * 86_400), "{age:?}");
+    db.record_scan(&failed(at + minute)).await.unwrap();
+    let times = db.scan_times().await.unwrap();
+    assert_eq!(times.last_success.unwrap().0, at);
+    assert!(times.newest_failed);
+}
+
 /// By time, not by name or by when it was written down; and none from the future.
 pub(crate) async fn the_newest_scan_is_found_by_its_time(db: &Db) {
     let (image, other) = (Digest::of(b"image"), Digest::of(b"other"));

@@ -7,15 +7,19 @@ const DEADLINE: Duration = Duration::from_secs(60);
 
 pub(crate) async fn a_job_that_the_platform_failed_waits(db: &Db) {
     let id = claimed(db, "w").await.job.id;
-    let put = db.put_back(id, 1, "the store was away", 3, LONG).await;
+    let image = Digest::of(b"image");
+    let seen = ImageSeen::of("trainer", image, None);
+    assert!(db.note_image(id, 1, &seen).await.unwrap());
+    let put = db.put_back(id, 1, "the store was away\0", 3, LONG).await;
     assert_eq!(put.unwrap(), Some(Status::Queued));
     let job = job_of(db, id).await;
-    assert_eq!((job.status, job.lost, job.held), (Status::Queued, 1, None));
+    assert_eq!((job.status, job.lost), (Status::Queued, 1));
+    let said = "the platform failed attempt 1: the store was away";
+    assert_eq!(job.held.as_deref(), Some(said));
     assert!(job.not_before > job.times.started_at.map(|at| at + LONG / 2));
     assert_eq!(db.claim(id, "w", LEASE).await.unwrap(), None);
     assert!(bells(db).await.is_empty());
     assert!(db.queued().await.unwrap().is_empty());
-    let image = Digest::of(b"image");
     assert_eq!(db.release_holds(image).await.unwrap(), 0);
     assert!(bells(db).await.is_empty());
 
@@ -31,6 +35,7 @@ pub(crate) async fn a_job_that_the_platform_failed_waits(db: &Db) {
     tokio::time::timeout(DEADLINE, due).await.unwrap();
     let claim = db.claim(other, "w", LEASE).await.unwrap().unwrap();
     assert_eq!((claim.attempt, claim.job.not_before), (2, None));
+    assert_eq!(claim.job.held, None);
     // A job that waits can be cancelled.
     db.cancel(id).await.unwrap();
     let job = job_of(db, id).await;
