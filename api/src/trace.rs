@@ -50,7 +50,8 @@ pub(crate) async fn part<T>(
     span: Span,
     part: impl Future<Output = Result<T, Problem>>,
 ) -> Result<T, Problem> {
-    let ended = part.instrument(span.clone()).await;
+    // On the heap: it would lie here twice, as it came and as it runs.
+    let ended = Box::pin(part.instrument(span.clone())).await;
     if let Err(problem) = &ended {
         telemetry::failed(&span, problem.code());
     }

@@ -20,7 +20,8 @@ pub(crate) async fn part<T>(
     span: Span,
     part: impl Future<Output = Result<T, Stop>>,
 ) -> Result<T, Stop> {
-    let ended = part.instrument(span.clone()).await;
+    // On the heap: it would lie here twice, as it came and as it runs.
+    let ended = Box::pin(part.instrument(span.clone())).await;
     mark(&span, ended.as_ref().err());
     ended
 }

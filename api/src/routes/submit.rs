@@ -6,9 +6,11 @@ use actix_web::{
 };
 use assay_platform::{
     ids::{JobId, UniqueDir},
+    job::{Class, NewJob},
     telemetry,
 };
 use serde::Serialize;
+use time::OffsetDateTime;
 use tracing::{Instrument as _, Span};
 use utoipa::ToSchema;
 
@@ -168,16 +170,17 @@ async fn accept(
             return Err(problem);
         }
     };
-    let commit = ingest::commit(
-        platform.clone(),
+    let job = NewJob {
         id,
         unique_dir,
-        submission.request,
-        telemetry::traceparent(&Span::current(), caller(request.headers())),
-        submission.priority,
+        class: Class::of(&submission.request),
+        request: submission.request,
+        priority: submission.priority,
+        traceparent: telemetry::traceparent(&Span::current(), caller(request.headers())),
+        submitted_at: OffsetDateTime::now_utc(),
         artifacts,
-        staged,
-    );
+    };
+    let commit = ingest::commit(platform.clone(), job, staged);
     let commit = part(tracing::debug_span!("commit"), commit);
     tokio::spawn(commit.in_current_span())
         .await

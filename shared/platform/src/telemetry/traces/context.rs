@@ -9,9 +9,9 @@ use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use super::context_of;
 
-/// Makes `span` a part of the trace that `traceparent` names, and writes the trace's id into the span's field `trace`
-/// as [`name_trace`] does. To be called before anything happens in the span. Text that is no `traceparent` changes
-/// nothing.
+/// Makes `span` a part of the trace that `traceparent` names, and writes the trace's id into it as [`name_trace`] does.
+///
+/// To be called before anything happens in the span. Text that is no `traceparent` changes nothing.
 pub fn continue_trace(span: &Span, traceparent: Option<&str>) {
     if let Some(parent) = traceparent.and_then(parse) {
         // Refused only where nothing is collected.
@@ -21,7 +21,9 @@ pub fn continue_trace(span: &Span, traceparent: Option<&str>) {
 }
 
 /// Writes the id of the trace that `span` is in into its field `trace`, so that it stands in every line that is logged
-/// in it. Where nothing is collected it is the trace that the caller `named`, if that is one.
+/// in it.
+///
+/// Where nothing is collected it is the trace that the caller `named`, if that is one.
 pub fn name_trace(span: &Span, named: Option<&str>) {
     let own = context_of(span).trace_id();
     let id = if own == TraceId::INVALID {
