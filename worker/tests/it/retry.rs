@@ -10,14 +10,14 @@ use crate::support::Bench;
 /// Makes it impossible to make a room, whoever runs this test: where rooms go there is a file.
 fn break_rooms(bench: &Bench) {
     let rooms = bench.platform.rooms();
-    fs::remove_dir_all(&rooms).unwrap();
+    fs::rename(&rooms, rooms.with_extension("away")).unwrap();
     fs::write(&rooms, "").unwrap();
 }
 
 fn mend_rooms(bench: &Bench) {
     let rooms = bench.platform.rooms();
     fs::remove_file(&rooms).unwrap();
-    fs::create_dir(&rooms).unwrap();
+    fs::rename(rooms.with_extension("away"), &rooms).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
