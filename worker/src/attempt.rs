@@ -54,6 +54,7 @@ pub(crate) async fn run(
     let mut record = Record::default();
     let end = Box::pin(drive(&worker, &claim, &lease, &mut record)).await;
     let id = claim.job.id;
+    worker.fitness.ended(&end);
     enter(Phase::Complete, id);
     let checkpoint = record.checkpoint;
     let written = complete(&worker.platform, &claim, record, end).await;

@@ -17,6 +17,12 @@ const BREATHER: Backoff = Backoff {
     most: Duration::from_secs(60),
 };
 
+/// Before a job that no worker could run is looked at anew.
+const RECHECK: Backoff = Backoff {
+    least: Duration::from_secs(5),
+    most: Duration::from_secs(300),
+};
+
 /// Before the end of an attempt is written again after the database refused; together well under a lease.
 const AGAIN_AFTER: [Duration; 3] = [
     Duration::from_millis(50),
@@ -67,6 +73,14 @@ pub(crate) async fn complete(
             let recheck = platform.config.scan.recheck;
             let written = retry(|| db.hold(id, attempt, &reason, recheck)).await?;
             (if written { "held" } else { "lost" }, stored)
+        }
+        Err(Stop::Unavailable(reason)) => {
+            tracing::warn!(reason, "the worker cannot run jobs now; the job loses no attempt");
+            // What was not lost either came back for other reasons of ours.
+            let earlier = attempt.saturating_sub(claim.job.lost).saturating_sub(1);
+            let recheck = RECHECK.after(earlier);
+            let written = retry(|| db.hold(id, attempt, &reason, recheck)).await?;
+            (if written { "unavailable" } else { "lost" }, stored)
         }
         Err(Stop::Infrastructure(reason)) => {
             tracing::warn!(reason, "the attempt broke down");

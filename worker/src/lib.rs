@@ -14,6 +14,7 @@ mod collect;
 mod complete;
 mod environment;
 mod error;
+mod fitness;
 mod hear;
 mod image;
 mod lease;

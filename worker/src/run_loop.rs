@@ -21,6 +21,7 @@ use crate::{
     boot_clock::BootInstant,
     environment::Machine,
     error::WorkerError,
+    fitness::{self, Fitness},
     image,
     phase::{Phase, enter},
     presence::{self, Presence},
@@ -46,6 +47,8 @@ pub(crate) struct Worker {
     pub(crate) name: String,
     /// What it does, and whether it is to do more.
     pub(crate) presence: Presence,
+    /// Whether it can do any.
+    pub(crate) fitness: Fitness,
     pub(crate) machine: Machine,
     pub(crate) program: TrainerProgram,
 }
@@ -73,6 +76,7 @@ pub async fn run(platform: Platform, shutdown: watch::Receiver<bool>) -> Result<
     let mut tasks = JoinSet::new();
     tasks.spawn(upkeep::keep(platform.clone(), shutdown.clone()));
     tasks.spawn(presence::tell(Arc::clone(&worker), told, shutdown.clone()));
+    tasks.spawn(fitness::keep(Arc::clone(&worker), shutdown.clone()));
     if platform.queue.is_shared() {
         tasks.spawn(listen(platform.clone(), shutdown.clone()));
     }
@@ -113,6 +117,7 @@ impl Worker {
             platform,
             name,
             presence,
+            fitness: Fitness::default(),
             machine,
             program,
         })
@@ -173,14 +178,16 @@ async fn slot(worker: Arc<Worker>, mut shutdown: watch::Receiver<bool>) {
     }
 }
 
-/// The next doorbell, once this worker is to take jobs at all.
+/// The next doorbell, once this worker is to take jobs and can.
 async fn next(worker: &Worker) -> Result<Ring, QueueError> {
     let mut presence = worker.presence.clone();
     loop {
         presence.until_wanted().await;
+        worker.fitness.until_fit().await;
         tokio::select! {
             ring = worker.platform.queue.next() => return ring,
             () = presence.until_draining() => {}
+            () = worker.fitness.until_unfit() => {}
         }
     }
 }

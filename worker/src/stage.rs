@@ -78,7 +78,7 @@ pub(crate) async fn stage(platform: &Platform, claim: &Claim) -> Result<Staged, 
 }
 
 /// Refuses to begin where a job could not end: a disk that fills up takes the other jobs with it.
-async fn check_disk(platform: &Platform) -> Result<(), Stop> {
+pub(crate) async fn check_disk(platform: &Platform) -> Result<(), Stop> {
     let (free, needed) = (
         platform.store.free_bytes().await?,
         platform.config.sandbox.keep_free_bytes,
@@ -86,7 +86,7 @@ async fn check_disk(platform: &Platform) -> Result<(), Stop> {
     if free >= needed {
         return Ok(());
     }
-    Err(Stop::Infrastructure(format!(
+    Err(Stop::Unavailable(format!(
         "the disk of {} has {free} bytes left, and sandbox.keep_free_bytes is {needed}",
         platform.rooms().display()
     )))

@@ -62,7 +62,11 @@ pub(crate) async fn train(
     let (finished, heard, ()) = tokio::join!(run, listen, keep);
     let finished_at = OffsetDateTime::now_utc();
     let reading = meter.end().await;
-    let finished = finished?;
+    let finished = finished.map_err(|error| match Stop::from(error) {
+        // Once it ran, the job may be why the engine is gone.
+        Stop::Unavailable(reason) if heard.events > 0 => Stop::Infrastructure(reason),
+        stop => stop,
+    })?;
     // The lease says why the trainer was killed, and it may have ended in the very moment of a good end.
     lease.check()?;
     let trained = judge(finished, heard, (started_at, finished_at))?;

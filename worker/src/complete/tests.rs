@@ -100,6 +100,21 @@ async fn a_worn_out_job_fails_with_the_last_reason() {
     assert!(!fault.is_users());
 }
 
+#[tokio::test]
+async fn an_outage_costs_a_job_time_and_no_attempt() {
+    let (_folder, mut platform, claim) = claimed().await;
+    let mut config = (*platform.config).clone();
+    config.max_attempts = 1;
+    platform.config = config.into();
+    let away = Err(Stop::Unavailable("the store is away".to_owned()));
+    let word = complete(&platform, &claim, Record::default(), away).await;
+    assert_eq!(word.unwrap(), "unavailable");
+    let job = platform.db.job(claim.job.id).await.unwrap().unwrap();
+    assert_eq!((job.status, job.lost), (Status::Queued, 0));
+    assert_eq!(job.held.as_deref(), Some("the store is away"));
+    assert!(job.not_before.is_some());
+}
+
 fn broken() -> DbError {
     DbError::Corrupt {
         id: "x".to_owned(),
