@@ -192,6 +192,15 @@ impl Platform {
         self.store.release(digest, &self.db).await
     }
 
+    /// As [`Platform::release`], for an object whose bytes belong to one job, so that nobody else can be about to name it: a
+    /// checkpoint, say. It is removed from a server's bucket at once, too, if no row names it.
+    ///
+    /// # Errors
+    /// [`PlatformError::Db`] or [`PlatformError::Store`]; the object stays then, and the collector finds it later.
+    pub async fn remove_own(&self, digest: Digest) -> Result<(), PlatformError> {
+        self.store.remove_own(digest, &self.db).await
+    }
+
     /// Runs a write that names objects. An object that the collector has removed, and that somebody has stored anew since,
     /// is refused by the database until it is seen to be there: it is looked for, and the write runs again.
     ///
