@@ -57,7 +57,8 @@ pub(crate) async fn run(
     worker.fitness.ended(&end);
     enter(Phase::Complete, id);
     let checkpoint = record.checkpoint;
-    let written = complete(&worker.platform, &claim, record, end).await;
+    let held = || lease.check().is_ok();
+    let written = complete(&worker.platform, &claim, record, end, &held).await;
     match written {
         Ok(end) => {
             tracing::info!(end, ms = started.elapsed().as_millis(), "attempt over");
@@ -82,9 +83,9 @@ async fn drive(
     let platform = &worker.platform;
     let begun = Instant::now();
     enter(Phase::Fetch, claim.job.id);
-    let image = image::admit(platform, claim).await?;
-    let (staged, mut circumstances) =
-        tokio::try_join!(stage(platform, claim), Circumstances::measure(worker))?;
+    let image = lease.during(image::admit(platform, claim)).await?;
+    let staging = async { tokio::try_join!(stage(platform, claim), Circumstances::measure(worker)) };
+    let (staged, mut circumstances) = lease.during(staging).await?;
     circumstances.image = image;
     record.timings.fetch_ms = ms(begun);
     lease.check()?;
@@ -107,7 +108,8 @@ async fn train_and_prove(
     record: &mut Record,
 ) -> Result<(), Stop> {
     let platform = &worker.platform;
-    let plan = checkpoint::plan(platform, claim, staged, &circumstances.program).await?;
+    let plan = checkpoint::plan(platform, claim, staged, &circumstances.program);
+    let plan = lease.during(plan).await?;
     let begun = Instant::now();
     enter(Phase::Train, claim.job.id);
     let trained = train(worker, claim, staged, &plan, lease, &mut record.checkpoint);
@@ -119,7 +121,8 @@ async fn train_and_prove(
     let begun = Instant::now();
     let said = &trained.done.outputs;
     let (unique_dir, stored) = (claim.job.unique_dir, &mut record.stored);
-    let outputs = collect(platform, unique_dir, &staged.room, said, stored).await?;
+    let outputs = collect(platform, unique_dir, &staged.room, said, stored);
+    let outputs = lease.during(outputs).await?;
     lease.check()?;
     let evidence = Evidence {
         claim,
@@ -131,7 +134,7 @@ async fn train_and_prove(
         resumed: trained.resumed.and(plan.offered.as_ref()),
         outputs: &outputs,
     };
-    attest(platform, evidence, stored).await?;
+    lease.during(attest(platform, evidence, stored)).await?;
     record.timings.proof_ms = ms(begun);
     metrics::histogram!(PROOF_SECONDS).record(begun.elapsed().as_secs_f64());
     lease.check()

@@ -18,7 +18,7 @@ use assay_platform::{
 
 use crate::{
     checkpoint::Offered,
-    collect::keep_stored,
+    collect::Notes,
     environment::{Measured, Reading},
     image::Image,
     outcome::Trained,
@@ -104,21 +104,26 @@ pub(crate) async fn attest(
             })
         }
     };
-    let (link, aibom, signature) = tokio::join!(
+    let notes = Notes::new(stored);
+    let (link, aibom, signature) = (
         put(&proof.link_name, Role::TrainingLink, proof.link),
         put(AIBOM_FILE, Role::Aibom, proof.aibom),
         put(
             AIBOM_SIGNATURE_FILE,
             Role::AibomSignature,
-            proof.aibom_signature
+            proof.aibom_signature,
         ),
     );
-    keep_stored([link, aibom, signature], stored)?;
+    // Each to its end, also when another does not get there.
+    let (link, aibom, signature) =
+        tokio::join!(notes.when(link), notes.when(aibom), notes.when(signature));
+    link.and(aibom).and(signature)?;
     let image = evidence.circumstances.image.as_ref();
     if let Some((name, bytes)) = image.and_then(Image::link_file) {
         // Its object is there already; this holds it until the job names it, too.
-        let scan = put(&name, Role::ScanLink, bytes.to_vec()).await;
-        keep_stored([scan], stored)?;
+        notes
+            .when(put(&name, Role::ScanLink, bytes.to_vec()))
+            .await?;
     }
     Ok(())
 }

@@ -29,8 +29,11 @@ use crate::{
     stop::wanted,
 };
 
-/// How long rooms may take to close at the end.
-const GRACE: Duration = Duration::from_secs(2);
+/// How long attempts may take to end when the worker is to stop: killing and removing a container takes some seconds. What
+/// has not ended by then counts as an attempt that was lost.
+const GRACE: Duration = Duration::from_secs(20);
+/// How long the worker may take to say that it is gone.
+const FAREWELL: Duration = Duration::from_secs(2);
 /// How often news has the queue looked at, at most.
 const NEWS_GAP: Duration = Duration::from_millis(100);
 /// Before a claim that the database could not answer is tried again.
@@ -57,7 +60,7 @@ pub(crate) struct Worker {
 /// upkeep beside them.
 ///
 /// At the start, jobs that this worker held when it last ended are queued again. At the end, running jobs are
-/// stopped and queued again; all is over within two seconds.
+/// stopped and queued again, which mostly takes no second and never more than half a minute.
 ///
 /// # Errors
 /// [`WorkerError`] when the start fails. A job that goes wrong is that job's [`assay_platform::job::Failure`].
@@ -91,7 +94,7 @@ pub async fn run(platform: Platform, shutdown: watch::Receiver<bool>) -> Result<
         tracing::warn!("jobs that did not stop in time are left to their leases");
     }
     let gone = platform.db.worker_gone(&worker.name);
-    if !matches!(timeout(GRACE, gone).await, Ok(Ok(()))) {
+    if !matches!(timeout(FAREWELL, gone).await, Ok(Ok(()))) {
         tracing::debug!("the worker could not be taken off the list");
     }
     Ok(())
