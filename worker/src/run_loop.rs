@@ -200,11 +200,14 @@ async fn next(worker: &Worker) -> Result<Ring, QueueError> {
 /// A claim that is asked for is waited for, also when the worker is to stop: it may have been made.
 async fn claim(worker: &Worker, ring: Ring, shutdown: &mut watch::Receiver<bool>) -> Option<Claim> {
     let platform = &worker.platform;
-    let (job, mut failures) = (ring.job, 0);
+    let (job, mut failures, mut tried) = (ring.job, 0, None);
     enter(Phase::Claim, job);
     loop {
         let lease = platform.config.lease;
-        match platform.db.claim(job, &worker.name, lease).await {
+        let claim = platform
+            .db
+            .claim_again(job, &worker.name, lease, &mut tried);
+        match claim.await {
             Ok(claim) => {
                 ring.done().await;
                 return claim;

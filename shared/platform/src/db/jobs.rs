@@ -59,7 +59,19 @@ impl Db {
         worker: &str,
         lease: Duration,
     ) -> Result<Option<Claim>, DbError> {
-        either!(self, db => db.claim(id, worker, lease))
+        self.claim_again(id, worker, lease, &mut None).await
+    }
+
+    /// As [`Db::claim`], for a worker that asks again after an error: `tried` keeps, from one call to the next for the same
+    /// doorbell, the attempt whose claim had no answer. If it was made, it is given.
+    pub async fn claim_again(
+        &self,
+        id: JobId,
+        worker: &str,
+        lease: Duration,
+        tried: &mut Option<u32>,
+    ) -> Result<Option<Claim>, DbError> {
+        either!(self, db => db.claim(id, worker, lease, tried))
     }
 
     /// Renews the lease of an attempt: it ends `lease` from now, by the database's clock.

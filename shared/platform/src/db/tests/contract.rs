@@ -34,6 +34,7 @@ macro_rules! all {
             a_refused_job_leaves_nothing
             one_of_two_claimers_wins
             a_hundred_claims_of_fifty_jobs
+            a_claim_without_an_answer_is_found_by_who_made_it
             a_stale_attempt_can_do_nothing
             completing_and_cancelling_race
             a_completed_job_shows_its_outputs_in_order

@@ -107,3 +107,19 @@ pub(crate) async fn workers_are_known_and_can_be_drained(db: &Db) {
     db.worker_gone("one").await.unwrap();
     assert!(!db.drain("one", true).await.unwrap());
 }
+
+pub(crate) async fn a_claim_without_an_answer_is_found_by_who_made_it(db: &Db) {
+    let id = claimed(db, "me").await.job.id;
+    let again = async |worker: &'static str, mut tried: Option<u32>| {
+        let claim = db.claim_again(id, worker, LEASE, &mut tried).await;
+        claim.unwrap().map(|claim| (claim.attempt, claim.artifacts.len()))
+    };
+    let artifacts = db.artifacts(id).await.unwrap().len();
+    assert_eq!(again("me", Some(1)).await, Some((1, artifacts)));
+    // Nobody else's, no other attempt, and not for who has not asked.
+    assert_eq!(again("them", Some(1)).await, None);
+    assert_eq!(again("me", Some(2)).await, None);
+    assert_eq!(again("me", None).await, None);
+    assert!(db.release(id, 1).await.unwrap());
+    assert_eq!(again("me", Some(1)).await, Some((2, artifacts)));
+}
