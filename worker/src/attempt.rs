@@ -14,6 +14,7 @@ use crate::{
     collect::{collect, keep_logs},
     complete::complete,
     image,
+    layout::layout_of,
     lease::{Claimed, LeaseKeeper},
     phase::{Phase, enter},
     run_loop::Worker,
@@ -73,7 +74,7 @@ pub(crate) async fn run(
     enter(Phase::Over, id);
 }
 
-/// The straight way to a proof: stage, train, collect, attest.
+/// The straight way to a proof: admit, stage, train, collect, attest.
 async fn drive(
     worker: &Worker,
     claim: &Claim,
@@ -83,10 +84,15 @@ async fn drive(
     let platform = &worker.platform;
     let begun = Instant::now();
     enter(Phase::Fetch, claim.job.id);
-    let image = lease.during(image::admit(platform, claim)).await?;
-    let staging = async { tokio::try_join!(stage(platform, claim), Circumstances::measure(worker)) };
-    let (staged, mut circumstances) = lease.during(staging).await?;
-    circumstances.image = image;
+    let layout = lease.during(layout_of(platform, &claim.artifacts)).await?;
+    let image = lease.during(image::admit(worker, claim, &layout)).await?;
+    let staging = async {
+        tokio::try_join!(
+            stage(platform, claim, &layout),
+            Circumstances::measure(worker, image)
+        )
+    };
+    let (staged, circumstances) = lease.during(staging).await?;
     record.timings.fetch_ms = ms(begun);
     lease.check()?;
     let end = train_and_prove(worker, claim, lease, &staged, &circumstances, record);

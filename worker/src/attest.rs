@@ -39,7 +39,8 @@ pub(crate) struct Circumstances {
 }
 
 impl Circumstances {
-    pub(crate) async fn measure(worker: &Worker) -> Result<Self, Stop> {
+    /// `image` is the one that is to train.
+    pub(crate) async fn measure(worker: &Worker, image: Option<Image>) -> Result<Self, Stop> {
         let (program, machine) = (worker.program.clone(), worker.machine.clone());
         let folder = worker.platform.config.dir.clone();
         let measure = move || Self {
@@ -48,7 +49,7 @@ impl Circumstances {
                 Ok(digest) => Measured::Text(digest.to_string()),
                 Err(error) => Measured::Unknown(error.to_string()),
             },
-            image: None,
+            image,
         };
         tokio::task::spawn_blocking(measure)
             .await

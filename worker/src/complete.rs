@@ -61,7 +61,8 @@ pub(crate) async fn complete(
             if retry(held, || {
                 platform.naming(|| db.complete(id, attempt, &completion))
             })
-            .await? {
+            .await?
+            {
                 ("completed", logs)
             } else {
                 ("lost", completion.artifacts)
@@ -83,7 +84,10 @@ pub(crate) async fn complete(
             (if written { "held" } else { "lost" }, stored)
         }
         Err(Stop::Unavailable(reason)) => {
-            tracing::warn!(reason, "the worker cannot run jobs now; the job loses no attempt");
+            tracing::warn!(
+                reason,
+                "the worker cannot run jobs now; the job loses no attempt"
+            );
             // What was not lost either came back for other reasons of ours.
             let earlier = attempt.saturating_sub(claim.job.lost).saturating_sub(1);
             let recheck = RECHECK.after(earlier);

@@ -22,7 +22,7 @@ use crate::{
     environment::Machine,
     error::WorkerError,
     fitness::{self, Fitness},
-    image,
+    image::{self, LastScan},
     phase::{Phase, enter},
     presence::{self, Presence},
     program::TrainerProgram,
@@ -52,6 +52,7 @@ pub(crate) struct Worker {
     pub(crate) presence: Presence,
     /// Whether it can do any.
     pub(crate) fitness: Fitness,
+    pub(crate) last_scan: LastScan,
     pub(crate) machine: Machine,
     pub(crate) program: TrainerProgram,
 }
@@ -121,6 +122,7 @@ impl Worker {
             name,
             presence,
             fitness: Fitness::default(),
+            last_scan: LastScan::default(),
             machine,
             program,
         })
@@ -202,6 +204,15 @@ async fn claim(worker: &Worker, ring: Ring, shutdown: &mut watch::Receiver<bool>
     let platform = &worker.platform;
     let (job, mut failures, mut tried) = (ring.job, 0, None);
     enter(Phase::Claim, job);
+    match Box::pin(image::stays_held(worker, job)).await {
+        Ok(true) => {
+            ring.done().await;
+            return None;
+        }
+        Ok(false) => {}
+        // An attempt will meet the same trouble, and there it is told of.
+        Err(error) => tracing::debug!(%job, %error, "a held job could not be looked at"),
+    }
     loop {
         let lease = platform.config.lease;
         let claim = platform

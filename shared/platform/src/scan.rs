@@ -1,5 +1,6 @@
 //! What a scan of an image found.
 
+mod brief;
 mod config;
 mod policy;
 mod seen;
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+pub use brief::ScanBrief;
 pub use config::{FailOn, ImageToScan, ScanConfig, Source};
 pub use policy::{Verdict, judge};
 pub use seen::{ImageSeen, ScanSeen};
@@ -103,6 +105,13 @@ impl ScanOutcome {
             Self::Findings => "findings",
             Self::Failed => "failed",
         }
+    }
+
+    /// The outcome of a word; `None` when it is not one.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Clean, Self::Findings, Self::Failed]
+            .into_iter()
+            .find(|outcome| outcome.as_str() == text)
     }
 }
 

@@ -53,7 +53,9 @@ async fn finish(platform: &Platform, claim: &Claim, stored: Artifact) -> &'stati
         stored: vec![stored],
         ..Record::default()
     };
-    complete(platform, claim, record, Ok(()), &|| true).await.unwrap()
+    complete(platform, claim, record, Ok(()), &|| true)
+        .await
+        .unwrap()
 }
 
 #[tokio::test]

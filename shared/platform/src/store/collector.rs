@@ -79,7 +79,11 @@ impl<'a> Collector<'a> {
 
     /// Removes one object now, however new it is, if no row names it. For an object that nobody else can be about to name:
     /// others who store the same bytes would be refused to name them until they store them again.
-    pub(crate) async fn remove(store: &'a S3, db: &'a Db, digest: Digest) -> Result<(), PlatformError> {
+    pub(crate) async fn remove(
+        store: &'a S3,
+        db: &'a Db,
+        digest: Digest,
+    ) -> Result<(), PlatformError> {
         let one = Self::new(store, db, Duration::ZERO);
         one.collect(digest).await.map(drop)
     }
