@@ -4,6 +4,7 @@ use assay_attest::Digest;
 use assay_platform::{
     Platform,
     scan::{Scan, ScanOutcome},
+    shutdown::wanted,
     telemetry::metrics::{
         IMAGES_MISSING, SCAN_DATABASE_STALE, SCAN_FINDINGS, SCAN_LAST_SUCCESS, SCANS,
     },
@@ -83,11 +84,6 @@ pub async fn run(
     }
 }
 
-/// Completes when the scanner is to stop.
-async fn wanted(shutdown: &mut watch::Receiver<bool>) {
-    let _gone = shutdown.wait_for(|stop| *stop).await.is_err();
-}
-
 /// Scans every image that is due.
 async fn round(platform: &Platform, tried: &mut Tried, missing: &mut Missing) {
     let images = look(platform).await;
@@ -149,14 +145,8 @@ fn tell(scan: &Scan) {
         tracing::error!(image = scan.image, id = %scan.image_digest, reason, "a scan failed; the image is not known to be clean");
         return;
     }
-    for (severity, count) in [
-        ("critical", counts.critical),
-        ("high", counts.high),
-        ("medium", counts.medium),
-        ("low", counts.low),
-        ("unknown", counts.unknown),
-    ] {
-        metrics::gauge!(SCAN_FINDINGS, "component" => component, "severity" => severity)
+    for (severity, count) in counts.by_severity() {
+        metrics::gauge!(SCAN_FINDINGS, "component" => component, "severity" => severity.as_str())
             .set(count as f64);
     }
     metrics::gauge!(SCAN_DATABASE_STALE).set(if scan.database_stale { 1.0 } else { 0.0 });

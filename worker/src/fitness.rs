@@ -4,17 +4,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use assay_platform::{Platform, backoff::Backoff};
+use assay_platform::{Platform, backoff::Backoff, shutdown::wanted};
 use tokio::{
     sync::watch,
     time::{sleep, timeout},
 };
 
-use crate::{
-    run_loop::Worker,
-    stage::check_disk,
-    stop::{Stop, wanted},
-};
+use crate::{run_loop::Worker, stage::check_disk, stop::Stop};
 
 /// Before the first look after an attempt that broke down. It grows with each that follows without one that did not:
 /// what the look cannot see may be wrong, too.
@@ -66,12 +62,9 @@ impl Fitness {
     }
 
     async fn until(&self, unfit: bool) {
+        let mut state = self.0.subscribe();
         // No error comes of it: the sender is here.
-        let _seen = self
-            .0
-            .subscribe()
-            .wait_for(|state| state.unfit == unfit)
-            .await;
+        let _seen = state.wait_for(|state| state.unfit == unfit).await;
     }
 
     fn pause(&self) -> Duration {

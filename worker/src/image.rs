@@ -13,7 +13,7 @@ use assay_platform::{
     ids::JobId,
     job::Claim,
     sandbox::Sandbox,
-    scan::{FailOn, ImageSeen, Scan, ScanOutcome, Severity, Verdict, judge},
+    scan::{FailOn, ImageSeen, Scan, ScanOutcome, Verdict, judge},
 };
 use time::OffsetDateTime;
 
@@ -240,21 +240,16 @@ fn scan_facts(scan: Option<&Scan>) -> ScanFacts {
         scanner: format!("Trivy {version}"),
         database_updated_at: scan.database_updated_at,
         database_stale: scan.database_stale,
-        counts: [
-            ("critical", counts.critical),
-            ("high", counts.high),
-            ("medium", counts.medium),
-            ("low", counts.low),
-            ("unknown", counts.unknown),
-        ]
-        .map(|(word, count)| (word.to_owned(), count))
-        .into(),
+        counts: counts
+            .by_severity()
+            .map(|(severity, count)| (severity.as_str().to_owned(), count))
+            .into(),
         vulnerabilities: scan
             .vulnerabilities
             .iter()
             .map(|one| VulnerabilityFacts {
                 id: one.id.clone(),
-                severity: severity(one.severity).to_owned(),
+                severity: one.severity.as_str().to_owned(),
                 package: one.package.clone(),
                 installed: one.installed.clone(),
                 fixed: one.fixed.clone(),
@@ -262,14 +257,4 @@ fn scan_facts(scan: Option<&Scan>) -> ScanFacts {
             })
             .collect(),
     }))
-}
-
-fn severity(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Critical => "critical",
-        Severity::High => "high",
-        Severity::Medium => "medium",
-        Severity::Low => "low",
-        Severity::Unknown => "unknown",
-    }
 }

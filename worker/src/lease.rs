@@ -7,17 +7,14 @@
 
 use std::time::Duration;
 
-use assay_platform::{Platform, db::Lease, ids::JobId, job::Status};
+use assay_platform::{Platform, db::Lease, ids::JobId, job::Status, shutdown::wanted};
 use tokio::{
     sync::{broadcast, watch},
     task::JoinHandle,
     time::{Instant, sleep, sleep_until, timeout},
 };
 
-use crate::{
-    boot_clock::BootInstant,
-    stop::{Stop, wanted},
-};
+use crate::{boot_clock::BootInstant, stop::Stop};
 
 /// A cancellation shows in the database as soon as somebody wants it; looking more often than this is waste.
 const LOOK_GAP: Duration = Duration::from_millis(100);

@@ -7,6 +7,7 @@ use assay_platform::{
     job::Claim,
     keys::worker_name,
     queue::{Doorbell, QueueError, Ring},
+    shutdown::wanted,
     upkeep,
 };
 use tokio::{
@@ -26,7 +27,6 @@ use crate::{
     phase::{Phase, enter},
     presence::{self, Presence},
     program::TrainerProgram,
-    stop::wanted,
 };
 
 /// How long attempts may take to end when the worker is to stop: killing and removing a container takes some seconds. What

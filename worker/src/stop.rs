@@ -6,7 +6,6 @@ use assay_platform::{
     db::DbError, job::Failure, keys::KeyError, sandbox::SandboxError, store::StoreError,
 };
 use assay_protocol::Fault;
-use tokio::sync::watch;
 
 /// Why an attempt ended before it completed.
 #[derive(Debug, thiserror::Error)]
@@ -44,12 +43,6 @@ impl Stop {
     pub(crate) fn failed(fault: Fault, detail: Option<String>) -> Self {
         Self::Failed(Box::new(Failure { fault, detail }))
     }
-}
-
-/// Completes when the worker is to stop: the signal is true, or nobody is left to give it.
-pub(crate) async fn wanted(shutdown: &mut watch::Receiver<bool>) {
-    // The answer guards the value; it is dropped here, before anything else is awaited.
-    let _gone = shutdown.wait_for(|stop| *stop).await.is_err();
 }
 
 impl From<DbError> for Stop {

@@ -131,6 +131,19 @@ pub enum Severity {
     Critical,
 }
 
+impl Severity {
+    /// The word that records and reports use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+}
+
 /// Vulnerabilities by severity.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
@@ -144,6 +157,19 @@ pub struct Counts {
     pub low: u64,
     /// Those of which nobody has said how bad they are.
     pub unknown: u64,
+}
+
+impl Counts {
+    /// The count of each severity, the worst first.
+    pub fn by_severity(&self) -> [(Severity, u64); 5] {
+        [
+            (Severity::Critical, self.critical),
+            (Severity::High, self.high),
+            (Severity::Medium, self.medium),
+            (Severity::Low, self.low),
+            (Severity::Unknown, self.unknown),
+        ]
+    }
 }
 
 /// A known vulnerability of a package in an image.

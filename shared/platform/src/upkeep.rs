@@ -15,7 +15,7 @@ use tokio::{
     time::sleep,
 };
 
-use crate::Platform;
+use crate::{Platform, shutdown::wanted};
 
 pub use redrive::{Redriven, redrive};
 
@@ -64,12 +64,6 @@ impl Drop for AbortOnDrop {
     fn drop(&mut self) {
         self.0.abort();
     }
-}
-
-/// Completes when the process is to stop: the signal is true, or nobody is left to give it.
-async fn wanted(shutdown: &mut watch::Receiver<bool>) {
-    // The answer guards the value; it is dropped here, before anything else is awaited.
-    let _gone = shutdown.wait_for(|stop| *stop).await.is_err();
 }
 
 #[cfg(test)]

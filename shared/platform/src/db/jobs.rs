@@ -131,7 +131,7 @@ impl Db {
         either!(self, db => db.cancel(id))
     }
 
-    /// Appends events of an attempt (0 for the job itself), if its lease is still held. The last epoch among them is its progress.
+    /// Appends events of an attempt, if its lease is still held. The last epoch among them is its progress.
     pub async fn log(&self, id: JobId, attempt: u32, events: &[JobEvent]) -> Result<(), DbError> {
         either!(self, db => db.log(id, attempt, events))
     }

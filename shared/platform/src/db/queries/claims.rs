@@ -124,14 +124,4 @@ impl Backend {
         .await?;
         Ok(found.is_some())
     }
-
-    /// Holds a job's row until the caller's transaction ends. `false`: there is no such job.
-    pub(super) async fn hold_row(tx: &mut Tx, id: JobId) -> Result<bool, DbError> {
-        let found: Option<i64> =
-            sqlx::query_scalar(concat!("SELECT attempt FROM jobs WHERE id = $1", lock!()))
-                .bind(id.to_string())
-                .fetch_optional(&mut **tx)
-                .await?;
-        Ok(found.is_some())
-    }
 }
