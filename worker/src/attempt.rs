@@ -15,6 +15,7 @@ use crate::{
     collect::{collect, keep_logs},
     complete::complete,
     image,
+    layout::layout_of,
     lease::{Claimed, LeaseKeeper},
     phase::{Phase, enter},
     run_loop::Worker,
@@ -38,15 +39,13 @@ pub(crate) struct Record {
 
 /// Runs one claimed attempt to whatever end it comes to, and writes that end.
 ///
-/// Gives whether the platform failed it, so that the next job here would hardly fare better.
-///
 /// `asked` is the moment just before the database was asked for the claim.
 pub(crate) async fn run(
     worker: Arc<Worker>,
     claim: Claim,
     asked: BootInstant,
     shutdown: watch::Receiver<bool>,
-) -> bool {
+) {
     let started = Instant::now();
     let claimed = Claimed {
         job: claim.job.id,
@@ -58,12 +57,13 @@ pub(crate) async fn run(
     let mut record = Record::default();
     let end = Box::pin(drive(&worker, &claim, &lease, &mut record)).await;
     let id = claim.job.id;
+    worker.fitness.ended(&end);
     enter(Phase::Complete, id);
     let checkpoint = record.checkpoint;
-    let broke_down = matches!(end, Err(Stop::Infrastructure(_)));
     trace::mark(&Span::current(), end.as_ref().err());
+    let held = || lease.check().is_ok();
     let span = tracing::debug_span!("complete");
-    let written = complete(&worker.platform, &claim, record, end);
+    let written = complete(&worker.platform, &claim, record, end, &held);
     let written = written.instrument(span.clone()).await;
     match written {
         Ok(end) => {
@@ -80,10 +80,9 @@ pub(crate) async fn run(
         }
     }
     enter(Phase::Over, id);
-    broke_down
 }
 
-/// The straight way to a proof: stage, train, collect, attest.
+/// The straight way to a proof: admit, stage, train, collect, attest.
 async fn drive(
     worker: &Worker,
     claim: &Claim,
@@ -93,10 +92,16 @@ async fn drive(
     let platform = &worker.platform;
     let begun = Instant::now();
     enter(Phase::Fetch, claim.job.id);
-    let image = image::admit(platform, claim).await?;
-    let stage = part(tracing::debug_span!("stage"), stage(platform, claim));
-    let (staged, mut circumstances) = tokio::try_join!(stage, Circumstances::measure(worker))?;
-    circumstances.image = image;
+    let layout = lease.during(layout_of(platform, &claim.artifacts)).await?;
+    let image = lease.during(image::admit(worker, claim, &layout)).await?;
+    let staging = async {
+        tokio::try_join!(
+            stage(platform, claim, &layout),
+            Circumstances::measure(worker, image)
+        )
+    };
+    let staging = part(tracing::debug_span!("stage"), staging);
+    let (staged, circumstances) = lease.during(staging).await?;
     record.timings.fetch_ms = ms(begun);
     lease.check()?;
     let end = train_and_prove(worker, claim, lease, &staged, &circumstances, record);
@@ -118,7 +123,8 @@ async fn train_and_prove(
     record: &mut Record,
 ) -> Result<(), Stop> {
     let platform = &worker.platform;
-    let plan = checkpoint::plan(platform, claim, staged, &circumstances.program).await?;
+    let plan = checkpoint::plan(platform, claim, staged, &circumstances.program);
+    let plan = lease.during(plan).await?;
     let begun = Instant::now();
     enter(Phase::Train, claim.job.id);
     let trained = train(worker, claim, staged, &plan, lease, &mut record.checkpoint);
@@ -131,7 +137,8 @@ async fn train_and_prove(
     let said = &trained.done.outputs;
     let (unique_dir, stored) = (claim.job.unique_dir, &mut record.stored);
     let outputs = collect(platform, unique_dir, &staged.room, said, stored);
-    let outputs = part(tracing::debug_span!("collect"), outputs).await?;
+    let outputs = part(tracing::debug_span!("collect"), outputs);
+    let outputs = lease.during(outputs).await?;
     lease.check()?;
     let evidence = Evidence {
         claim,
@@ -144,7 +151,8 @@ async fn train_and_prove(
         outputs: &outputs,
     };
     let attested = attest(platform, evidence, stored);
-    part(tracing::debug_span!("attest"), attested).await?;
+    let attested = part(tracing::debug_span!("attest"), attested);
+    lease.during(attested).await?;
     record.timings.proof_ms = ms(begun);
     metrics::histogram!(PROOF_SECONDS).record(begun.elapsed().as_secs_f64());
     lease.check()

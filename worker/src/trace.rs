@@ -31,6 +31,7 @@ pub(crate) fn mark(span: &Span, end: Option<&Stop>) {
     match end {
         Some(Stop::Failed(failure)) => telemetry::failed(span, &failure.fault.code),
         Some(Stop::Infrastructure(_)) => telemetry::failed(span, "infrastructure"),
+        Some(Stop::Unavailable(_)) => telemetry::failed(span, "unavailable"),
         Some(Stop::LeaseLost) => telemetry::failed(span, "lease_lost"),
         Some(Stop::Held(_) | Stop::Cancelled | Stop::Stopping) | None => {}
     }

@@ -44,8 +44,7 @@ pub(crate) struct JobView {
     /// Where it stands in line: `low`, `normal` or `high`.
     #[schema(value_type = String)]
     priority: Priority,
-    /// Why it is queued and may not run yet: something holds it, or the platform failed its last attempt. Null when
-    /// nothing speaks against it.
+    /// Why it is queued and may not run yet; null when nothing speaks against it.
     held: Option<String>,
     /// When it may run again, if not at once: after the platform failed it, or when a hold is looked at anew.
     #[serde(with = "time::serde::rfc3339::option")]

@@ -220,8 +220,7 @@ pub struct Job {
     pub class: Class,
     /// Where it stands in line.
     pub priority: Priority,
-    /// Why it is queued and may not run yet: something holds it, or the platform failed its last attempt. `None` when nothing
-    /// speaks against it.
+    /// Why it is queued and may not run yet; `None` when nothing speaks against it.
     pub held: Option<String>,
     /// When it may run again, if not at once: after the platform failed it, or when a hold is looked at anew.
     #[serde(with = "time::serde::rfc3339::option")]

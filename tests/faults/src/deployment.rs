@@ -133,9 +133,6 @@ fn environment(
     set("KEYS__DIR", text(secrets)?.to_owned());
     set("LEASE_SECONDS", LEASE_SECONDS.to_string());
     set("MAX_ATTEMPTS", MAX_ATTEMPTS.to_string());
-    // Servers are away again and again, but never for long.
-    set("RETRY__FIRST_SECONDS", "1".to_owned());
-    set("RETRY__LONGEST_SECONDS", "60".to_owned());
     set("TRAINER_THREADS", "1".to_owned());
     set("START__WAIT_SECONDS", "300".to_owned());
     // The disks that are filled up are small.

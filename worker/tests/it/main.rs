@@ -6,5 +6,4 @@ mod ends;
 mod leases;
 mod presence;
 mod proof;
-mod retry;
 mod support;

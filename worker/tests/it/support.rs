@@ -230,10 +230,7 @@ pub(crate) async fn open(config: Config) -> Platform {
 }
 
 pub(crate) fn config(dir: PathBuf) -> Config {
-    let mut config = Config::in_dir(dir).unwrap();
-    // What the platform failed is tried again at once, unless a test is about the wait.
-    config.retry.first = Duration::from_millis(10);
-    config
+    Config::in_dir(dir).unwrap()
 }
 
 fn request(epochs: u32) -> JobRequest {

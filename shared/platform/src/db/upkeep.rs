@@ -18,8 +18,8 @@ impl Db {
     }
 
     /// Puts an attempt's job back in the queue because the platform failed it, and counts the attempt in [`crate::job::Job::lost`];
-    /// at `max_attempts` of those the job fails with `worker.lost`. It may be claimed again after `delay`, and
-    /// [`crate::job::Job::held`] says why until then. `None`: the lease is lost, nothing written.
+    /// at `max_attempts` of those the job fails with `worker.lost`. It may be claimed again after `delay`. `None`: the
+    /// lease is lost, nothing written.
     ///
     /// `reason` is what went wrong, as the second half of a sentence.
     pub async fn put_back(

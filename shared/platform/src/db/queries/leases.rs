@@ -42,14 +42,6 @@ impl Left {
 /// Rows that are put back in one transaction.
 const BATCH: i64 = 100;
 
-/// What is said of a job that waits because the platform failed it begins so. Such a job is not held by anything that
-/// could be lifted.
-macro_rules! platform_failed {
-    () => {
-        "the platform failed attempt "
-    };
-}
-
 /// Why a job leaves its worker.
 #[derive(Clone, Copy)]
 enum Why<'a> {
@@ -71,21 +63,12 @@ impl Why<'_> {
     }
 
     /// How long the job waits, and what is said of it meanwhile.
-    fn wait(self, attempt: u32) -> (Duration, Option<String>) {
-        // No text of a row may hold a zero byte.
-        let plain = |text: &str| text.replace('\0', "");
+    fn wait(self) -> (Duration, Option<String>) {
         match self {
             Self::Stopping => (Duration::ZERO, None),
-            Self::Broken { delay, .. } if delay.is_zero() => (delay, None),
-            Self::Broken { delay, reason, .. } => {
-                let said = format!(
-                    concat!(platform_failed!(), "{}: {}"),
-                    attempt,
-                    plain(reason)
-                );
-                (delay, Some(said))
-            }
-            Self::Held { reason, recheck } => (recheck, Some(plain(reason))),
+            Self::Broken { delay, .. } => (delay, None),
+            // No text of a row may hold a zero byte.
+            Self::Held { reason, recheck } => (recheck, Some(reason.replace('\0', ""))),
         }
     }
 }
@@ -126,9 +109,7 @@ impl Backend {
         let mut tx = self.write().await?;
         // A held job's last attempt has noted in which image it would have run.
         let released: Vec<String> = sqlx::query_scalar(concat!(
-            "UPDATE jobs SET not_before = NULL WHERE id IN (SELECT id FROM jobs WHERE held IS NOT NULL AND held NOT LIKE '",
-            platform_failed!(),
-            "%' AND status = 'queued' AND EXISTS (SELECT 1 FROM image_scans WHERE image_scans.job_id = jobs.id AND ",
+            "UPDATE jobs SET not_before = NULL WHERE id IN (SELECT id FROM jobs WHERE held IS NOT NULL AND status = 'queued' AND EXISTS (SELECT 1 FROM image_scans WHERE image_scans.job_id = jobs.id AND ",
             json_field!("image_scans.seen", "image_digest"),
             " = $1) ORDER BY id",
             lock!(),
@@ -296,7 +277,7 @@ async fn queue_again(tx: &mut Tx, left: &Left, why: Why<'_>) -> Result<Status, D
         }
         _ => {}
     }
-    let (wait, held) = why.wait(attempt);
+    let (wait, held) = why.wait();
     sqlx::query(concat!(
         "UPDATE jobs SET status = 'queued', worker = NULL, lease_until = NULL, progress = NULL, resumed_from = NULL, lost = $3, held = $4, not_before = CASE WHEN $5 > 0 THEN ",
         now!(),
