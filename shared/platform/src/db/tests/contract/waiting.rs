@@ -1,5 +1,5 @@
 use super::*;
-use crate::{job::Status, worker::WorkerRow};
+use crate::{job::Status, scan::ImageSeen, worker::WorkerRow};
 
 const LONG: Duration = Duration::from_secs(3600);
 /// Only a failure waits for it.
@@ -15,7 +15,8 @@ pub(crate) async fn a_job_that_the_platform_failed_waits(db: &Db) {
     assert_eq!(db.claim(id, "w", LEASE).await.unwrap(), None);
     assert!(bells(db).await.is_empty());
     assert!(db.queued().await.unwrap().is_empty());
-    assert_eq!(db.release_holds().await.unwrap(), 0);
+    let image = Digest::of(b"image");
+    assert_eq!(db.release_holds(image).await.unwrap(), 0);
     assert!(bells(db).await.is_empty());
 
     // A moment is over at some time: until then nobody is told, and then everybody.
@@ -38,6 +39,9 @@ pub(crate) async fn a_job_that_the_platform_failed_waits(db: &Db) {
 
 pub(crate) async fn a_held_job_says_why_and_runs_when_the_hold_is_released(db: &Db) {
     let id = claimed(db, "w").await.job.id;
+    let (image, other) = (Digest::of(b"image"), Digest::of(b"another image"));
+    let seen = ImageSeen::of("trainer", image, None);
+    assert!(db.note_image(id, 1, &seen).await.unwrap());
     let reason = "the image has 2 critical vulnerabilities\0";
     assert!(!db.hold(id, 2, reason, LONG).await.unwrap());
     assert!(db.hold(id, 1, reason, LONG).await.unwrap());
@@ -47,11 +51,14 @@ pub(crate) async fn a_held_job_says_why_and_runs_when_the_hold_is_released(db: &
     assert_eq!(db.claim(id, "w", LEASE).await.unwrap(), None);
     assert!(bells(db).await.is_empty());
 
-    assert_eq!(db.release_holds().await.unwrap(), 1);
+    // What is new of another image is no news for this job.
+    assert_eq!(db.release_holds(other).await.unwrap(), 0);
+    assert!(bells(db).await.is_empty());
+    assert_eq!(db.release_holds(image).await.unwrap(), 1);
     assert_eq!(bells(db).await, [id]);
     let claim = db.claim(id, "w", LEASE).await.unwrap().unwrap();
     assert_eq!((claim.job.held, claim.job.lost), (None, 0));
-    assert_eq!(db.release_holds().await.unwrap(), 0);
+    assert_eq!(db.release_holds(image).await.unwrap(), 0);
 }
 
 /// Each of many claims that come at once is granted to one.
