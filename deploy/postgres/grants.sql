@@ -15,6 +15,5 @@ GRANT DELETE ON collected TO assay_worker, assay_scanner;
 
 -- The scanner writes scans and the objects they name, and lets held jobs go on.
 GRANT INSERT ON scans TO assay_scanner;
-GRANT INSERT, UPDATE ON objects TO assay_scanner;
-GRANT UPDATE ON jobs, outbox TO assay_scanner;
-GRANT INSERT ON outbox, events TO assay_scanner;
+GRANT UPDATE (not_before) ON jobs TO assay_scanner;
+GRANT UPDATE (ring_at, pause) ON outbox TO assay_scanner;

@@ -7,7 +7,8 @@ set -eu
 
 mkdir -p /etc/rabbitmq/conf.d
 definitions=/etc/rabbitmq/assay-definitions.json
-password() { cat "/run/secrets/rabbitmq_$1"; }
+# As JSON writes it.
+password() { sed 's/["\\]/\\&/g' "/run/secrets/rabbitmq_$1"; }
 account() { printf '{"name":"assay_%s","password":"%s","tags":"%s"}' "$1" "$(password "$1")" "$2"; }
 # name, configure, write, read
 permission() {
