@@ -17,7 +17,10 @@ async fn a_lock_that_is_not_had_in_time_leaves_no_connection_that_refuses_everyt
     // All connections of the pool, so that the calls below meet each of them.
     let tries = (0..8).map(|number| {
         let db = db.clone();
-        async move { db.insert_job(&contract::new_job(&format!("m{number}"))).await }
+        async move {
+            db.insert_job(&contract::new_job(&format!("m{number}")))
+                .await
+        }
     });
     for tried in contract::at_once(tries).await {
         assert!(tried.unwrap_err().is_passing());
