@@ -53,7 +53,10 @@ where
     B: MessageBody,
 {
     let span = trace::span(&request);
-    let answer = match origin::check(&request) {
+    let hosts = request
+        .app_data::<web::Data<Probe>>()
+        .map_or(&[][..], |probe| &probe.platform.config.hosts);
+    let answer = match origin::check(&request, hosts) {
         Ok(()) => Ok(span.in_scope(|| next.call(request))),
         Err(problem) => Err(problem.into()),
     };
