@@ -1,6 +1,5 @@
 use std::{sync::Arc, time::Instant};
 
-use assay_attest::Digest;
 use assay_platform::{
     job::{Artifact, Claim, Timings},
     telemetry::metrics::PROOF_SECONDS,
@@ -30,8 +29,6 @@ pub(crate) struct Record {
     pub(crate) stored: Vec<Artifact>,
     /// The log of a failed training in the store, likewise.
     pub(crate) logs: Vec<Artifact>,
-    /// The newest checkpoint in the store; the job's row names it until the job ends.
-    pub(crate) checkpoint: Option<Digest>,
 }
 
 /// Runs one claimed attempt to whatever end it comes to, and writes that end.
@@ -55,16 +52,9 @@ pub(crate) async fn run(
     let end = Box::pin(drive(&worker, &claim, &lease, &mut record)).await;
     let id = claim.job.id;
     enter(Phase::Complete, id);
-    let checkpoint = record.checkpoint;
     let written = complete(&worker.platform, &claim, record, end).await;
     match written {
-        Ok(end) => {
-            tracing::info!(end, ms = started.elapsed().as_millis(), "attempt over");
-            if let Some(digest) = checkpoint {
-                // Stays while the job goes on.
-                checkpoint::release(&worker.platform, digest).await;
-            }
-        }
+        Ok(end) => tracing::info!(end, ms = started.elapsed().as_millis(), "attempt over"),
         // The lease runs out, and the reaper gives the job to the next attempt.
         Err(error) => tracing::error!(%error, "the end of an attempt could not be written"),
     }
@@ -82,6 +72,10 @@ async fn drive(
     let begun = Instant::now();
     enter(Phase::Fetch, claim.job.id);
     let image = image::admit(platform, claim).await?;
+    let (id, attempt) = (claim.job.id, claim.attempt);
+    if claim.job.held.is_some() && !platform.db.admitted(id, attempt).await? {
+        return Err(Stop::LeaseLost);
+    }
     let (staged, mut circumstances) =
         tokio::try_join!(stage(platform, claim), Circumstances::measure(worker))?;
     circumstances.image = image;
@@ -109,7 +103,7 @@ async fn train_and_prove(
     let plan = checkpoint::plan(platform, claim, staged, &circumstances.program).await?;
     let begun = Instant::now();
     enter(Phase::Train, claim.job.id);
-    let trained = train(worker, claim, staged, &plan, lease, &mut record.checkpoint);
+    let trained = train(worker, claim, staged, &plan, lease);
     let trained = Box::pin(trained).await;
     record.timings.train_ms = ms(begun);
     let (trained, reading) = trained?;
@@ -122,7 +116,7 @@ async fn train_and_prove(
     lease.check()?;
     let evidence = Evidence {
         claim,
-        worker: &worker.name,
+        worker: &worker.signer,
         circumstances,
         staged,
         trained: &trained,

@@ -37,8 +37,6 @@ pub(crate) async fn complete(
         timings,
         stored,
         logs,
-        // Its row goes with the end that is written here, and its object after that.
-        checkpoint: _,
     } = record;
     let (db, id, attempt) = (&platform.db, claim.job.id, claim.attempt);
     let (word, unnamed) = match end {

@@ -1,4 +1,3 @@
-use assay_attest::Digest;
 use assay_platform::{
     job::Claim,
     sandbox::{Command, Mode},
@@ -20,14 +19,13 @@ use crate::{
 /// Events in flight between the sandbox and the event log; a full channel slows the trainer down.
 const EVENTS_IN_FLIGHT: usize = 256;
 
-/// Runs the trainer in the staged room, keeps its checkpoints (`newest` is the last one in the store), and judges how that ended. A lost lease, a cancellation and the worker's own end kill it.
+/// Runs the trainer in the staged room, keeps its checkpoints, and judges how that ended. A lost lease, a cancellation and the worker's own end kill it.
 pub(crate) async fn train(
     worker: &Worker,
     claim: &Claim,
     staged: &Staged,
     plan: &Plan,
     lease: &LeaseKeeper,
-    newest: &mut Option<Digest>,
 ) -> Result<(Trained, Reading), Stop> {
     let platform = &worker.platform;
     let (events, received) = mpsc::channel(EVENTS_IN_FLIGHT);
@@ -52,7 +50,7 @@ pub(crate) async fn train(
         received,
         written,
     );
-    let keep = keep(platform, staged, plan, checkpoints, newest);
+    let keep = keep(platform, staged, plan, checkpoints);
     let meter = Meter::start(
         &platform.config.environment.rapl_root,
         &worker.machine.gpus,

@@ -11,7 +11,7 @@ use assay_attest::{PublicKey, SigningKey, Trust};
 use crate::Service;
 
 pub use config::KeysConfig;
-pub use role::{FIRST, Role, worker_name};
+pub use role::{FIRST, Role};
 
 /// What can go wrong with keys.
 #[derive(Debug, thiserror::Error)]

@@ -192,6 +192,11 @@ impl Platform {
         self.store.release(digest, &self.db).await
     }
 
+    /// Whether this process may remove what others have stored: from a server only services with an account for that.
+    pub(crate) fn may_remove(&self) -> bool {
+        !self.config.store.is_remote() || self.service.serves()
+    }
+
     /// Runs a write that names objects. An object that the collector has removed, and that somebody has stored anew since,
     /// is refused by the database until it is seen to be there: it is looked for, and the write runs again.
     ///

@@ -261,6 +261,19 @@ impl Store {
         Ok(())
     }
 
+    /// Removes an object that nobody but its one writer could name, and that it names no more. One that is named again all
+    /// the same stays. What a server has not surely removed, the collector looks for later.
+    pub(crate) async fn remove_unneeded(
+        &self,
+        digest: Digest,
+        db: &Db,
+    ) -> Result<(), PlatformError> {
+        match self {
+            Self::Folder(_) => self.release(digest, db).await,
+            Self::S3(store) => Collector::new(store, db, Duration::ZERO).one(digest).await,
+        }
+    }
+
     /// Whether an object lies there that was removed and has been stored anew since; rows may name it again then.
     pub(crate) async fn revive(&self, digest: Digest, db: &Db) -> Result<bool, PlatformError> {
         match self {

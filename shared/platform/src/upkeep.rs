@@ -1,4 +1,4 @@
-//! What keeps queue and database in step: doorbells are rung, expired leases reaped.
+//! What keeps queue, database and store in step: doorbells are rung, expired leases reaped, old checkpoints removed.
 //!
 //! Every process that takes jobs in or runs them does this, any number of them at once: the database gives each doorbell
 //! and each expired lease to one of them.
@@ -6,6 +6,7 @@
 mod reaper;
 mod redrive;
 mod relay;
+mod remover;
 
 use tokio::{sync::watch, task::JoinSet};
 
@@ -23,7 +24,10 @@ pub async fn keep(platform: Platform, mut shutdown: watch::Receiver<bool>) {
     };
     let mut tasks = JoinSet::new();
     tasks.spawn(relay::relay(platform.clone(), shutdown.clone()));
-    tasks.spawn(reaper::reap(platform, shutdown));
+    tasks.spawn(reaper::reap(platform.clone(), shutdown.clone()));
+    if platform.may_remove() {
+        tasks.spawn(remover::remove(platform, shutdown));
+    }
     while let Some(ended) = tasks.join_next().await {
         if let Err(error) = ended {
             tracing::error!(%error, "a part of the upkeep broke off");

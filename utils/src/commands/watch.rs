@@ -76,6 +76,8 @@ async fn follow(
         output.value(&said.entry)?;
         match said.event {
             JobEvent::Status { status: new } => status = new,
+            // Whoever waits is told why by `waiting`.
+            JobEvent::CancelRequested | JobEvent::Held { .. } => {}
             JobEvent::Trainer { event } => show(output, bar, &event),
         }
     }

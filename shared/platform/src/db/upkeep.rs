@@ -32,8 +32,10 @@ impl Db {
     }
 
     /// Puts an attempt's job back in the queue because it may not run now; not counted in [`crate::job::Job::lost`]. The reason is
-    /// shown as [`crate::job::Job::held`] until it is claimed again, after `recheck` or [`Db::release_holds`]. `false`: the lease is
-    /// lost, nothing written.
+    /// shown as [`crate::job::Job::held`] until an attempt is [`Db::admitted`]; the next one may claim it after `recheck` or
+    /// [`Db::release_holds`]. `false`: the lease is lost, nothing written.
+    ///
+    /// The job's events tell of it only when the reason is another than before.
     pub async fn hold(
         &self,
         id: JobId,
@@ -42,6 +44,12 @@ impl Db {
         recheck: Duration,
     ) -> Result<bool, DbError> {
         either!(self, db => db.hold(id, attempt, reason, recheck))
+    }
+
+    /// Notes that a job that was held may run, by the attempt that has looked at it anew. `false`: the lease is lost,
+    /// nothing written.
+    pub async fn admitted(&self, id: JobId, attempt: u32) -> Result<bool, DbError> {
+        either!(self, db => db.admitted(id, attempt))
     }
 
     /// Lets all held jobs be looked at anew at once, because something has changed. Returns how many there are.
@@ -81,6 +89,11 @@ impl Db {
     /// four times as long, an hour at most: a lost one is found, and a long queue is not flooded.
     pub async fn rung(&self, bells: &[Doorbell], again: Duration) -> Result<(), DbError> {
         either!(self, db => db.rung(bells, again))
+    }
+
+    /// Has the doorbell of a queued job ring once more, now or when the job may run. `false`: it does not wait.
+    pub async fn ring_again(&self, id: JobId) -> Result<bool, DbError> {
+        either!(self, db => db.ring_again(id))
     }
 
     /// Doorbells whose time has come and that nobody has taken.

@@ -90,6 +90,11 @@ impl<'a> Collector<'a> {
         Ok(self.done)
     }
 
+    /// Looks at one object.
+    pub(crate) async fn one(mut self, digest: Digest) -> Result<(), PlatformError> {
+        self.settle(digest).await
+    }
+
     /// Looks at the objects whose digests begin with these two digits.
     async fn under(&mut self, two_digits: &str) -> Result<(), PlatformError> {
         let mut pages = self.store.object_pages(two_digits);

@@ -9,6 +9,10 @@ use crate::{
     job::{Claim, JobEvent, Status},
 };
 
+const RUNNING: JobEvent = JobEvent::Status {
+    status: Status::Running,
+};
+
 impl Backend {
     pub(in crate::db) async fn claim(
         &self,
@@ -22,7 +26,7 @@ impl Backend {
             now!(),
             " + $3, started_at = ",
             now!(),
-            ", progress = NULL, resumed_from = NULL, held = NULL, not_before = NULL WHERE id = $1 AND status = 'queued' AND (not_before IS NULL OR not_before <= ",
+            ", progress = NULL, resumed_from = NULL, not_before = NULL WHERE id = $1 AND status = 'queued' AND (not_before IS NULL OR not_before <= ",
             now!(),
             ") RETURNING ",
             rows::job_columns!()
@@ -38,10 +42,10 @@ impl Backend {
         let job = rows::job(&row)?;
         let attempt = job.attempt;
         outbox::remove(&mut tx, id).await?;
-        let running = JobEvent::Status {
-            status: Status::Running,
-        };
-        events::add(&mut tx, id, attempt, &running).await?;
+        // Whether a held job may run is still to be seen.
+        if job.held.is_none() {
+            events::add(&mut tx, id, attempt, &RUNNING).await?;
+        }
         let artifacts = Self::artifacts_of(&mut *tx, id).await?;
         tx.commit().await?;
         self.notify(id);
@@ -50,6 +54,23 @@ impl Backend {
             attempt,
             artifacts,
         }))
+    }
+
+    pub(in crate::db) async fn admitted(&self, id: JobId, attempt: u32) -> Result<bool, DbError> {
+        let mut tx = self.write().await?;
+        if !Self::holds_lease(&mut tx, id, attempt).await? {
+            return Ok(false);
+        }
+        let held = sqlx::query("UPDATE jobs SET held = NULL WHERE id = $1 AND held IS NOT NULL")
+            .bind(id.to_string())
+            .execute(&mut *tx)
+            .await?;
+        if held.rows_affected() > 0 {
+            events::add(&mut tx, id, attempt, &RUNNING).await?;
+        }
+        tx.commit().await?;
+        self.notify(id);
+        Ok(true)
     }
 
     pub(in crate::db) async fn heartbeat(

@@ -50,8 +50,54 @@ pub(crate) async fn a_held_job_says_why_and_runs_when_the_hold_is_released(db: &
     assert_eq!(db.release_holds().await.unwrap(), 1);
     assert_eq!(bells(db).await, [id]);
     let claim = db.claim(id, "w", LEASE).await.unwrap().unwrap();
-    assert_eq!((claim.job.held, claim.job.lost), (None, 0));
+    assert_eq!((claim.attempt, claim.job.lost), (2, 0));
+    assert!(db.admitted(id, 2).await.unwrap());
+    assert!(!db.admitted(id, 1).await.unwrap());
+    assert_eq!(job_of(db, id).await.held, None);
     assert_eq!(db.release_holds().await.unwrap(), 0);
+}
+
+/// However often a held job is looked at, its events tell of it only when something changes.
+pub(crate) async fn a_hold_is_told_once_for_each_reason(db: &Db) {
+    let id = claimed(db, "w").await.job.id;
+    for (attempt, reason) in [
+        (1, "one"),
+        (2, "one"),
+        (3, "one"),
+        (4, "other"),
+        (5, "other"),
+    ] {
+        assert!(db.hold(id, attempt, reason, LONG).await.unwrap());
+        db.release_holds().await.unwrap();
+        let claim = db.claim(id, "w", LEASE).await.unwrap().unwrap();
+        assert_eq!(claim.job.held.as_deref(), Some(reason));
+    }
+    for _ in 0..2 {
+        assert!(db.admitted(id, 6).await.unwrap());
+    }
+    let status = |status| JobEvent::Status { status };
+    let held = |reason: &str| JobEvent::Held {
+        reason: reason.to_owned(),
+    };
+    let events = db.events(id, 0, 99).await.unwrap();
+    let events: Vec<_> = events.into_iter().map(|one| one.event).collect();
+    assert_eq!(
+        events,
+        [
+            status(Status::Queued),
+            status(Status::Running),
+            status(Status::Queued),
+            held("one"),
+            held("other"),
+            status(Status::Running),
+        ]
+    );
+    // One that ends while it is looked at is held no more.
+    assert!(db.hold(id, 6, "other", LONG).await.unwrap());
+    db.release_holds().await.unwrap();
+    db.claim(id, "w", LEASE).await.unwrap().unwrap();
+    assert!(db.cancelled(id, 7).await.unwrap());
+    assert_eq!(job_of(db, id).await.held, None);
 }
 
 /// Each of many claims that come at once is granted to one.
