@@ -19,7 +19,7 @@ use crate::{
     error::ScannerError,
     images::{Image, look},
     record::scan,
-    room::Room,
+    room::{self, Room},
     trivy::Trivy,
 };
 
@@ -41,9 +41,17 @@ pub async fn run(
         return Err(ScannerError::NoImages);
     }
     platform.keys.scanner()?;
+    let rooms = platform.rooms();
+    // This process holds the folder's lock, so whoever made what lies there is gone.
+    match room::sweep(&rooms) {
+        Ok(0) => {}
+        Ok(removed) => tracing::info!(removed, "folders of scans that were killed were removed"),
+        Err(error) => {
+            tracing::warn!(path = %rooms.display(), %error, "folders of scans that were killed could not be removed");
+        }
+    }
     let version = {
-        let room = Room::create(&platform.rooms())
-            .map_err(|error| ScannerError::Trivy(error.to_string()))?;
+        let room = Room::create(&rooms).map_err(|error| ScannerError::Trivy(error.to_string()))?;
         Trivy(config)
             .version(&room)
             .await
@@ -113,13 +121,13 @@ async fn is_wanted(platform: &Platform, tried: &Tried, image: &Image) -> bool {
     }
 }
 
-/// Writes the row, and lets jobs that are held look at it at once.
+/// Writes the row, and lets jobs that are held because of this image look at it at once.
 async fn write(platform: &Platform, scan: &Scan) {
     if let Err(error) = platform.naming(|| platform.db.record_scan(scan)).await {
         tracing::error!(image = scan.image, %error, "a scan could not be written down; it is made again");
         return;
     }
-    if let Err(error) = platform.db.release_holds().await {
+    if let Err(error) = platform.db.release_holds(scan.image_digest).await {
         tracing::warn!(%error, "held jobs could not be told of a scan; they look again by themselves");
     }
 }

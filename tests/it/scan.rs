@@ -191,6 +191,14 @@ fn api_verifies(server: &Server, bundle: &Path) {
         .http()
         .post("/verify_in-toto_link", &[("link_file", name, &bytes)], &[]);
     assert_eq!(answer.json()["status"], "success", "{}", answer.json());
+    let (path, _) = proof(bundle, "scan_image.");
+    let bytes = fs::read(path).unwrap();
+    let answer = server.http().post(
+        "/verify_in-toto_link",
+        &[("link_file", "scan_image.link", &bytes)],
+        &[],
+    );
+    assert_eq!(answer.json()["status"], "success", "{}", answer.json());
     let bom = fs::read(bundle.join("aibom.json")).unwrap();
     let answer = server.http().post(
         "/verify_bom_and_link",

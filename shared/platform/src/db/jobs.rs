@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use assay_attest::Digest;
+
 use super::{Cancelled, Db, DbError, JobFilter, Lease, StatusRow, either};
 use crate::{
     ids::{JobId, UniqueDir},
     job::{
-        Artifact, Claim, Completion, Failure, Job, JobEvent, LoggedEvent, NewJob, Status, Timings,
+        Artifact, Claim, Completion, Failure, Job, JobEvent, LoggedEvent, NewJob, Role, Status,
+        Timings,
     },
 };
 
@@ -44,6 +47,16 @@ impl Db {
     /// How many jobs are in each status, also where there are none.
     pub async fn counts(&self) -> Result<Vec<(Status, u64)>, DbError> {
         either!(self, db => db.counts())
+    }
+
+    /// The jobs that have these bytes as an artifact of this kind, the newest first, at most `limit`.
+    pub async fn jobs_with(
+        &self,
+        digest: Digest,
+        role: Role,
+        limit: u32,
+    ) -> Result<Vec<JobId>, DbError> {
+        either!(self, db => db.jobs_with(digest, role, limit))
     }
 
     /// A job's artifacts: of its inputs and of the attempt that completed, in documented order.

@@ -32,6 +32,12 @@ macro_rules! listed {
         )
     };
 }
+/// The text of a field of a column that holds a JSON object.
+macro_rules! json_field {
+    ($column:literal, $field:literal) => {
+        concat!("(CAST(", $column, " AS json) ->> '", $field, "')")
+    };
+}
 
 mod connect;
 mod news;

@@ -29,6 +29,12 @@ macro_rules! listed {
         concat!("json_each(", $array, ")")
     };
 }
+/// The text of a field of a column that holds a JSON object.
+macro_rules! json_field {
+    ($column:literal, $field:literal) => {
+        concat!("json_extract(", $column, ", '$.", $field, "')")
+    };
+}
 
 #[path = "queries/all.rs"]
 #[expect(

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use assay_attest::Digest;
+
 use super::{Db, DbError, Doorbell, either};
 use crate::{
     ids::JobId,
@@ -52,9 +54,10 @@ impl Db {
         either!(self, db => db.admitted(id, attempt))
     }
 
-    /// Lets all held jobs be looked at anew at once, because something has changed. Returns how many there are.
-    pub async fn release_holds(&self) -> Result<u64, DbError> {
-        either!(self, db => db.release_holds())
+    /// Lets the jobs that are held because of this image be looked at anew at once, since something new is known of it
+    /// ([`Db::note_image`] says which image a job's last attempt was to run in). Returns how many there are.
+    pub async fn release_holds(&self, image: Digest) -> Result<u64, DbError> {
+        either!(self, db => db.release_holds(image))
     }
 
     /// Puts jobs whose lease has ended, by the database's clock, back in the queue; those that lost `max_attempts`

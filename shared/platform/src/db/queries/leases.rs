@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use assay_attest::Digest;
 use assay_protocol::Fault;
 
 use super::{
@@ -107,13 +108,17 @@ impl Backend {
         Ok(self.let_go(id, attempt, why).await?.is_some())
     }
 
-    pub(in crate::db) async fn release_holds(&self) -> Result<u64, DbError> {
+    pub(in crate::db) async fn release_holds(&self, image: Digest) -> Result<u64, DbError> {
         let mut tx = self.write().await?;
+        // A held job's last attempt has noted in which image it would have run.
         let released: Vec<String> = sqlx::query_scalar(concat!(
-            "UPDATE jobs SET not_before = NULL WHERE id IN (SELECT id FROM jobs WHERE held IS NOT NULL AND status = 'queued' ORDER BY id",
+            "UPDATE jobs SET not_before = NULL WHERE id IN (SELECT id FROM jobs WHERE held IS NOT NULL AND status = 'queued' AND EXISTS (SELECT 1 FROM image_scans WHERE image_scans.job_id = jobs.id AND ",
+            json_field!("image_scans.seen", "image_digest"),
+            " = $1) ORDER BY id",
             lock!(),
             ") RETURNING id"
         ))
+        .bind(format!("sha256:{image}"))
         .fetch_all(&mut *tx)
         .await?;
         sqlx::query(concat!(

@@ -42,6 +42,15 @@ pub(crate) async fn a_job_is_read_as_it_was_written(db: &Db) {
     assert_eq!(status.status, Status::Queued);
     assert_eq!(status.unique_dir, new.unique_dir);
     assert!(status.progress.is_none() && status.failure.is_none() && status.outputs.is_empty());
+    let first = &new.artifacts[0];
+    let holders = db.jobs_with(first.digest, first.role, 9).await.unwrap();
+    assert_eq!(holders, [new.id]);
+    for (digest, role) in [
+        (first.digest, Role::ScanLink),
+        (Digest::of(b"x"), first.role),
+    ] {
+        assert!(db.jobs_with(digest, role, 9).await.unwrap().is_empty());
+    }
     let other = JobId::new();
     assert_eq!(db.job(other).await.unwrap(), None);
     assert_eq!(db.status(other).await.unwrap(), None);

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{job::Status, worker::WorkerRow};
+use crate::{job::Status, scan::ImageSeen, worker::WorkerRow};
 
 const LONG: Duration = Duration::from_secs(3600);
 /// Only a failure waits for it.
@@ -15,7 +15,8 @@ pub(crate) async fn a_job_that_the_platform_failed_waits(db: &Db) {
     assert_eq!(db.claim(id, "w", LEASE).await.unwrap(), None);
     assert!(bells(db).await.is_empty());
     assert!(db.queued().await.unwrap().is_empty());
-    assert_eq!(db.release_holds().await.unwrap(), 0);
+    let image = Digest::of(b"image");
+    assert_eq!(db.release_holds(image).await.unwrap(), 0);
     assert!(bells(db).await.is_empty());
 
     // A moment is over at some time: until then nobody is told, and then everybody.
@@ -38,6 +39,9 @@ pub(crate) async fn a_job_that_the_platform_failed_waits(db: &Db) {
 
 pub(crate) async fn a_held_job_says_why_and_runs_when_the_hold_is_released(db: &Db) {
     let id = claimed(db, "w").await.job.id;
+    let (image, other) = (Digest::of(b"image"), Digest::of(b"another image"));
+    let seen = ImageSeen::of("trainer", image, None);
+    assert!(db.note_image(id, 1, &seen).await.unwrap());
     let reason = "the image has 2 critical vulnerabilities\0";
     assert!(!db.hold(id, 2, reason, LONG).await.unwrap());
     assert!(db.hold(id, 1, reason, LONG).await.unwrap());
@@ -47,14 +51,17 @@ pub(crate) async fn a_held_job_says_why_and_runs_when_the_hold_is_released(db: &
     assert_eq!(db.claim(id, "w", LEASE).await.unwrap(), None);
     assert!(bells(db).await.is_empty());
 
-    assert_eq!(db.release_holds().await.unwrap(), 1);
+    // What is new of another image is no news for this job.
+    assert_eq!(db.release_holds(other).await.unwrap(), 0);
+    assert!(bells(db).await.is_empty());
+    assert_eq!(db.release_holds(image).await.unwrap(), 1);
     assert_eq!(bells(db).await, [id]);
     let claim = db.claim(id, "w", LEASE).await.unwrap().unwrap();
     assert_eq!((claim.attempt, claim.job.lost), (2, 0));
     assert!(db.admitted(id, 2).await.unwrap());
     assert!(!db.admitted(id, 1).await.unwrap());
     assert_eq!(job_of(db, id).await.held, None);
-    assert_eq!(db.release_holds().await.unwrap(), 0);
+    assert_eq!(db.release_holds(image).await.unwrap(), 0);
 }
 
 /// However often a held job is looked at, its events tell of it only when something changes.
@@ -67,8 +74,7 @@ pub(crate) async fn a_hold_is_told_once_for_each_reason(db: &Db) {
         (4, "other"),
         (5, "other"),
     ] {
-        assert!(db.hold(id, attempt, reason, LONG).await.unwrap());
-        db.release_holds().await.unwrap();
+        assert!(db.hold(id, attempt, reason, Duration::ZERO).await.unwrap());
         let claim = db.claim(id, "w", LEASE).await.unwrap().unwrap();
         assert_eq!(claim.job.held.as_deref(), Some(reason));
     }
@@ -93,8 +99,7 @@ pub(crate) async fn a_hold_is_told_once_for_each_reason(db: &Db) {
         ]
     );
     // One that ends while it is looked at is held no more.
-    assert!(db.hold(id, 6, "other", LONG).await.unwrap());
-    db.release_holds().await.unwrap();
+    assert!(db.hold(id, 6, "other", Duration::ZERO).await.unwrap());
     db.claim(id, "w", LEASE).await.unwrap().unwrap();
     assert!(db.cancelled(id, 7).await.unwrap());
     assert_eq!(job_of(db, id).await.held, None);
