@@ -16,6 +16,8 @@ GRANT INSERT ON unneeded TO assay_worker;
 GRANT UPDATE ON job_counts TO assay_api, assay_worker;
 -- A removed object that is stored again may be named again.
 GRANT DELETE ON collected TO assay_worker, assay_scanner;
+-- Workers remove the checkpoint before the newest.
+GRANT INSERT, UPDATE ON collected TO assay_worker;
 
 -- The scanner writes scans and the objects they name, and lets held jobs go on.
 GRANT INSERT ON scans TO assay_scanner;

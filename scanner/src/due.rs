@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use assay_platform::scan::{Scan, ScanConfig, ScanOutcome};
+use assay_platform::scan::{ScanBrief, ScanConfig, ScanOutcome};
 use time::OffsetDateTime;
 
 /// After a failed scan, unless the schedule is quicker.
@@ -18,7 +18,7 @@ pub(crate) fn pause(config: &ScanConfig, failed: bool) -> Duration {
 }
 
 /// Whether an image is to be scanned now, by its newest scan.
-pub(crate) fn is_due(config: &ScanConfig, newest: Option<&Scan>, now: OffsetDateTime) -> bool {
+pub(crate) fn is_due(config: &ScanConfig, newest: Option<&ScanBrief>, now: OffsetDateTime) -> bool {
     newest.is_none_or(|scan| {
         now - scan.scanned_at >= pause(config, scan.outcome == ScanOutcome::Failed)
     })

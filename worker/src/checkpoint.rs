@@ -8,5 +8,5 @@ mod keep;
 mod offer;
 mod statement;
 
-pub(crate) use keep::keep;
+pub(crate) use keep::{keep, release};
 pub(crate) use offer::{Offered, Plan, plan};

@@ -55,7 +55,7 @@ pub(crate) async fn health(probe: Data<Probe>) -> HttpResponse {
     let parts = Parts {
         database: word(database.map_err(|error| error.to_string())),
         store: word(store.map_err(|error| error.to_string())),
-        queue: platform.queue.state().borrow().to_string(),
+        queue: platform.queue.health().to_string(),
         queue_depth: depths
             .ok()
             .map(|all| all.iter().map(|depth| depth.waiting).sum()),

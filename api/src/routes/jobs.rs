@@ -321,8 +321,7 @@ fn view(job: Job) -> JobView {
         request: job.request,
         class: job.class,
         priority: job.priority,
-        // While it is looked at anew, what held it is no answer.
-        held: job.held.filter(|_| job.status == Status::Queued),
+        held: job.held,
         not_before: job.not_before,
         attempt: job.attempt,
         worker: job.worker,

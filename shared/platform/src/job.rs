@@ -332,12 +332,6 @@ pub enum JobEvent {
     },
     /// Somebody asked to stop it while it ran; its worker is told.
     CancelRequested,
-    /// It may not run now, or for another reason than before. It is looked at anew from time to time, and that is not
-    /// told as long as nothing changes.
-    Held {
-        /// Why.
-        reason: String,
-    },
     /// The trainer said something (started, epoch, log, …).
     Trainer {
         /// What it said.

@@ -261,16 +261,11 @@ impl Store {
         Ok(())
     }
 
-    /// Removes an object that nobody but its one writer could name, and that it names no more. One that is named again all
-    /// the same stays. What a server has not surely removed, the collector looks for later.
-    pub(crate) async fn remove_unneeded(
-        &self,
-        digest: Digest,
-        db: &Db,
-    ) -> Result<(), PlatformError> {
+    /// Removes an object that nobody else can be about to name: see [`crate::Platform::remove_own`].
+    pub(crate) async fn remove_own(&self, digest: Digest, db: &Db) -> Result<(), PlatformError> {
         match self {
             Self::Folder(_) => self.release(digest, db).await,
-            Self::S3(store) => Collector::new(store, db, Duration::ZERO).one(digest).await,
+            Self::S3(store) => Box::pin(Collector::remove(store, db, digest)).await,
         }
     }
 

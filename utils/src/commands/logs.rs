@@ -39,7 +39,6 @@ fn line(event: &JobEvent) -> Option<String> {
     Some(match event {
         JobEvent::Status { status } => format!("[{}]", status.as_str()),
         JobEvent::CancelRequested => "somebody asked to stop the job".to_owned(),
-        JobEvent::Held { reason } => format!("held: {}", shown(reason)),
         JobEvent::Trainer { event } => match event {
             Event::Started { trainer, .. } => format!(
                 "{} {} on candle {} ({}, {} threads)",

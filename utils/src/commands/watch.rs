@@ -76,8 +76,7 @@ async fn follow(
         output.value(&said.entry)?;
         match said.event {
             JobEvent::Status { status: new } => status = new,
-            // Whoever waits is told why by `waiting`.
-            JobEvent::CancelRequested | JobEvent::Held { .. } => {}
+            JobEvent::CancelRequested => {}
             JobEvent::Trainer { event } => show(output, bar, &event),
         }
     }

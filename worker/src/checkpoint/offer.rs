@@ -32,6 +32,8 @@ pub(crate) struct Plan {
     pub(super) max_bytes: u64,
     /// What the trainer may go on from.
     pub(crate) offered: Option<Offered>,
+    /// The object that the job's row names now: older than any that this attempt writes.
+    pub(super) known: Option<Digest>,
 }
 
 impl Plan {
@@ -83,6 +85,7 @@ pub(crate) async fn plan(
         belongs_to,
         max_bytes: rule.max_bytes,
         offered: None,
+        known: None,
     };
     if claim.attempt < 2 {
         return Ok(plan);
@@ -90,6 +93,7 @@ pub(crate) async fn plan(
     let Some(found) = platform.db.checkpoint(claim.job.id).await? else {
         return Ok(plan);
     };
+    plan.known = Some(found.digest);
     match offer(platform, staged, &plan, &found).await? {
         Ok(()) => {
             tracing::info!(

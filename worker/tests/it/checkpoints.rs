@@ -81,7 +81,8 @@ async fn a_job_that_is_cancelled_while_it_waits_leaves_no_checkpoint() {
         bench.platform.db.cancel(id).await.unwrap(),
         Cancelled::AtOnce
     );
-    assert_eq!(bench.platform.db.unneeded(9).await.unwrap(), [kept.digest]);
+    let unneeded = bench.platform.db.unneeded(9).await.unwrap();
+    assert!(unneeded.contains(&kept.digest));
     // The upkeep is part of every worker.
     let worker = bench.work();
     nothing_left(&bench).await;

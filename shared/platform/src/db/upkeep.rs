@@ -34,10 +34,8 @@ impl Db {
     }
 
     /// Puts an attempt's job back in the queue because it may not run now; not counted in [`crate::job::Job::lost`]. The reason is
-    /// shown as [`crate::job::Job::held`] until an attempt is [`Db::admitted`]; the next one may claim it after `recheck` or
-    /// [`Db::release_holds`]. `false`: the lease is lost, nothing written.
-    ///
-    /// The job's events tell of it only when the reason is another than before.
+    /// shown as [`crate::job::Job::held`] until it is claimed again, after `recheck` or [`Db::release_holds`]. `false`: the lease is
+    /// lost, nothing written.
     pub async fn hold(
         &self,
         id: JobId,
@@ -46,12 +44,6 @@ impl Db {
         recheck: Duration,
     ) -> Result<bool, DbError> {
         either!(self, db => db.hold(id, attempt, reason, recheck))
-    }
-
-    /// Notes that a job that was held may run, by the attempt that has looked at it anew. `false`: the lease is lost,
-    /// nothing written.
-    pub async fn admitted(&self, id: JobId, attempt: u32) -> Result<bool, DbError> {
-        either!(self, db => db.admitted(id, attempt))
     }
 
     /// Lets the jobs that are held because of this image be looked at anew at once, since something new is known of it

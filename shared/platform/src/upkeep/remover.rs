@@ -5,8 +5,7 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-use super::wanted;
-use crate::{Platform, PlatformError};
+use crate::{Platform, PlatformError, shutdown::wanted};
 
 /// How often is looked for objects that nothing needs.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -16,6 +15,9 @@ const SOME: u32 = 100;
 /// Removes the objects of checkpoints that were forgotten, until `shutdown`: of jobs that have ended, whoever ended
 /// them, and of those that have newer ones.
 pub(super) async fn remove(platform: Platform, mut shutdown: watch::Receiver<bool>) {
+    if !platform.may_remove() {
+        return;
+    }
     let mut tick = interval(LOOK_EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -32,7 +34,7 @@ pub(super) async fn remove(platform: Platform, mut shutdown: watch::Receiver<boo
 
 async fn remove_some(platform: &Platform) -> Result<(), PlatformError> {
     for digest in platform.db.unneeded(SOME).await? {
-        platform.store.remove_unneeded(digest, &platform.db).await?;
+        platform.remove_own(digest).await?;
         platform.db.unneeded_settled(digest).await?;
         tracing::debug!(%digest, "an old checkpoint was removed");
     }

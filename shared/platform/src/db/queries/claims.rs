@@ -9,24 +9,26 @@ use crate::{
     job::{Claim, JobEvent, Status},
 };
 
-const RUNNING: JobEvent = JobEvent::Status {
-    status: Status::Running,
-};
-
 impl Backend {
     pub(in crate::db) async fn claim(
         &self,
         id: JobId,
         worker: &str,
         lease: Duration,
+        tried: &mut Option<u32>,
     ) -> Result<Option<Claim>, DbError> {
+        if let Some(attempt) = *tried
+            && let Some(claim) = self.claimed(id, worker, attempt).await?
+        {
+            return Ok(Some(claim));
+        }
         let mut tx = self.write().await?;
         let row = sqlx::query(concat!(
             "UPDATE jobs SET status = 'running', attempt = attempt + 1, worker = $2, lease_until = ",
             now!(),
             " + $3, started_at = ",
             now!(),
-            ", progress = NULL, resumed_from = NULL, not_before = NULL WHERE id = $1 AND status = 'queued' AND (not_before IS NULL OR not_before <= ",
+            ", progress = NULL, resumed_from = NULL, held = NULL, not_before = NULL WHERE id = $1 AND status = 'queued' AND (not_before IS NULL OR not_before <= ",
             now!(),
             ") RETURNING ",
             rows::job_columns!()
@@ -42,11 +44,13 @@ impl Backend {
         let job = rows::job(&row)?;
         let attempt = job.attempt;
         outbox::remove(&mut tx, id).await?;
-        // Whether a held job may run is still to be seen.
-        if job.held.is_none() {
-            events::add(&mut tx, id, attempt, &RUNNING).await?;
-        }
+        let running = JobEvent::Status {
+            status: Status::Running,
+        };
+        events::add(&mut tx, id, attempt, &running).await?;
         let artifacts = Self::artifacts_of(&mut *tx, id).await?;
+        // Until the answer is there, it may have been made.
+        *tried = Some(attempt);
         tx.commit().await?;
         self.notify(id);
         Ok(Some(Claim {
@@ -56,21 +60,28 @@ impl Backend {
         }))
     }
 
-    pub(in crate::db) async fn admitted(&self, id: JobId, attempt: u32) -> Result<bool, DbError> {
-        let mut tx = self.write().await?;
-        if !Self::holds_lease(&mut tx, id, attempt).await? {
-            return Ok(false);
-        }
-        let held = sqlx::query("UPDATE jobs SET held = NULL WHERE id = $1 AND held IS NOT NULL")
-            .bind(id.to_string())
-            .execute(&mut *tx)
-            .await?;
-        if held.rows_affected() > 0 {
-            events::add(&mut tx, id, attempt, &RUNNING).await?;
-        }
-        tx.commit().await?;
+    /// The claim that this worker made with this attempt, if it still holds.
+    async fn claimed(
+        &self,
+        id: JobId,
+        worker: &str,
+        attempt: u32,
+    ) -> Result<Option<Claim>, DbError> {
+        let found = self.job(id).await?.filter(|job| {
+            job.status == Status::Running
+                && job.attempt == attempt
+                && job.worker.as_deref() == Some(worker)
+        });
+        let Some(job) = found else {
+            return Ok(None);
+        };
+        let artifacts = self.artifacts(id).await?;
         self.notify(id);
-        Ok(true)
+        Ok(Some(Claim {
+            job,
+            attempt,
+            artifacts,
+        }))
     }
 
     pub(in crate::db) async fn heartbeat(
@@ -111,16 +122,6 @@ impl Backend {
         .bind(i64::from(attempt))
         .fetch_optional(&mut **tx)
         .await?;
-        Ok(found.is_some())
-    }
-
-    /// Holds a job's row until the caller's transaction ends. `false`: there is no such job.
-    pub(super) async fn hold_row(tx: &mut Tx, id: JobId) -> Result<bool, DbError> {
-        let found: Option<i64> =
-            sqlx::query_scalar(concat!("SELECT attempt FROM jobs WHERE id = $1", lock!()))
-                .bind(id.to_string())
-                .fetch_optional(&mut **tx)
-                .await?;
         Ok(found.is_some())
     }
 }

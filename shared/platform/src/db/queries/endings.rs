@@ -33,7 +33,7 @@ pub(super) async fn end(
     let ended = sqlx::query(concat!(
         "UPDATE jobs SET status = $3, failure = $4, timings = $5, outputs = COALESCE($6, outputs), finished_at = ",
         now!(),
-        ", lease_until = NULL, held = NULL WHERE id = $1 AND status = 'running' AND attempt = $2"
+        ", lease_until = NULL WHERE id = $1 AND status = 'running' AND attempt = $2"
     ))
     .bind(id.to_string())
     .bind(i64::from(attempt))

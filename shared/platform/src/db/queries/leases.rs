@@ -23,21 +23,18 @@ struct Left {
     cancel_requested: bool,
     /// Attempts that broke off before this one.
     lost: u32,
-    /// Why it was held before this attempt, which has not found that it may run.
-    held: Option<String>,
 }
 
-/// Reads `id, attempt, cancel_requested, lost, held`.
-type LeftRow = (String, i64, i64, i64, Option<String>);
+/// Reads `id, attempt, cancel_requested, lost`.
+type LeftRow = (String, i64, i64, i64);
 
 impl Left {
-    fn of((id, attempt, cancel, lost, held): LeftRow) -> Result<Self, DbError> {
+    fn of((id, attempt, cancel, lost): LeftRow) -> Result<Self, DbError> {
         Ok(Self {
             attempt: rows::number(attempt).map_err(rows::corrupt_row(&id))?,
             lost: rows::number(lost).map_err(rows::corrupt_row(&id))?,
             id: rows::id(&id)?,
             cancel_requested: cancel != 0,
-            held,
         })
     }
 }
@@ -148,7 +145,7 @@ impl Backend {
     ) -> Result<Option<Status>, DbError> {
         let mut tx = self.write().await?;
         let found: Option<LeftRow> = sqlx::query_as(concat!(
-            "SELECT id, attempt, cancel_requested, lost, held FROM jobs WHERE id = $1 AND status = 'running' AND attempt = $2",
+            "SELECT id, attempt, cancel_requested, lost FROM jobs WHERE id = $1 AND status = 'running' AND attempt = $2",
             lock!()
         ))
         .bind(id.to_string())
@@ -186,7 +183,7 @@ impl Backend {
         {
             let mut tx = self.write().await?;
             let left: Vec<LeftRow> = sqlx::query_as(concat!(
-                "SELECT id, attempt, cancel_requested, lost, held FROM jobs WHERE lease_until <= ",
+                "SELECT id, attempt, cancel_requested, lost FROM jobs WHERE lease_until <= ",
                 now!(),
                 " AND status = 'running' ORDER BY id LIMIT $1",
                 skip_locked!()
@@ -217,7 +214,7 @@ impl Backend {
         loop {
             let mut tx = self.write().await?;
             let left: Vec<LeftRow> = sqlx::query_as(concat!(
-                "SELECT id, attempt, cancel_requested, lost, held FROM jobs WHERE worker = $1 AND status = 'running' ORDER BY id LIMIT $2",
+                "SELECT id, attempt, cancel_requested, lost FROM jobs WHERE worker = $1 AND status = 'running' ORDER BY id LIMIT $2",
                 lock!()
             ))
             .bind(worker)
@@ -289,30 +286,16 @@ async fn queue_again(tx: &mut Tx, left: &Left, why: Why<'_>) -> Result<Status, D
     .bind(id.to_string())
     .bind(i64::from(attempt))
     .bind(i64::from(lost))
-    .bind(held.as_deref())
+    .bind(held)
     .bind(millis(wait))
     .execute(&mut **tx)
     .await?;
     outbox::add(tx, id, wait).await?;
-    tell(tx, left, held).await?;
+    let queued = JobEvent::Status {
+        status: Status::Queued,
+    };
+    events::add(tx, id, 0, &queued).await?;
     Ok(Status::Queued)
-}
-
-/// Tells that a job is queued again, and why it may not run. One that was held and still is, for the same reason, is
-/// where it was.
-async fn tell(tx: &mut Tx, left: &Left, held: Option<String>) -> Result<(), DbError> {
-    if left.held.is_none() || held.is_none() {
-        let queued = JobEvent::Status {
-            status: Status::Queued,
-        };
-        events::add(tx, left.id, 0, &queued).await?;
-    }
-    match held {
-        Some(reason) if left.held.as_ref() != Some(&reason) => {
-            events::add(tx, left.id, 0, &JobEvent::Held { reason }).await
-        }
-        _ => Ok(()),
-    }
 }
 
 async fn set_lost(tx: &mut Tx, id: JobId, lost: u32) -> Result<(), DbError> {

@@ -2,7 +2,10 @@ use std::fmt;
 
 use lapin::uri::AMQPUri;
 
-use crate::queue::{QueueConfig, QueueError};
+use crate::{
+    queue::{QueueConfig, QueueError},
+    secret,
+};
 
 /// Seconds after which a silent connection is given up.
 const HEARTBEAT_SECONDS: u16 = 10;
@@ -60,11 +63,9 @@ fn password(config: &QueueConfig) -> Result<String, QueueError> {
     if path.as_os_str().is_empty() {
         return Ok(String::new());
     }
-    std::fs::read_to_string(path)
-        .map(|text| text.trim_end_matches(['\r', '\n']).to_owned())
-        .map_err(|error| {
-            QueueError::Config(format!("queue.password_file {}: {error}", path.display()))
-        })
+    secret::read(path).map_err(|error| {
+        QueueError::Config(format!("queue.password_file {}: {error}", path.display()))
+    })
 }
 
 impl fmt::Display for Address {
