@@ -5,11 +5,15 @@ GRANT SELECT ON ALL TABLES IN SCHEMA public TO assay_api, assay_worker, assay_sc
 
 -- The API takes jobs in, and removes objects that nothing names.
 GRANT INSERT, UPDATE ON jobs, workers TO assay_api;
-GRANT INSERT, UPDATE, DELETE ON objects, artifacts, events, outbox, checkpoints, collected TO assay_api;
+GRANT INSERT, UPDATE, DELETE ON objects, artifacts, events, outbox, checkpoints, unneeded, collected TO assay_api;
 
 -- Workers make no jobs.
 GRANT UPDATE ON jobs TO assay_worker;
 GRANT INSERT, UPDATE, DELETE ON objects, artifacts, events, outbox, checkpoints, workers, image_scans TO assay_worker;
+-- They note which checkpoints nothing needs any more; the API removes those.
+GRANT INSERT ON unneeded TO assay_worker;
+-- A trigger counts jobs by status for whoever changes it.
+GRANT UPDATE ON job_counts TO assay_api, assay_worker;
 -- A removed object that is stored again may be named again.
 GRANT DELETE ON collected TO assay_worker, assay_scanner;
 -- Workers remove the checkpoint before the newest.

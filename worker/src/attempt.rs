@@ -142,7 +142,7 @@ async fn train_and_prove(
     lease.check()?;
     let evidence = Evidence {
         claim,
-        worker: &worker.name,
+        worker: &worker.signer,
         circumstances,
         staged,
         trained: &trained,

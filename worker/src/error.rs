@@ -12,6 +12,14 @@ pub enum WorkerError {
     /// The configuration asks for what this worker cannot do.
     #[error("configuration: {0}")]
     Config(String),
+    /// The file that tells this folder from others cannot be read or made.
+    #[error("the worker has no name: {0}")]
+    Name(std::io::Error),
+    /// Another process works under the same name.
+    #[error(
+        "another worker works as {0}: its folder is a copy of this one. Remove worker.id from one of the two, or give this worker a new folder (--dir)"
+    )]
+    Double(String),
     /// The queue refused a doorbell.
     #[error("the worker could not fill the queue: {0}")]
     Queue(#[from] QueueError),

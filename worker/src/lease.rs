@@ -164,7 +164,10 @@ impl Keeper {
                 Some(Hold::Held) => sure_until = asked.after(sure),
                 Some(other) => return other,
                 // Without an answer the lease is ours until the time that was last agreed on, no longer.
-                None if sure_until.is_past() => return Hold::Lost,
+                None if sure_until.is_past() => {
+                    tracing::warn!(job = %self.claimed.job, "the lease could not be renewed in time: the attempt stops");
+                    return Hold::Lost;
+                }
                 None => {}
             }
             // A database that gives no answer is asked again soon.

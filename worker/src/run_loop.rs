@@ -5,11 +5,11 @@ use assay_platform::{
     backoff::Backoff,
     db::DbError,
     job::Claim,
-    keys::worker_name,
     queue::{Doorbell, QueueError, Ring},
     shutdown::wanted,
     telemetry::continue_trace,
     upkeep,
+    worker::{process_name, signer_name},
 };
 use tokio::{
     sync::{broadcast::error::RecvError, watch},
@@ -48,8 +48,10 @@ const CLAIM_AGAIN: Backoff = Backoff {
 #[derive(Debug)]
 pub(crate) struct Worker {
     pub(crate) platform: Platform,
-    /// The same after a restart, so that the worker can take up its jobs: named by its key.
+    /// The same after a restart, so that the worker can take up its jobs, and nobody else's.
     pub(crate) name: String,
+    /// What proofs call it, by its key alone: the machine's name is nobody's business there.
+    pub(crate) signer: String,
     /// What it does, and whether it is to do more.
     pub(crate) presence: Presence,
     /// Whether it can do any.
@@ -71,6 +73,7 @@ pub async fn run(platform: Platform, shutdown: watch::Receiver<bool>) -> Result<
     let (told, presence) = Presence::new();
     let worker = Arc::new(Worker::start(platform, presence).await?);
     let platform = &worker.platform;
+    presence::alone(&worker).await?;
     let recovered = platform
         .db
         .recover_worker(&worker.name, platform.config.max_attempts)
@@ -106,7 +109,8 @@ pub async fn run(platform: Platform, shutdown: watch::Receiver<bool>) -> Result<
 impl Worker {
     async fn start(platform: Platform, presence: Presence) -> Result<Self, WorkerError> {
         image::check(&platform.config, &platform.sandbox).map_err(WorkerError::Config)?;
-        let name = worker_name(platform.keys.worker()?.public());
+        let signer = signer_name(platform.keys.worker()?.public());
+        let name = process_name(&platform.config.dir, &signer).map_err(WorkerError::Name)?;
         let program = TrainerProgram::of(&platform.sandbox);
         let reader = program.clone();
         let nvml = platform.config.environment.nvml_library.clone();
@@ -122,6 +126,7 @@ impl Worker {
         Ok(Self {
             platform,
             name,
+            signer,
             presence,
             fitness: Fitness::default(),
             last_scan: LastScan::default(),
@@ -192,6 +197,21 @@ async fn slot(worker: Arc<Worker>, mut shutdown: watch::Receiver<bool>) {
     }
 }
 
+/// Waits until the database takes writes again, or the worker is to stop.
+async fn until_writable(platform: &Platform, shutdown: &mut watch::Receiver<bool>) {
+    let mut failures = 0;
+    loop {
+        tokio::select! {
+            () = wanted(shutdown) => return,
+            () = sleep(CLAIM_AGAIN.after(failures)) => {}
+        }
+        if platform.db.check_writing().await.is_ok() {
+            return;
+        }
+        failures = failures.saturating_add(1);
+    }
+}
+
 /// The next doorbell, once this worker is to take jobs and can.
 async fn next(worker: &Worker) -> Result<Ring, QueueError> {
     let mut presence = worker.presence.clone();
@@ -235,6 +255,13 @@ async fn claim(worker: &Worker, ring: Ring, shutdown: &mut watch::Receiver<bool>
             Err(error @ DbError::Corrupt { .. }) => {
                 tracing::error!(%job, %error, "a job cannot be read");
                 ring.done().await;
+                return None;
+            }
+            // A worker that reaches the database may hear it meanwhile.
+            Err(error) if platform.queue.is_shared() && tried.is_none() => {
+                tracing::warn!(%job, %error, "a job could not be claimed; its doorbell goes back");
+                drop(ring);
+                until_writable(platform, shutdown).await;
                 return None;
             }
             // Nothing else could be claimed either, so the slot waits with its doorbell.

@@ -13,7 +13,7 @@ use crate::Service;
 
 pub use config::KeysConfig;
 pub use held::HeldKey;
-pub use role::{FIRST, Role, worker_name};
+pub use role::{FIRST, Role};
 
 /// What can go wrong with keys.
 #[derive(Debug, thiserror::Error)]

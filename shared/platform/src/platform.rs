@@ -196,6 +196,11 @@ impl Platform {
         self.store.release(digest, &self.db).await
     }
 
+    /// Whether this process may remove what others have stored: from a server only services with an account for that.
+    pub(crate) fn may_remove(&self) -> bool {
+        !self.config.store.is_remote() || self.service.serves()
+    }
+
     /// As [`Platform::release`], for an object whose bytes belong to one job, so that nobody else can be about to name it: a
     /// checkpoint, say. It is removed from a server's bucket at once, too, if no row names it.
     ///

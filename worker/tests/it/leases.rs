@@ -6,6 +6,7 @@ use assay_platform::{
     Config,
     db::Cancelled,
     job::{Completion, Job, Status, Timings},
+    worker::{process_name, signer_name},
 };
 
 use crate::support::{Bench, LONG, config, open};
@@ -91,10 +92,8 @@ async fn a_restarted_worker_takes_up_its_job_and_completes_it_once() {
     let bench = Bench::new().await;
     // A claim by this very worker that nobody works on any more: what kill -9 leaves.
     let id = bench.submit("done").await;
-    let name = format!(
-        "worker-{}",
-        bench.platform.keys.worker().unwrap().keyid().short()
-    );
+    let signer = signer_name(bench.platform.keys.worker().unwrap().public());
+    let name = process_name(&bench.platform.config.dir, &signer).unwrap();
     let lease = bench.platform.config.lease;
     let claim = bench.platform.db.claim(id, &name, lease).await.unwrap();
     assert_eq!(claim.unwrap().attempt, 1);

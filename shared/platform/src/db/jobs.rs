@@ -44,7 +44,7 @@ impl Db {
         either!(self, db => db.jobs(filter))
     }
 
-    /// Jobs in each status.
+    /// How many jobs are in each status, also where there are none.
     pub async fn counts(&self) -> Result<Vec<(Status, u64)>, DbError> {
         either!(self, db => db.counts())
     }

@@ -22,8 +22,8 @@ impl Db {
         either!(self, db => db.objects_under(two_digits))
     }
 
-    /// Writes a job's newest checkpoint, if the lease of its attempt is still held. The one before is forgotten; its
-    /// object is the caller's to release. `false`: lost, nothing written.
+    /// Writes a job's newest checkpoint, if the lease of its attempt is still held. The one before is forgotten, and its
+    /// object noted as unneeded. `false`: lost, nothing written.
     pub async fn save_checkpoint(&self, checkpoint: &Checkpoint) -> Result<bool, DbError> {
         either!(self, db => db.save_checkpoint(checkpoint))
     }
@@ -31,6 +31,16 @@ impl Db {
     /// A job's newest checkpoint. A job that has ended has none.
     pub async fn checkpoint(&self, id: JobId) -> Result<Option<Checkpoint>, DbError> {
         either!(self, db => db.checkpoint(id))
+    }
+
+    /// Objects of checkpoints that were forgotten: of jobs that have ended, or for newer ones. The upkeep removes them.
+    pub async fn unneeded(&self, limit: u32) -> Result<Vec<Digest>, DbError> {
+        either!(self, db => db.unneeded(limit))
+    }
+
+    /// Notes that an unneeded object has been looked after.
+    pub async fn unneeded_settled(&self, digest: Digest) -> Result<(), DbError> {
+        either!(self, db => db.unneeded_settled(digest))
     }
 
     /// Writes down a scan; one with an id that is there already is left as it is.

@@ -86,6 +86,11 @@ impl Db {
         either!(self, db => db.rung(bells, again))
     }
 
+    /// Has the doorbell of a queued job ring once more, now or when the job may run. `false`: it does not wait.
+    pub async fn ring_again(&self, id: JobId) -> Result<bool, DbError> {
+        either!(self, db => db.ring_again(id))
+    }
+
     /// Doorbells whose time has come and that nobody has taken.
     pub async fn overdue(&self) -> Result<u64, DbError> {
         either!(self, db => db.overdue())

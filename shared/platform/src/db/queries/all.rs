@@ -23,6 +23,7 @@ mod leases;
 mod outbox;
 mod rows;
 mod scans;
+mod unneeded;
 mod workers;
 
 /// Milliseconds of a span, as a row holds them.

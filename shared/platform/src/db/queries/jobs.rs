@@ -114,17 +114,21 @@ impl Backend {
     }
 
     pub(in crate::db) async fn counts(&self) -> Result<Vec<(Status, u64)>, DbError> {
-        let found: Vec<(String, i64)> =
-            sqlx::query_as("SELECT status, count(*) FROM jobs GROUP BY status ORDER BY status")
-                .fetch_all(&self.readers)
-                .await?;
-        found
-            .into_iter()
-            .map(|(status, count)| {
-                let status = rows::status(&status).map_err(rows::corrupt_row("(counting)"))?;
-                Ok((status, count.unsigned_abs()))
-            })
-            .collect()
+        let found: (i64, i64, i64, i64, i64) = sqlx::query_as(
+            "SELECT CAST(SUM(queued) AS BIGINT), CAST(SUM(running) AS BIGINT), CAST(SUM(completed) AS BIGINT), CAST(SUM(failed) AS BIGINT), CAST(SUM(cancelled) AS BIGINT) FROM job_counts",
+        )
+        .fetch_one(&self.readers)
+        .await?;
+        let counts = [
+            (Status::Queued, found.0),
+            (Status::Running, found.1),
+            (Status::Completed, found.2),
+            (Status::Failed, found.3),
+            (Status::Cancelled, found.4),
+        ];
+        Ok(counts
+            .map(|(status, count)| (status, count.unsigned_abs()))
+            .into())
     }
 
     pub(in crate::db) async fn queued(&self) -> Result<Vec<Doorbell>, DbError> {

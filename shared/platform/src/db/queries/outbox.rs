@@ -39,6 +39,34 @@ pub(super) async fn remove(tx: &mut Tx, id: JobId) -> Result<(), DbError> {
 }
 
 impl Backend {
+    pub(in crate::db) async fn ring_again(&self, id: JobId) -> Result<bool, DbError> {
+        let mut tx = self.write().await?;
+        let waits: Option<i64> = sqlx::query_scalar(concat!(
+            "SELECT attempt FROM jobs WHERE id = $1 AND status = 'queued'",
+            lock!()
+        ))
+        .bind(id.to_string())
+        .fetch_optional(&mut *tx)
+        .await?;
+        if waits.is_none() {
+            return Ok(false);
+        }
+        // Before its time nobody could claim it.
+        sqlx::query(concat!(
+            "INSERT INTO outbox (job_id, class, priority, traceparent, ring_at) SELECT id, class, priority, traceparent, CASE WHEN not_before > ",
+            now!(),
+            " THEN not_before ELSE ",
+            now!(),
+            " END FROM jobs WHERE id = $1 ON CONFLICT (job_id) DO UPDATE SET ring_at = excluded.ring_at, pause = 0"
+        ))
+        .bind(id.to_string())
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        self.notify(id);
+        Ok(true)
+    }
+
     pub(in crate::db) async fn doorbells(
         &self,
         limit: u32,

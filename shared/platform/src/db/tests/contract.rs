@@ -53,6 +53,7 @@ macro_rules! all {
             events_are_in_order_and_belong_to_the_holder
             doorbells_ring_until_they_are_heard
             an_old_doorbell_is_not_taken_for_the_new_one
+            a_doorbell_rings_again_when_asked_to
             several_relays_share_the_doorbells
             news_of_every_write
             objects_are_named_once

@@ -27,6 +27,12 @@ pub(crate) async fn only_the_newest_checkpoint_of_the_holder_is_kept(db: &Db) {
     assert!(!db.save_checkpoint(&checkpoint(id, 2, 3)).await.unwrap());
     let kept = checkpoint(id, 1, 2);
     assert_eq!(db.checkpoint(id).await.unwrap().as_ref(), Some(&kept));
+    let older = checkpoint(id, 1, 1).digest;
+    assert_eq!(db.unneeded(9).await.unwrap(), [older]);
+    db.unneeded_settled(older).await.unwrap();
+    // Said again, because an answer was lost: it is needed.
+    assert!(db.save_checkpoint(&kept).await.unwrap());
+    assert!(db.unneeded(9).await.unwrap().is_empty());
     let named = async |digest| db.object_is_referenced(digest).await.unwrap();
     assert!(named(kept.digest).await);
     assert!(!named(checkpoint(id, 1, 1).digest).await);
@@ -43,7 +49,11 @@ pub(crate) async fn only_the_newest_checkpoint_of_the_holder_is_kept(db: &Db) {
     // It ends with the job.
     assert!(db.cancelled(id, 2).await.unwrap());
     assert_eq!(db.checkpoint(id).await.unwrap(), None);
-    assert!(!named(checkpoint(id, 2, 3).digest).await);
+    let last = checkpoint(id, 2, 3).digest;
+    assert!(!named(last).await);
+    let unneeded = db.unneeded(9).await.unwrap();
+    assert_eq!(unneeded.len(), 2);
+    assert!(unneeded.contains(&last) && unneeded.contains(&kept.digest));
 }
 
 fn scan(image: Digest, at: OffsetDateTime) -> Scan {
