@@ -25,3 +25,5 @@ mod sandbox;
 mod scan;
 mod support;
 mod tamper;
+#[cfg(feature = "outside-parts")]
+mod tls;

@@ -17,6 +17,7 @@ pub mod sandbox;
 pub mod scan;
 pub mod store;
 pub mod telemetry;
+pub mod tls;
 pub mod upkeep;
 pub mod worker;
 

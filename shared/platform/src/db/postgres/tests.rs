@@ -4,6 +4,7 @@ mod cut;
 mod news;
 mod opening;
 mod support;
+mod tls;
 
 use crate::db::tests::contract;
 use support::Server;
