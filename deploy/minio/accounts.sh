@@ -35,10 +35,23 @@ policy "$everywhere" "$reads_scans" "$uses_jobs" >/tmp/policies/api.json
 policy "$everywhere" "$reads_scans" "$uses_jobs" >/tmp/policies/worker.json
 policy "$everywhere" "$writes_scans" >/tmp/policies/scanner.json
 
+# Gives an account the policy of its name. That it has it already is an error of the client, and none of ours.
+attach() {
+  if said=$(mc --quiet admin policy attach store "$1" --user "$1" 2>&1); then
+    return
+  fi
+  case $said in
+    *"already in effect"*) ;;
+    *)
+      echo "$said" >&2
+      exit 1
+      ;;
+  esac
+}
+
 mc --quiet alias set store http://minio:9000 assay-root "$(cat /run/secrets/store_root)" >/dev/null
 for service in api worker scanner; do
   mc --quiet admin policy create store "assay-$service" "/tmp/policies/$service.json"
   mc --quiet admin user add store "assay-$service" "$(cat "/run/secrets/store_$service")"
-  # It is an error that the account has it already.
-  mc --quiet admin policy attach store "assay-$service" --user "assay-$service" || true
+  attach "assay-$service"
 done
