@@ -15,7 +15,10 @@ use crate::{
 pub(super) fn must_be_shared(config: &Config, service: Service) -> Result<(), PlatformError> {
     let missing: Vec<&str> = [
         (config.database.url.is_empty(), "database.url"),
-        (config.queue.url.is_empty(), "queue.url"),
+        (
+            service.uses_queue() && config.queue.url.is_empty(),
+            "queue.url",
+        ),
         (!config.store.is_remote(), "store.endpoint"),
     ]
     .into_iter()
