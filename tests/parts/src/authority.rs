@@ -18,7 +18,7 @@ const SETTINGS: &str = "\
 distinguished_name = name
 prompt = no
 [name]
-CN = a test's own
+CN = NAME
 [authority]
 basicConstraints = critical, CA:TRUE
 keyUsage = critical, keyCertSign
@@ -41,7 +41,10 @@ impl Authority {
         let this = Self {
             folder: folder::temporary("authority")?,
         };
-        fs::write(this.path("settings"), SETTINGS).context("writing settings for openssl")?;
+        // Two of one name would be taken for each other.
+        let name = format!("authority {}", uuid::Uuid::new_v4().simple());
+        let settings = SETTINGS.replace("NAME", &name);
+        fs::write(this.path("settings"), settings).context("writing settings for openssl")?;
         this.openssl(
             "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -extensions authority",
             &[
@@ -61,7 +64,7 @@ impl Authority {
     /// Writes `server.pem` and `server.key` into a server's folder.
     pub(crate) fn issue(&self, to: &Path) -> anyhow::Result<()> {
         self.openssl(
-            "req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes",
+            "req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=localhost",
             &[
                 ("-config", "settings"),
                 ("-keyout", "server.key"),
