@@ -41,15 +41,8 @@ pub(crate) struct Server {
     pub(crate) address: String,
     /// Certificates (PEM) of authorities to trust beside those of this machine, for get, where the server keeps the bytes
     /// behind https.
-    #[arg(
-        long,
-        global = true,
-        env = "ASSAY_CA_FILE",
-        default_value = "",
-        hide_default_value = true,
-        value_name = "FILE"
-    )]
-    pub(crate) ca_file: PathBuf,
+    #[arg(long, global = true, env = "ASSAY_CA_FILE", value_name = "FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -26,8 +26,8 @@ pub(crate) struct Client {
 
 impl Client {
     /// A client of the server at `base`, as `http://127.0.0.1:8000`, which trusts the authorities in `ca_file` on the way
-    /// to where the server keeps its bytes; an empty path names none.
-    pub(crate) fn new(base: &str, ca_file: &Path) -> anyhow::Result<Self> {
+    /// to where the server keeps its bytes.
+    pub(crate) fn new(base: &str, ca_file: Option<&Path>) -> anyhow::Result<Self> {
         let base = base.trim_end_matches('/').to_owned();
         if !base.starts_with("http://") {
             bail!("the server's address must begin with http://, as http://127.0.0.1:8000");

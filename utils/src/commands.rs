@@ -36,7 +36,7 @@ pub(crate) fn client<F>(
 where
     F: Future<Output = anyhow::Result<ExitCode>>,
 {
-    let client = Client::new(&server.address, &server.ca_file)?;
+    let client = Client::new(&server.address, server.ca_file.as_deref())?;
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?

@@ -31,10 +31,10 @@ pub(super) struct Elsewhere {
 }
 
 impl Elsewhere {
-    /// One that trusts the authorities of this machine and those in `ca_file`, unless that path is empty.
-    pub(super) fn trusting(ca_file: &Path) -> Self {
+    /// One that trusts the authorities of this machine and those in `ca_file`.
+    pub(super) fn trusting(ca_file: Option<&Path>) -> Self {
         Self {
-            ca_file: ca_file.to_owned(),
+            ca_file: ca_file.map(Path::to_owned).unwrap_or_default(),
             http: OnceCell::new(),
         }
     }

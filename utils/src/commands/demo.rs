@@ -82,7 +82,7 @@ async fn start(output: Output, dir: &Path) -> anyhow::Result<Server> {
 
 async fn show(output: Output, server: &Server, dir: &Path) -> anyhow::Result<ExitCode> {
     let url = server.url().context("the server listens nowhere")?;
-    let client = Client::new(&url, Path::new(""))?;
+    let client = Client::new(&url, None)?;
     let mut verified = 0;
     let mut last = None;
     for sample in [Sample::Wine, Sample::Digits] {
