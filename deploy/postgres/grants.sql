@@ -12,6 +12,8 @@ GRANT UPDATE ON jobs TO assay_worker;
 GRANT INSERT, UPDATE, DELETE ON objects, artifacts, events, outbox, checkpoints, workers, image_scans TO assay_worker;
 -- A removed object that is stored again may be named again.
 GRANT DELETE ON collected TO assay_worker, assay_scanner;
+-- Workers remove the checkpoint before the newest.
+GRANT INSERT, UPDATE ON collected TO assay_worker;
 
 -- The scanner writes scans and the objects they name, and lets held jobs go on.
 GRANT INSERT ON scans TO assay_scanner;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use assay_platform::scan::{Scan, ScanConfig, ScanOutcome};
+use assay_platform::scan::{ScanBrief, ScanConfig, ScanOutcome};
 use time::OffsetDateTime;
 
 /// After a failed scan, unless the schedule is quicker.
@@ -18,7 +18,7 @@ pub(crate) fn pause(config: &ScanConfig, failed: bool) -> Duration {
 }
 
 /// Whether an image is to be scanned now, by its newest scan.
-pub(crate) fn is_due(config: &ScanConfig, newest: Option<&Scan>, now: OffsetDateTime) -> bool {
+pub(crate) fn is_due(config: &ScanConfig, newest: Option<&ScanBrief>, now: OffsetDateTime) -> bool {
     newest.is_none_or(|scan| {
         now - scan.scanned_at >= pause(config, scan.outcome == ScanOutcome::Failed)
     })
@@ -26,35 +26,18 @@ pub(crate) fn is_due(config: &ScanConfig, newest: Option<&Scan>, now: OffsetDate
 
 #[cfg(test)]
 mod tests {
-    use assay_attest::Digest;
-    use assay_platform::{
-        Config,
-        scan::{Component, Counts},
-    };
+    use assay_platform::Config;
     use time::macros::datetime;
-    use uuid::Uuid;
 
     use super::*;
 
     const NOW: OffsetDateTime = datetime!(2026-06-01 12:00 UTC);
 
-    fn scanned(ago: Duration, outcome: ScanOutcome) -> Scan {
-        Scan {
-            id: Uuid::nil(),
-            image: "trainer".into(),
-            image_digest: Digest::of(b"image"),
-            component: Component::Trainer,
-            scanned_at: NOW - ago,
-            trivy_version: None,
-            database_updated_at: None,
-            database_stale: false,
+    fn scanned(ago: Duration, outcome: ScanOutcome) -> ScanBrief {
+        ScanBrief {
+            id: uuid::Uuid::nil(),
             outcome,
-            counts: Counts::default(),
-            vulnerabilities: Vec::new(),
-            json: None,
-            cyclonedx: None,
-            link: None,
-            reason: None,
+            scanned_at: NOW - ago,
         }
     }
 

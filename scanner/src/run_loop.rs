@@ -4,6 +4,7 @@ use assay_attest::Digest;
 use assay_platform::{
     Platform,
     scan::{Scan, ScanOutcome},
+    shutdown::wanted,
     telemetry::metrics::{
         IMAGES_MISSING, SCAN_DATABASE_STALE, SCAN_FINDINGS, SCAN_LAST_SUCCESS, SCANS,
     },
@@ -26,6 +27,9 @@ use crate::{
 /// When this process last scanned an image, and whether that failed. The database may not show it yet: a row dated
 /// later than the database's clock is not believed.
 type Tried = HashMap<Digest, (Instant, bool)>;
+
+/// Images that could not be found when this process last looked: their names, and why.
+type Missing = Vec<(String, String)>;
 
 /// Scans until `shutdown` turns true (or its sender goes). Several scanners at once do no harm: each scan is a row and
 /// reports of its own, and what another has just scanned is not due.
@@ -64,7 +68,7 @@ pub async fn run(
     );
     let mut tick = interval(config.look);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut tried = Tried::new();
+    let (mut tried, mut missing) = (Tried::new(), Missing::new());
     loop {
         tokio::select! {
             biased;
@@ -75,23 +79,21 @@ pub async fn run(
             biased;
             // A scan that is broken off leaves nothing but its folder, which goes with it.
             () = wanted(&mut shutdown) => return Ok(()),
-            () = round(&platform, &mut tried) => {}
+            () = round(&platform, &mut tried, &mut missing) => {}
         }
     }
 }
 
-/// Completes when the scanner is to stop.
-async fn wanted(shutdown: &mut watch::Receiver<bool>) {
-    let _gone = shutdown.wait_for(|stop| *stop).await.is_err();
-}
-
 /// Scans every image that is due.
-async fn round(platform: &Platform, tried: &mut Tried) {
+async fn round(platform: &Platform, tried: &mut Tried, missing: &mut Missing) {
     let images = look(platform).await;
     metrics::gauge!(IMAGES_MISSING).set(images.missing.len() as f64);
-    for (name, reason) in &images.missing {
-        tracing::warn!(image = name, reason, "an image to scan is missing");
+    for one @ (name, reason) in &images.missing {
+        if !missing.contains(one) {
+            tracing::warn!(image = name, reason, "an image to scan is missing");
+        }
     }
+    *missing = images.missing;
     for image in &images.known {
         if is_wanted(platform, tried, image).await {
             let scan = scan(platform, image).await;
@@ -112,7 +114,7 @@ async fn is_wanted(platform: &Platform, tried: &Tried, image: &Image) -> bool {
     {
         return false;
     }
-    match platform.db.newest_scan(image.id).await {
+    match platform.db.newest_scan_brief(image.id).await {
         Ok(newest) => is_due(config, newest.as_ref(), OffsetDateTime::now_utc()),
         Err(error) => {
             tracing::warn!(image = image.name, %error, "the scans of an image could not be looked up");
@@ -143,14 +145,8 @@ fn tell(scan: &Scan) {
         tracing::error!(image = scan.image, id = %scan.image_digest, reason, "a scan failed; the image is not known to be clean");
         return;
     }
-    for (severity, count) in [
-        ("critical", counts.critical),
-        ("high", counts.high),
-        ("medium", counts.medium),
-        ("low", counts.low),
-        ("unknown", counts.unknown),
-    ] {
-        metrics::gauge!(SCAN_FINDINGS, "component" => component, "severity" => severity)
+    for (severity, count) in counts.by_severity() {
+        metrics::gauge!(SCAN_FINDINGS, "component" => component, "severity" => severity.as_str())
             .set(count as f64);
     }
     metrics::gauge!(SCAN_DATABASE_STALE).set(if scan.database_stale { 1.0 } else { 0.0 });

@@ -14,6 +14,7 @@ use crate::{
     collect::{collect, keep_logs},
     complete::complete,
     image,
+    layout::layout_of,
     lease::{Claimed, LeaseKeeper},
     phase::{Phase, enter},
     run_loop::Worker,
@@ -54,9 +55,11 @@ pub(crate) async fn run(
     let mut record = Record::default();
     let end = Box::pin(drive(&worker, &claim, &lease, &mut record)).await;
     let id = claim.job.id;
+    worker.fitness.ended(&end);
     enter(Phase::Complete, id);
     let checkpoint = record.checkpoint;
-    let written = complete(&worker.platform, &claim, record, end).await;
+    let held = || lease.check().is_ok();
+    let written = complete(&worker.platform, &claim, record, end, &held).await;
     match written {
         Ok(end) => {
             tracing::info!(end, ms = started.elapsed().as_millis(), "attempt over");
@@ -71,7 +74,7 @@ pub(crate) async fn run(
     enter(Phase::Over, id);
 }
 
-/// The straight way to a proof: stage, train, collect, attest.
+/// The straight way to a proof: admit, stage, train, collect, attest.
 async fn drive(
     worker: &Worker,
     claim: &Claim,
@@ -81,10 +84,15 @@ async fn drive(
     let platform = &worker.platform;
     let begun = Instant::now();
     enter(Phase::Fetch, claim.job.id);
-    let image = image::admit(platform, claim).await?;
-    let (staged, mut circumstances) =
-        tokio::try_join!(stage(platform, claim), Circumstances::measure(worker))?;
-    circumstances.image = image;
+    let layout = lease.during(layout_of(platform, &claim.artifacts)).await?;
+    let image = lease.during(image::admit(worker, claim, &layout)).await?;
+    let staging = async {
+        tokio::try_join!(
+            stage(platform, claim, &layout),
+            Circumstances::measure(worker, image)
+        )
+    };
+    let (staged, circumstances) = lease.during(staging).await?;
     record.timings.fetch_ms = ms(begun);
     lease.check()?;
     let end = train_and_prove(worker, claim, lease, &staged, &circumstances, record);
@@ -106,7 +114,8 @@ async fn train_and_prove(
     record: &mut Record,
 ) -> Result<(), Stop> {
     let platform = &worker.platform;
-    let plan = checkpoint::plan(platform, claim, staged, &circumstances.program).await?;
+    let plan = checkpoint::plan(platform, claim, staged, &circumstances.program);
+    let plan = lease.during(plan).await?;
     let begun = Instant::now();
     enter(Phase::Train, claim.job.id);
     let trained = train(worker, claim, staged, &plan, lease, &mut record.checkpoint);
@@ -118,7 +127,8 @@ async fn train_and_prove(
     let begun = Instant::now();
     let said = &trained.done.outputs;
     let (unique_dir, stored) = (claim.job.unique_dir, &mut record.stored);
-    let outputs = collect(platform, unique_dir, &staged.room, said, stored).await?;
+    let outputs = collect(platform, unique_dir, &staged.room, said, stored);
+    let outputs = lease.during(outputs).await?;
     lease.check()?;
     let evidence = Evidence {
         claim,
@@ -130,7 +140,7 @@ async fn train_and_prove(
         resumed: trained.resumed.and(plan.offered.as_ref()),
         outputs: &outputs,
     };
-    attest(platform, evidence, stored).await?;
+    lease.during(attest(platform, evidence, stored)).await?;
     record.timings.proof_ms = ms(begun);
     metrics::histogram!(PROOF_SECONDS).record(begun.elapsed().as_secs_f64());
     lease.check()

@@ -1,3 +1,5 @@
+//! Turns the end of an attempt, whatever it is, into a row of the database: the one place that does.
+
 use std::time::Duration;
 
 use assay_platform::{
@@ -17,21 +19,30 @@ const BREATHER: Backoff = Backoff {
     most: Duration::from_secs(60),
 };
 
-/// Before the end of an attempt is written again after the database refused; together well under a lease.
-const AGAIN_AFTER: [Duration; 3] = [
-    Duration::from_millis(50),
-    Duration::from_millis(250),
-    Duration::from_secs(1),
-];
+/// Before a job that no worker could run is looked at anew.
+const RECHECK: Backoff = Backoff {
+    least: Duration::from_secs(5),
+    most: Duration::from_secs(300),
+};
+
+/// Before the end of an attempt is written again after the database refused.
+const AGAIN: Backoff = Backoff {
+    least: Duration::from_millis(50),
+    most: Duration::from_secs(2),
+};
+/// Tries for an end that is worth no more: the lease is not kept up any longer, or trouble that does not go by.
+const TRIES: u32 = 4;
 
 /// Writes the end of an attempt with one compare-and-set on its number; gives the word for the log.
 ///
+/// While the lease is `held`, a database that does not answer is waited for: it would be a pity for a finished training.
 /// What the attempt stored and no row names afterwards is removed again: an attempt that lost its lease leaves nothing.
 pub(crate) async fn complete(
     platform: &Platform,
     claim: &Claim,
     record: Record,
     end: Result<(), Stop>,
+    held: &(dyn Fn() -> bool + Sync),
 ) -> Result<&'static str, DbError> {
     let Record {
         timings,
@@ -47,7 +58,11 @@ pub(crate) async fn complete(
                 artifacts: stored,
                 timings,
             };
-            if retry(|| platform.naming(|| db.complete(id, attempt, &completion))).await? {
+            if retry(held, || {
+                platform.naming(|| db.complete(id, attempt, &completion))
+            })
+            .await?
+            {
                 ("completed", logs)
             } else {
                 ("lost", completion.artifacts)
@@ -55,31 +70,42 @@ pub(crate) async fn complete(
         }
         Err(Stop::LeaseLost) => ("lost", stored),
         Err(Stop::Cancelled) => {
-            let written = retry(|| db.cancelled(id, attempt)).await?;
+            let written = retry(held, || db.cancelled(id, attempt)).await?;
             (if written { "cancelled" } else { "lost" }, stored)
         }
         Err(Stop::Stopping) => {
-            retry(|| db.release(id, attempt)).await?;
+            retry(held, || db.release(id, attempt)).await?;
             ("released", stored)
         }
         Err(Stop::Held(reason)) => {
             tracing::info!(reason, "the job is held");
             let recheck = platform.config.scan.recheck;
-            let written = retry(|| db.hold(id, attempt, &reason, recheck)).await?;
+            let written = retry(held, || db.hold(id, attempt, &reason, recheck)).await?;
             (if written { "held" } else { "lost" }, stored)
+        }
+        Err(Stop::Unavailable(reason)) => {
+            tracing::warn!(
+                reason,
+                "the worker cannot run jobs now; the job loses no attempt"
+            );
+            // What was not lost either came back for other reasons of ours.
+            let earlier = attempt.saturating_sub(claim.job.lost).saturating_sub(1);
+            let recheck = RECHECK.after(earlier);
+            let written = retry(held, || db.hold(id, attempt, &reason, recheck)).await?;
+            (if written { "unavailable" } else { "lost" }, stored)
         }
         Err(Stop::Infrastructure(reason)) => {
             tracing::warn!(reason, "the attempt broke down");
             let most = platform.config.max_attempts;
             let delay = BREATHER.after(claim.job.lost);
-            let written = retry(|| db.put_back(id, attempt, &reason, most, delay)).await?;
+            let written = retry(held, || db.put_back(id, attempt, &reason, most, delay)).await?;
             (broken_off(written), stored)
         }
         Err(Stop::Failed(failure)) => {
             tracing::info!(code = %failure.fault.code, reason = %failure.fault.message, "the job failed");
             discard(platform, &stored).await;
-            if retry(|| platform.naming(|| db.fail(id, attempt, &failure, &logs, &timings))).await?
-            {
+            let fail = || platform.naming(|| db.fail(id, attempt, &failure, &logs, &timings));
+            if retry(held, fail).await? {
                 ("failed", Vec::new())
             } else {
                 ("lost", logs)
@@ -100,19 +126,27 @@ fn broken_off(written: Option<Status>) -> &'static str {
     }
 }
 
-/// Writes the end of an attempt, a few times if need be. Writing it twice is harmless: each write is a compare-and-set.
-async fn retry<T, F>(mut write: impl FnMut() -> F) -> Result<T, DbError>
+/// Writes the end of an attempt, as often as need be. Writing it twice is harmless: each write is a compare-and-set.
+async fn retry<T, F>(
+    held: &(dyn Fn() -> bool + Sync),
+    mut write: impl FnMut() -> F,
+) -> Result<T, DbError>
 where
     F: Future<Output = Result<T, DbError>>,
 {
-    for wait in AGAIN_AFTER {
-        match write().await {
-            Err(error) => tracing::warn!(%error, "the end of an attempt is written again"),
+    let mut failures = 0;
+    loop {
+        let error = match write().await {
+            Err(error) => error,
             written => return written,
+        };
+        if failures + 1 >= TRIES && !(held() && error.is_passing()) {
+            return Err(error);
         }
-        sleep(wait).await;
+        tracing::warn!(%error, "the end of an attempt is written again");
+        sleep(AGAIN.after(failures)).await;
+        failures = failures.saturating_add(1);
     }
-    write().await
 }
 
 /// Removes objects that this attempt stored and no job names.

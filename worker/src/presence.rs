@@ -6,13 +6,13 @@ use std::{
     time::Duration,
 };
 
-use assay_platform::{ids::JobId, worker::WorkerRow};
+use assay_platform::{ids::JobId, shutdown::wanted, worker::WorkerRow};
 use tokio::{
     sync::watch,
     time::{MissedTickBehavior, interval},
 };
 
-use crate::{image, run_loop::Worker, stop::wanted};
+use crate::{image, run_loop::Worker};
 
 /// How often a worker says that it is there.
 const TELL_EVERY: Duration = Duration::from_secs(1);

@@ -7,6 +7,7 @@ use assay_platform::{
     job::Claim,
     keys::worker_name,
     queue::{Doorbell, QueueError, Ring},
+    shutdown::wanted,
     upkeep,
 };
 use tokio::{
@@ -21,15 +22,18 @@ use crate::{
     boot_clock::BootInstant,
     environment::Machine,
     error::WorkerError,
-    image,
+    fitness::{self, Fitness},
+    image::{self, LastScan},
     phase::{Phase, enter},
     presence::{self, Presence},
     program::TrainerProgram,
-    stop::wanted,
 };
 
-/// How long rooms may take to close at the end.
-const GRACE: Duration = Duration::from_secs(2);
+/// How long attempts may take to end when the worker is to stop: killing and removing a container takes some seconds. What
+/// has not ended by then counts as an attempt that was lost.
+const GRACE: Duration = Duration::from_secs(20);
+/// How long the worker may take to say that it is gone.
+const FAREWELL: Duration = Duration::from_secs(2);
 /// How often news has the queue looked at, at most.
 const NEWS_GAP: Duration = Duration::from_millis(100);
 /// Before a claim that the database could not answer is tried again.
@@ -46,6 +50,9 @@ pub(crate) struct Worker {
     pub(crate) name: String,
     /// What it does, and whether it is to do more.
     pub(crate) presence: Presence,
+    /// Whether it can do any.
+    pub(crate) fitness: Fitness,
+    pub(crate) last_scan: LastScan,
     pub(crate) machine: Machine,
     pub(crate) program: TrainerProgram,
 }
@@ -54,7 +61,7 @@ pub(crate) struct Worker {
 /// upkeep beside them.
 ///
 /// At the start, jobs that this worker held when it last ended are queued again. At the end, running jobs are
-/// stopped and queued again; all is over within two seconds.
+/// stopped and queued again, which mostly takes no second and never more than half a minute.
 ///
 /// # Errors
 /// [`WorkerError`] when the start fails. A job that goes wrong is that job's [`assay_platform::job::Failure`].
@@ -73,6 +80,7 @@ pub async fn run(platform: Platform, shutdown: watch::Receiver<bool>) -> Result<
     let mut tasks = JoinSet::new();
     tasks.spawn(upkeep::keep(platform.clone(), shutdown.clone()));
     tasks.spawn(presence::tell(Arc::clone(&worker), told, shutdown.clone()));
+    tasks.spawn(fitness::keep(Arc::clone(&worker), shutdown.clone()));
     if platform.queue.is_shared() {
         tasks.spawn(listen(platform.clone(), shutdown.clone()));
     }
@@ -87,7 +95,7 @@ pub async fn run(platform: Platform, shutdown: watch::Receiver<bool>) -> Result<
         tracing::warn!("jobs that did not stop in time are left to their leases");
     }
     let gone = platform.db.worker_gone(&worker.name);
-    if !matches!(timeout(GRACE, gone).await, Ok(Ok(()))) {
+    if !matches!(timeout(FAREWELL, gone).await, Ok(Ok(()))) {
         tracing::debug!("the worker could not be taken off the list");
     }
     Ok(())
@@ -113,6 +121,8 @@ impl Worker {
             platform,
             name,
             presence,
+            fitness: Fitness::default(),
+            last_scan: LastScan::default(),
             machine,
             program,
         })
@@ -173,14 +183,16 @@ async fn slot(worker: Arc<Worker>, mut shutdown: watch::Receiver<bool>) {
     }
 }
 
-/// The next doorbell, once this worker is to take jobs at all.
+/// The next doorbell, once this worker is to take jobs and can.
 async fn next(worker: &Worker) -> Result<Ring, QueueError> {
     let mut presence = worker.presence.clone();
     loop {
         presence.until_wanted().await;
+        worker.fitness.until_fit().await;
         tokio::select! {
             ring = worker.platform.queue.next() => return ring,
             () = presence.until_draining() => {}
+            () = worker.fitness.until_unfit() => {}
         }
     }
 }
@@ -190,11 +202,23 @@ async fn next(worker: &Worker) -> Result<Ring, QueueError> {
 /// A claim that is asked for is waited for, also when the worker is to stop: it may have been made.
 async fn claim(worker: &Worker, ring: Ring, shutdown: &mut watch::Receiver<bool>) -> Option<Claim> {
     let platform = &worker.platform;
-    let (job, mut failures) = (ring.job, 0);
+    let (job, mut failures, mut tried) = (ring.job, 0, None);
     enter(Phase::Claim, job);
+    match Box::pin(image::stays_held(worker, job)).await {
+        Ok(true) => {
+            ring.done().await;
+            return None;
+        }
+        Ok(false) => {}
+        // An attempt will meet the same trouble, and there it is told of.
+        Err(error) => tracing::debug!(%job, %error, "a held job could not be looked at"),
+    }
     loop {
         let lease = platform.config.lease;
-        match platform.db.claim(job, &worker.name, lease).await {
+        let claim = platform
+            .db
+            .claim_again(job, &worker.name, lease, &mut tried);
+        match claim.await {
             Ok(claim) => {
                 ring.done().await;
                 return claim;

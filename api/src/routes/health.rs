@@ -55,7 +55,7 @@ pub(crate) async fn health(probe: Data<Probe>) -> HttpResponse {
     let isolation = probe.isolation().await;
     let (mut queue, mut depths) = (None, None);
     if platform.service.uses_queue() {
-        queue = Some(platform.queue.state().borrow().to_string());
+        queue = Some(platform.queue.health().to_string());
         depths = platform.queue.depths().await.ok();
     }
     let parts = Parts {

@@ -15,6 +15,7 @@ pub mod keys;
 pub mod queue;
 pub mod sandbox;
 pub mod scan;
+pub mod shutdown;
 pub mod store;
 pub mod telemetry;
 pub mod tls;
@@ -23,6 +24,7 @@ pub mod worker;
 
 mod owned;
 mod platform;
+mod secret;
 mod service;
 
 pub use config::{Config, ConfigError};

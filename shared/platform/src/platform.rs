@@ -187,9 +187,19 @@ impl Platform {
     /// names it or somebody else has just stored the same bytes. Call it once for each time it was stored.
     ///
     /// # Errors
-    /// [`PlatformError::Db`] or [`PlatformError::Store`]; the object stays then, and is swept at the next start.
+    /// [`PlatformError::Db`] or [`PlatformError::Store`]; the object stays then. In a folder it is swept at the next start, in
+    /// a server's bucket the collector finds it.
     pub async fn release(&self, digest: Digest) -> Result<(), PlatformError> {
         self.store.release(digest, &self.db).await
+    }
+
+    /// As [`Platform::release`], for an object whose bytes belong to one job, so that nobody else can be about to name it: a
+    /// checkpoint, say. It is removed from a server's bucket at once, too, if no row names it.
+    ///
+    /// # Errors
+    /// [`PlatformError::Db`] or [`PlatformError::Store`]; the object stays then, and the collector finds it later.
+    pub async fn remove_own(&self, digest: Digest) -> Result<(), PlatformError> {
+        self.store.remove_own(digest, &self.db).await
     }
 
     /// Runs a write that names objects. An object that the collector has removed, and that somebody has stored anew since,
@@ -217,21 +227,6 @@ impl Platform {
             }
         }
         write().await
-    }
-
-    /// Removes from a server's bucket what nothing has named for so long, and uploads that never ended. A folder is tidied
-    /// when it is opened.
-    ///
-    /// # Errors
-    /// [`PlatformError::Db`] or [`PlatformError::Store`]; what was begun is taken up by a later run.
-    pub async fn collect(&self) -> Result<Collected, PlatformError> {
-        match &self.store {
-            Store::Folder(_) => Ok(Collected::default()),
-            Store::S3(store) => {
-                let age = self.config.store.keep_unnamed;
-                Collector::new(store, &self.db, age).run().await
-            }
-        }
     }
 
     /// Stops the queue and closes the database.

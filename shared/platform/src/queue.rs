@@ -214,7 +214,16 @@ impl Queue {
         }
     }
 
-    /// Whether the queue can be worked with now, and whenever that changes.
+    /// Whether everything that this process does with the queue can be done now: ringing, and where it hears doorbells, that
+    /// too.
+    pub fn health(&self) -> QueueState {
+        match self {
+            Self::InProcess(queue) => queue.state().borrow().clone(),
+            Self::RabbitMq(queue) => queue.health(),
+        }
+    }
+
+    /// Whether doorbells can be rung now, and whenever that changes.
     pub fn state(&self) -> watch::Receiver<QueueState> {
         match self {
             Self::InProcess(queue) => queue.state(),

@@ -261,6 +261,14 @@ impl Store {
         Ok(())
     }
 
+    /// Removes an object that nobody else can be about to name: see [`crate::Platform::remove_own`].
+    pub(crate) async fn remove_own(&self, digest: Digest, db: &Db) -> Result<(), PlatformError> {
+        match self {
+            Self::Folder(_) => self.release(digest, db).await,
+            Self::S3(store) => Box::pin(Collector::remove(store, db, digest)).await,
+        }
+    }
+
     /// Whether an object lies there that was removed and has been stored anew since; rows may name it again then.
     pub(crate) async fn revive(&self, digest: Digest, db: &Db) -> Result<bool, PlatformError> {
         match self {

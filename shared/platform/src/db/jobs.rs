@@ -72,7 +72,19 @@ impl Db {
         worker: &str,
         lease: Duration,
     ) -> Result<Option<Claim>, DbError> {
-        either!(self, db => db.claim(id, worker, lease))
+        self.claim_again(id, worker, lease, &mut None).await
+    }
+
+    /// As [`Db::claim`], for a worker that asks again after an error: `tried` keeps, from one call to the next for the same
+    /// doorbell, the attempt whose claim had no answer. If it was made, it is given.
+    pub async fn claim_again(
+        &self,
+        id: JobId,
+        worker: &str,
+        lease: Duration,
+        tried: &mut Option<u32>,
+    ) -> Result<Option<Claim>, DbError> {
+        either!(self, db => db.claim(id, worker, lease, tried))
     }
 
     /// Renews the lease of an attempt: it ends `lease` from now, by the database's clock.
@@ -119,7 +131,7 @@ impl Db {
         either!(self, db => db.cancel(id))
     }
 
-    /// Appends events of an attempt (0 for the job itself), if its lease is still held. The last epoch among them is its progress.
+    /// Appends events of an attempt, if its lease is still held. The last epoch among them is its progress.
     pub async fn log(&self, id: JobId, attempt: u32, events: &[JobEvent]) -> Result<(), DbError> {
         either!(self, db => db.log(id, attempt, events))
     }

@@ -8,7 +8,7 @@ use super::{Db, DbError, either};
 use crate::{
     checkpoint::Checkpoint,
     ids::JobId,
-    scan::{ImageSeen, Scan},
+    scan::{ImageSeen, Scan, ScanBrief},
 };
 
 impl Db {
@@ -42,6 +42,23 @@ impl Db {
     /// database's clock is not believed.
     pub async fn newest_scan(&self, image: Digest) -> Result<Option<Scan>, DbError> {
         either!(self, db => db.newest_scan(image))
+    }
+
+    /// The same in brief, without its findings.
+    pub async fn newest_scan_brief(&self, image: Digest) -> Result<Option<ScanBrief>, DbError> {
+        either!(self, db => db.newest_scan_brief(image))
+    }
+
+    /// Holds a job further that is held already, and was looked at anew without being claimed: with this reason, and what
+    /// is known of the image by now. `false`: it is not held any more, nothing written.
+    pub async fn still_held(
+        &self,
+        id: JobId,
+        seen: &ImageSeen,
+        reason: &str,
+        recheck: Duration,
+    ) -> Result<bool, DbError> {
+        either!(self, db => db.still_held(id, seen, reason, recheck))
     }
 
     /// Writes down what a running attempt knows of its image; what an earlier attempt knew is forgotten. `false`: the

@@ -77,6 +77,17 @@ impl<'a> Collector<'a> {
         Self { claim, ..self }
     }
 
+    /// Removes one object now, however new it is, if no row names it. For an object that nobody else can be about to name:
+    /// others who store the same bytes would be refused to name them until they store them again.
+    pub(crate) async fn remove(
+        store: &'a S3,
+        db: &'a Db,
+        digest: Digest,
+    ) -> Result<(), PlatformError> {
+        let one = Self::new(store, db, Duration::ZERO);
+        one.collect(digest).await.map(drop)
+    }
+
     /// Goes through the whole bucket once.
     pub(crate) async fn run(mut self) -> Result<Collected, PlatformError> {
         for digest in self.db.collecting(UNCLEAR).await? {

@@ -195,7 +195,7 @@ fn directory(text: &str) -> Result<UniqueDir, String> {
     text.parse().map_err(said)
 }
 
-fn moment(millis: i64) -> Result<OffsetDateTime, String> {
+pub(super) fn moment(millis: i64) -> Result<OffsetDateTime, String> {
     OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000).map_err(said)
 }
 

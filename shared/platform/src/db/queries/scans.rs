@@ -1,12 +1,14 @@
 //! What scans of images found.
 
+use std::time::Duration;
+
 use assay_attest::Digest;
 
-use super::{Backend, rows};
+use super::{Backend, millis, outbox, rows};
 use crate::{
     db::DbError,
     ids::JobId,
-    scan::{ImageSeen, Scan},
+    scan::{ImageSeen, Scan, ScanBrief},
 };
 
 /// Rows of an answer at most, whatever is asked for.
@@ -47,6 +49,60 @@ impl Backend {
         .fetch_optional(&self.readers)
         .await?;
         found.map(|text| read(&text)).transpose()
+    }
+
+    pub(in crate::db) async fn newest_scan_brief(
+        &self,
+        image: Digest,
+    ) -> Result<Option<ScanBrief>, DbError> {
+        let found: Option<(String, String, i64)> = sqlx::query_as(concat!(
+            "SELECT id, outcome, scanned_at FROM scans WHERE image_digest = $1 AND scanned_at <= ",
+            now!(),
+            " ORDER BY scanned_at DESC, id DESC LIMIT 1"
+        ))
+        .bind(image.to_string())
+        .fetch_optional(&self.readers)
+        .await?;
+        let Some((id, outcome, scanned_at)) = found else {
+            return Ok(None);
+        };
+        rows::moment(scanned_at)
+            .and_then(|at| ScanBrief::of_row(&id, &outcome, at))
+            .map(Some)
+            .map_err(rows::corrupt_row("(scans)"))
+    }
+
+    pub(in crate::db) async fn still_held(
+        &self,
+        id: JobId,
+        seen: &ImageSeen,
+        reason: &str,
+        recheck: Duration,
+    ) -> Result<bool, DbError> {
+        let mut tx = self.write().await?;
+        let held = sqlx::query(concat!(
+            "UPDATE jobs SET held = $2, not_before = ",
+            now!(),
+            " + $3 WHERE id = $1 AND status = 'queued' AND held IS NOT NULL"
+        ))
+        .bind(id.to_string())
+        // No text of a row may hold a zero byte.
+        .bind(reason.replace('\0', ""))
+        .bind(millis(recheck))
+        .execute(&mut *tx)
+        .await?;
+        if held.rows_affected() == 0 {
+            return Ok(false);
+        }
+        outbox::add(&mut tx, id, recheck).await?;
+        sqlx::query("UPDATE image_scans SET seen = $2 WHERE job_id = $1")
+            .bind(id.to_string())
+            .bind(serde_json::to_string(seen)?)
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        self.notify(id);
+        Ok(true)
     }
 
     pub(in crate::db) async fn note_image(

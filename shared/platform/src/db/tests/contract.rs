@@ -34,6 +34,7 @@ macro_rules! all {
             a_refused_job_leaves_nothing
             one_of_two_claimers_wins
             a_hundred_claims_of_fifty_jobs
+            a_claim_without_an_answer_is_found_by_who_made_it
             a_stale_attempt_can_do_nothing
             completing_and_cancelling_race
             a_completed_job_shows_its_outputs_in_order
@@ -47,6 +48,7 @@ macro_rules! all {
             only_attempts_that_broke_use_up_a_job
             a_job_that_the_platform_failed_waits
             a_held_job_says_why_and_runs_when_the_hold_is_released
+            a_held_job_is_held_further_without_an_attempt
             lists_are_filtered_and_paged
             events_are_in_order_and_belong_to_the_holder
             doorbells_ring_until_they_are_heard

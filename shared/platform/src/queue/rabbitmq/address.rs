@@ -4,7 +4,7 @@ use lapin::{Connection, ConnectionProperties, tcp::OwnedTLSConfig, uri::AMQPUri}
 
 use crate::{
     queue::{QueueConfig, QueueError},
-    tls,
+    secret, tls,
 };
 
 /// Seconds after which a silent connection is given up.
@@ -76,11 +76,9 @@ fn password(config: &QueueConfig) -> Result<String, QueueError> {
     if path.as_os_str().is_empty() {
         return Ok(String::new());
     }
-    std::fs::read_to_string(path)
-        .map(|text| text.trim_end_matches(['\r', '\n']).to_owned())
-        .map_err(|error| {
-            QueueError::Config(format!("queue.password_file {}: {error}", path.display()))
-        })
+    secret::read(path).map_err(|error| {
+        QueueError::Config(format!("queue.password_file {}: {error}", path.display()))
+    })
 }
 
 impl fmt::Display for Address {

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     backoff::jittered,
-    queue::{QueueError, Ring},
+    queue::{QueueError, QueueState, Ring},
 };
 
 /// After an empty look, doubled each time.
@@ -41,6 +41,7 @@ const LINE: usize = 1024;
 pub(super) struct Getter {
     line: mpsc::Sender<oneshot::Sender<Ring>>,
     wake: Arc<Notify>,
+    state: watch::Receiver<QueueState>,
 }
 
 /// A doorbell's place on the broker, until it is settled. Dropped, it goes back into its queue.
@@ -87,6 +88,7 @@ impl Getter {
     ) -> Self {
         let (line, mut waiting) = mpsc::channel(LINE);
         let wake = Arc::new(Notify::new());
+        let state = link.state();
         let mut clerk = Clerk {
             link,
             queues,
@@ -104,7 +106,12 @@ impl Getter {
                 () = serve => {}
             }
         });
-        Self { line, wake }
+        Self { line, wake, state }
+    }
+
+    /// Whether doorbells can be heard now.
+    pub(super) fn state(&self) -> QueueState {
+        self.state.borrow().clone()
     }
 
     pub(super) async fn next(&self) -> Result<Ring, QueueError> {

@@ -1,8 +1,6 @@
 //! The client of an S3 server: addresses, account, connections, and what is believed of answers.
 
 use std::{
-    fs, io,
-    path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -29,6 +27,7 @@ use aws_smithy_http_client::{
 use http_body_util::Limited;
 
 use crate::{
+    secret,
     store::{StoreConfig, StoreError},
     tls,
 };
@@ -39,8 +38,6 @@ const CONNECT: Duration = Duration::from_secs(5);
 const IDLE: Duration = Duration::from_secs(15);
 /// Bytes of an answer that is a document. A page of a listing has a thousand names of a kilobyte at most.
 const LARGEST_DOCUMENT: usize = 8 << 20;
-/// Bytes of the file with the secret at most.
-const LARGEST_SECRET: u64 = 4096;
 
 /// Three clients over the same connections.
 #[derive(Debug)]
@@ -63,7 +60,7 @@ impl Account {
     /// Reads the account's secret.
     pub(super) fn read(config: &StoreConfig) -> Result<Self, StoreError> {
         let path = &config.secret_key_file;
-        let secret = read_secret(path).map_err(|error| {
+        let secret = secret::read(path).map_err(|error| {
             let shown = path.display();
             StoreError::Settings(format!("store.secret_key_file {shown}: {error}"))
         })?;
@@ -77,18 +74,6 @@ impl Account {
     pub(super) fn secret(&self) -> &str {
         &self.secret
     }
-}
-
-fn read_secret(path: &Path) -> io::Result<String> {
-    if fs::metadata(path)?.len() > LARGEST_SECRET {
-        return Err(io::Error::other("is too large to hold a secret alone"));
-    }
-    let text = fs::read_to_string(path)?;
-    let secret = text.trim_end_matches(['\r', '\n']);
-    if secret.is_empty() || secret.contains(['\r', '\n']) {
-        return Err(io::Error::other("must hold the secret alone, in one line"));
-    }
-    Ok(secret.to_owned())
 }
 
 impl Clients {

@@ -82,6 +82,30 @@ async fn what_nothing_names_goes_when_it_is_old_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn what_is_ones_own_goes_at_once_unless_it_is_named() {
+    remote::on_a_bucket(async |on| {
+        let db = database(on).await;
+        let named = on.store.put_bytes(b"the newest checkpoint").await.unwrap();
+        let older = on.store.put_bytes(b"the one before").await.unwrap();
+        db.insert_job(&job_of(on, named).await).await.unwrap();
+        for digest in [named.digest, older.digest] {
+            on.store.remove_own(digest, &db).await.unwrap();
+        }
+        on.store.verify(named.digest).await.unwrap();
+        let gone = on.store.verify(older.digest).await.unwrap_err();
+        assert!(matches!(gone, StoreError::Missing(_)), "{gone}");
+        // Nothing is left to do, and the same bytes may come again.
+        assert!(db.collecting(9).await.unwrap().is_empty());
+        on.store.put_bytes(b"the one before").await.unwrap();
+        assert!(on.store.revive(older.digest, &db).await.unwrap());
+        on.store.remove_own(older.digest, &db).await.unwrap();
+        on.store.remove_own(older.digest, &db).await.unwrap();
+        assert!(on.store.verify(older.digest).await.is_err());
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_removal_that_was_broken_off_is_taken_up_when_its_claim_has_passed() {
     remote::on_a_bucket(async |on| {
         let db = database(on).await;

@@ -99,6 +99,13 @@ pub(crate) async fn the_newest_scan_is_found_by_its_time(db: &Db) {
     db.record_scan(&again).await.unwrap();
     assert_eq!(db.newest_scan(image).await.unwrap(), Some(newest.clone()));
     assert!(db.object_is_referenced(Digest::of(b"link")).await.unwrap());
+    let brief = db.newest_scan_brief(image).await.unwrap().unwrap();
+    assert_eq!(
+        (brief.id, brief.outcome, brief.scanned_at),
+        (newest.id, newest.outcome, newest.scanned_at)
+    );
+    let unknown = Digest::of(b"unknown");
+    assert_eq!(db.newest_scan_brief(unknown).await.unwrap(), None);
     // Of two at the same time, the one with the later id.
     let twin = scan(image, now);
     db.record_scan(&twin).await.unwrap();
