@@ -29,4 +29,6 @@ mod sandbox;
 mod scan;
 mod support;
 mod tamper;
+#[cfg(feature = "outside-parts")]
+mod tls;
 mod traces;

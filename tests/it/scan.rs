@@ -1,5 +1,7 @@
 //! A real finding, from Trivy to the bucket, the job that waits for it, the AIBoM and the proof.
 
+mod deployed;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -22,6 +24,8 @@ use crate::{
     },
 };
 
+/// How long anything here may take, on however slow a machine.
+const PATIENCE: Duration = Duration::from_secs(300);
 /// Of when the fixture's database says to be.
 const LONG_AGO: &str = "2020-01-01T00:00:00Z";
 
@@ -65,7 +69,7 @@ fn wait_for(server: &Server, id: &str, what: impl Fn(&Value) -> bool) -> Value {
         }
         let ended = matches!(job["status"].as_str(), Some("failed" | "cancelled"));
         assert!(
-            !ended && begun.elapsed() < Duration::from_secs(300),
+            !ended && begun.elapsed() < PATIENCE,
             "{id} stays {job}\n{}",
             server.log()
         );
@@ -165,7 +169,7 @@ fn says_what_was_found(bundle: &Path, image: &Image) {
 /// The reports that the link names lie in the bucket of workers' scans.
 fn reports_are_kept(server: &Server, bundle: &Path) {
     let folder = server.data().join("store/scans");
-    // Over servers the buckets are elsewhere; the tests of the store look into them.
+    // Over servers the buckets are elsewhere; `deployed` looks into them.
     if !folder.exists() {
         return;
     }

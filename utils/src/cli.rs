@@ -24,14 +24,25 @@ struct Cli {
     /// Print JSON for machines, one value a line, instead of text for people.
     #[arg(long, global = true)]
     json: bool,
+    #[command(flatten)]
+    server: Server,
+}
+
+/// Where a server is, and whom to trust on the way to its bytes.
+#[derive(Debug, Args)]
+pub(crate) struct Server {
     /// Address of the server, for submit, status, logs, cancel, artifacts, workers, queue, get and open.
     #[arg(
-        long,
+        long = "server",
         global = true,
         env = "ASSAY_SERVER",
         default_value = "http://127.0.0.1:8000"
     )]
-    server: String,
+    pub(crate) address: String,
+    /// Certificates (PEM) of authorities to trust beside those of this machine, for get, where the server keeps the bytes
+    /// behind https.
+    #[arg(long, global = true, env = "ASSAY_CA_FILE", value_name = "FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -29,8 +29,10 @@ pub(crate) struct Parts {
     /// It answers.
     store: String,
     /// `ok`, or why the broker cannot be reached. Jobs are taken in all the same: their doorbells wait in the database.
-    queue: String,
-    /// Doorbells that wait for a worker; absent while the broker cannot be reached.
+    /// Absent of a scanner, which needs none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    queue: Option<String>,
+    /// Doorbells that wait for a worker; absent while the broker cannot be reached, and of a scanner.
     #[serde(skip_serializing_if = "Option::is_none")]
     queue_depth: Option<u64>,
     /// Can seal a room.
@@ -80,16 +82,18 @@ pub(crate) async fn health(probe: Data<Probe>) -> HttpResponse {
     let database = platform.db.check_writing().await;
     let store = platform.store.answers().await;
     let isolation = probe.isolation().await;
-    let depths = platform.queue.depths().await;
     let disk = platform.disk().await;
     let (scans, last_scan_at) = scans(platform).await.unzip();
+    let (mut queue, mut depths) = (None, None);
+    if platform.service.uses_queue() {
+        queue = Some(platform.queue.health().to_string());
+        depths = platform.queue.depths().await.ok();
+    }
     let parts = Parts {
         database: word(database.map_err(|error| error.to_string())),
         store: word(store.map_err(|error| error.to_string())),
-        queue: platform.queue.health().to_string(),
-        queue_depth: depths
-            .ok()
-            .map(|all| all.iter().map(|depth| depth.waiting).sum()),
+        queue,
+        queue_depth: depths.map(|all| all.iter().map(|depth| depth.waiting).sum()),
         sandbox: word(isolation.as_ref().map(drop).map_err(Clone::clone)),
         isolation: isolation.ok(),
         keys: word(check_keys(platform).await),
@@ -109,7 +113,7 @@ pub(crate) async fn health(probe: Data<Probe>) -> HttpResponse {
     let needs_disk = platform.service.trains();
     let works = [&parts.database, &parts.store, &parts.sandbox]
         .into_iter()
-        .chain(needs_queue.then_some(&parts.queue))
+        .chain(parts.queue.as_ref().filter(|_| needs_queue))
         .chain(needs_disk.then_some(&parts.disk))
         .all(|part| *part == OK);
     let (code, status) = if works {

@@ -76,6 +76,23 @@ async fn findings_are_kept_and_an_image_that_was_missing_is_scanned_when_it_appe
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn another_image_under_the_same_name_is_scanned_long_before_the_next_scan_is_due() {
+    let mut bench = Bench::new(|config| config.scan.every = Duration::from_secs(100_000)).await;
+    bench.make_image();
+    bench.make_trivy(&format!("{REPORT} '[]'; exit 0"));
+    bench.start();
+    let first = bench.until(|_| true).await;
+    bench.make_other_image();
+    let second = bench
+        .until(|scan| scan.image_digest != first.image_digest)
+        .await;
+    bench.stop().await;
+    assert_eq!(second.image, first.image);
+    assert_eq!(second.outcome, ScanOutcome::Clean);
+    assert_eq!(bench.platform.db.scans(9).await.unwrap().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_scan_dated_in_the_future_is_not_believed() {
     let mut bench = Bench::new(|config| config.scan.every = Duration::from_secs(3600)).await;
     bench.make_image();

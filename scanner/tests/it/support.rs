@@ -56,6 +56,11 @@ impl Bench {
         trivy::write_image(&archive(self.folder.path()), &trivy::DEBIAN).unwrap();
     }
 
+    /// Puts another image in its place.
+    pub(crate) fn make_other_image(&self) {
+        trivy::write_image(&archive(self.folder.path()), &[("program", "another")]).unwrap();
+    }
+
     /// A program in Trivy's place: `version` and `convert` go well, and `image` does this.
     pub(crate) fn make_trivy(&self, image: &str) {
         let script = format!(

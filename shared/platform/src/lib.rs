@@ -19,6 +19,7 @@ pub mod scan;
 pub mod shutdown;
 pub mod store;
 pub mod telemetry;
+pub mod tls;
 pub mod upkeep;
 pub mod worker;
 

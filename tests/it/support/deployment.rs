@@ -38,7 +38,7 @@ pub(crate) struct Deployment {
     // After the services: they end before what they stand on goes.
     environment: Vec<(String, String)>,
     folder: TempDir,
-    _corner: Corner,
+    pub(crate) corner: Corner,
 }
 
 /// One process of it; killed when dropped.
@@ -66,7 +66,8 @@ impl Deployment {
         let folder = tempfile::tempdir().unwrap();
         let secrets = folder.path().join("secrets");
         let count = workers.to_string();
-        run_ok(&["keys", "init", "--workers", &count, "--dir", text(&secrets)]);
+        let dir = text(&secrets);
+        run_ok(&["keys", "init", "--workers", &count, "--scan", "--dir", dir]);
         let mut environment = corner.environment();
         let lease = LEASE.as_secs().to_string();
         for (name, value) in [
@@ -92,8 +93,14 @@ impl Deployment {
                 .collect(),
             environment,
             folder,
-            _corner: corner,
+            corner,
         }
+    }
+
+    /// A scanner of it, not started yet.
+    pub(crate) fn scanner(&self) -> Service {
+        let listen = ["--listen", "127.0.0.1:0"];
+        Service::new(self.folder.path(), "scanner", &listen, &self.environment)
     }
 
     /// Requests to the API.

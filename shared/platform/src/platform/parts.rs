@@ -15,7 +15,10 @@ use crate::{
 pub(super) fn must_be_shared(config: &Config, service: Service) -> Result<(), PlatformError> {
     let missing: Vec<&str> = [
         (config.database.url.is_empty(), "database.url"),
-        (service.rings() && config.queue.url.is_empty(), "queue.url"),
+        (
+            service.uses_queue() && config.queue.url.is_empty(),
+            "queue.url",
+        ),
         (!config.store.is_remote(), "store.endpoint"),
     ]
     .into_iter()
@@ -63,7 +66,7 @@ pub(super) async fn database(config: &Config, store: &Store) -> Result<Db, Platf
 /// The queue; a broker has been waited for. Without one an API starts all the same: it takes jobs in, and their doorbells
 /// wait in the database. A service that neither rings nor hears connects to none.
 pub(super) async fn queue(config: &Config, service: Service) -> Result<Queue, PlatformError> {
-    if !service.rings() {
+    if !service.uses_queue() {
         return Ok(Queue::in_process());
     }
     let queue = Queue::open(&config.queue)?;

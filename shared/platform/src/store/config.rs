@@ -15,6 +15,8 @@ const LARGEST_PART: u64 = 1 << 30;
 pub struct StoreConfig {
     /// Address of an S3 server, with scheme and without a path; empty for a local folder.
     pub endpoint: String,
+    /// A file of authorities (PEM) to trust beside those of this machine; empty for none.
+    pub ca_file: PathBuf,
     /// The region that requests are signed for.
     pub region: String,
     /// The account's name.

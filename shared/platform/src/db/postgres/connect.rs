@@ -10,7 +10,7 @@ use sqlx::{
 use tokio::time::timeout;
 
 use super::super::{DbError, config::DatabaseConfig, error::is_passing};
-use crate::secret;
+use crate::{secret, tls::refused_certificate};
 
 /// How long a server may take to let us in.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -76,6 +76,13 @@ pub(super) async fn connect(options: &PgConnectOptions) -> Result<PgConnection, 
 
 fn refused(options: &PgConnectOptions, error: sqlx::Error) -> DbError {
     let address = address(options);
+    if let Some(reason) = refused_certificate(&error) {
+        return DbError::Refused {
+            address,
+            reason,
+            advice: "name the file of its authority as sslrootcert in [database] url (…?sslmode=verify-full&sslrootcert=FILE)",
+        };
+    }
     if is_passing(&error) {
         let reason = error.to_string();
         return DbError::Unreachable { address, reason };

@@ -5,6 +5,7 @@ mod locks;
 mod news;
 mod opening;
 mod support;
+mod tls;
 
 use crate::db::tests::contract;
 use support::Server;

@@ -1,10 +1,10 @@
 use std::fmt;
 
-use lapin::uri::AMQPUri;
+use lapin::{Connection, ConnectionProperties, tcp::OwnedTLSConfig, uri::AMQPUri};
 
 use crate::{
     queue::{QueueConfig, QueueError},
-    secret,
+    secret, tls,
 };
 
 /// Seconds after which a silent connection is given up.
@@ -18,6 +18,8 @@ const MAX_PREFIX: usize = 100;
 #[derive(Clone)]
 pub(super) struct Address {
     uri: AMQPUri,
+    /// Certificates of authorities, where the configuration names some.
+    authorities: Option<String>,
 }
 
 impl Address {
@@ -46,11 +48,22 @@ impl Address {
         uri.authority.userinfo.password = password(config)?;
         uri.query.heartbeat = Some(HEARTBEAT_SECONDS);
         uri.query.connection_timeout = Some(CONNECT_MILLIS);
-        Ok(Self { uri })
+        let authorities = tls::authorities(&config.ca_file)
+            .map_err(|error| wrong(format!("queue.ca_file: {error}")))?;
+        Ok(Self { uri, authorities })
     }
 
-    pub(super) fn uri(&self) -> AMQPUri {
-        self.uri.clone()
+    /// Makes a connection.
+    pub(super) async fn connect(
+        &self,
+        properties: ConnectionProperties,
+    ) -> lapin::Result<Connection> {
+        let trusted = OwnedTLSConfig {
+            identity: None,
+            cert_chain: self.authorities.clone(),
+        };
+        let runtime = lapin::runtime::default_runtime()?;
+        Connection::connect_uri_with_config(self.uri.clone(), properties, trusted, runtime).await
     }
 
     pub(super) fn user(&self) -> &str {
@@ -106,7 +119,7 @@ mod tests {
             ..config("amqp://worker@broker:1234/jobs")
         };
         let address = Address::read(&config).unwrap();
-        let uri = address.uri();
+        let uri = &address.uri;
         assert_eq!(uri.authority.userinfo.username, "worker");
         assert_eq!(uri.authority.userinfo.password, "s3cret word");
         assert_eq!(uri.vhost, "jobs");
@@ -132,5 +145,10 @@ mod tests {
             ..config("amqp://worker@broker/")
         };
         assert!(refused(&missing).contains("/no/such/file"));
+        let untrusting = QueueConfig {
+            ca_file: "/no/such/authority".into(),
+            ..config("amqps://worker@broker/")
+        };
+        assert!(refused(&untrusting).contains("queue.ca_file: /no/such/authority"));
     }
 }

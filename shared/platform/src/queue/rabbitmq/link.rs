@@ -23,6 +23,7 @@ use crate::{
     backoff::Backoff,
     queue::{QueueError, QueueState},
     telemetry::metrics::BROKER_CONNECTIONS,
+    tls::refused_certificate,
 };
 
 /// Between two tries to reach a broker.
@@ -304,7 +305,7 @@ impl Keeper {
     async fn connect(&self, number: u64) -> Result<Arc<Session>, Trouble> {
         let name = format!("assay {}", self.role.as_str());
         let properties = ConnectionProperties::default().with_connection_name(name.into());
-        let greeted = Connection::connect_uri(self.setup.address.uri(), properties);
+        let greeted = self.setup.address.connect(properties);
         let connection = match self.greeted(greeted).await {
             Err(Trouble::Lapin(error)) => return Err(self.at_the_door(error)),
             greeted => greeted?,
@@ -342,6 +343,11 @@ impl Keeper {
 
     /// What a broker that lets us not in has said.
     fn at_the_door(&self, error: lapin::Error) -> Trouble {
+        if let Some(reason) = refused_certificate(&error) {
+            return Trouble::Refused(format!(
+                "{reason}; name the file of its authority in queue.ca_file"
+            ));
+        }
         let user = self.setup.address.user();
         let lapin::ErrorKind::ProtocolError(said) = error.kind() else {
             return Trouble::Lapin(error);

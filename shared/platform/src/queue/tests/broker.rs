@@ -5,6 +5,7 @@
 mod proxy;
 mod restart;
 mod rights;
+mod tls;
 
 use std::path::PathBuf;
 

@@ -22,14 +22,14 @@ use aws_sdk_s3::{
 };
 use aws_smithy_http_client::{
     Builder,
-    tls::{Provider, rustls_provider::CryptoMode},
+    tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
 };
 use http_body_util::Limited;
-use rustls::RootCertStore;
 
 use crate::{
     secret,
     store::{StoreConfig, StoreError},
+    tls,
 };
 
 /// How long a connection may take to come about.
@@ -80,7 +80,7 @@ impl Clients {
     /// Makes the clients; connects to nothing.
     pub(super) fn new(config: &StoreConfig, account: &Account) -> Result<Self, StoreError> {
         let public = &config.public_endpoint;
-        let http = http_client(config.endpoint.starts_with("https://"))?;
+        let http = http_client(config)?;
         let with = |endpoint: &str, answers: Answers| {
             let built = settings(config, account, endpoint)
                 .http_client(http.clone())
@@ -125,22 +125,35 @@ fn settings(
 }
 
 /// Connections, with or without TLS.
-fn http_client(tls: bool) -> Result<SharedHttpClient, StoreError> {
+fn http_client(config: &StoreConfig) -> Result<SharedHttpClient, StoreError> {
     let builder = Builder::new().pool_idle_timeout(IDLE);
-    if !tls {
+    if !config.endpoint.starts_with("https://") {
         return Ok(builder.build_http());
     }
-    // Without any root the library panics, or trusts nobody and says so of every connection.
-    let found = rustls_native_certs::load_native_certs().certs;
-    if RootCertStore::empty().add_parsable_certificates(found).0 == 0 {
-        return Err(StoreError::Settings(
-            "store.endpoint is https, but this machine has no root certificates; \
-             install the package ca-certificates, or name a file of them in SSL_CERT_FILE"
-                .to_owned(),
-        ));
+    let authorities = tls::authorities(&config.ca_file)
+        .map_err(|error| StoreError::Settings(format!("store.ca_file: {error}")))?;
+    // The library must not be asked for a machine's roots where there are none: it panics, or trusts nobody and says so
+    // of every connection.
+    let machine = tls::machine_has_authorities();
+    let mut trusted = TrustStore::empty().with_native_roots(machine);
+    match authorities {
+        Some(text) => trusted = trusted.with_pem_certificate(text),
+        None if machine => {}
+        None => {
+            return Err(StoreError::Settings(
+                "store.endpoint is https, but this machine has no root certificates; \
+                 install the package ca-certificates, or name a file of them in store.ca_file"
+                    .to_owned(),
+            ));
+        }
     }
+    let context = TlsContext::builder()
+        .with_trust_store(trusted)
+        .build()
+        .map_err(|error| StoreError::Settings(format!("store.ca_file: {error}")))?;
     Ok(builder
         .tls_provider(Provider::rustls(CryptoMode::Ring))
+        .tls_context(context)
         .build_https())
 }
 
