@@ -222,11 +222,11 @@ impl Heard {
 }
 
 fn plausible(metrics: &BTreeMap<String, f64>) -> bool {
-    metrics.len() <= MAX_METRICS && metrics.keys().all(plausible_name)
+    metrics.len() <= MAX_METRICS && metrics.keys().all(|name| plausible_name(name))
 }
 
 /// The names stand in the signed AIBoM, where people read them.
-fn plausible_name(name: &String) -> bool {
+fn plausible_name(name: &str) -> bool {
     name.len() <= MAX_METRIC_NAME && !name.contains(deceives)
 }
 

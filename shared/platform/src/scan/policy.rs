@@ -1,9 +1,7 @@
 //! Whether jobs may run in an image, by what is known of it.
 
-use std::time::Duration;
-
 use assay_attest::Digest;
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use super::{Scan, ScanConfig, ScanOutcome, Severity};
 
@@ -11,7 +9,7 @@ use super::{Scan, ScanConfig, ScanOutcome, Severity};
 const IDS_NAMED: usize = 5;
 
 /// How far in the future a scan may seem to be: clocks of database servers that take over from each other differ.
-const CLOCK_TOLERANCE: Duration = Duration::from_secs(60);
+const CLOCK_TOLERANCE: Duration = Duration::minutes(1);
 
 /// Whether a job may run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,6 +115,8 @@ fn findings(scan: &Scan, level: Severity, image: Digest, why: &str) -> Verdict {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use time::macros::datetime;
     use uuid::Uuid;
 

@@ -22,8 +22,7 @@ impl Backend {
         if let Some(link) = scan.link {
             Self::may_be_named(&mut tx, &[link]).await?;
         }
-        sqlx::query(
-            concat!(
+        sqlx::query(concat!(
             "INSERT INTO scans (id, image_digest, scanned_at, outcome, link, scan) VALUES ($1, $2, ",
             now!(),
             ", $3, $4, $5) ON CONFLICT (id) DO NOTHING"
