@@ -11,6 +11,7 @@ mod file_name;
 mod form;
 mod ingest;
 mod origin;
+mod own_address;
 mod places;
 mod probe;
 mod problem;

@@ -26,8 +26,8 @@ use crate::{
     trivy::Trivy,
 };
 
-/// When this process last scanned an image, and whether that failed. The database may not show it yet: a row dated
-/// later than the database's clock is not believed.
+/// When this process last scanned an image, and whether that failed. The database dates scans by a clock of its own,
+/// which may not be this machine's.
 type Tried = HashMap<Digest, (Instant, bool)>;
 
 /// Images that could not be found when this process last looked: their names, and why.

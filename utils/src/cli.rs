@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use assay_platform::Service;
+use assay_platform::{Service, ids::JobId};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{
@@ -150,6 +150,9 @@ enum Command {
         /// The trust anchor (`trust.json`), got from the platform's owner; `DIR/../trust/trust.json` when absent.
         #[arg(long)]
         trust: Option<PathBuf>,
+        /// The job that the bundle has to be of; any job's when absent.
+        #[arg(long)]
+        job: Option<JobId>,
     },
     /// Open the server's page in the browser.
     Open,
@@ -330,7 +333,7 @@ pub(crate) fn run() -> ExitCode {
             KeysCommand::Trust { dir, to } => commands::keys::trust(output, &dir, &to),
         },
         Command::Sample { name, dir } => commands::sample::run(output, name, &dir),
-        Command::Verify { dir, trust } => commands::verify::run(output, &dir, trust),
+        Command::Verify { dir, trust, job } => commands::verify::run(output, &dir, trust, job),
         Command::Submit(submit) => commands::client(&cli.server, |client| {
             commands::submit::run(output, client, submit)
         }),

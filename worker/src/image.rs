@@ -1,5 +1,7 @@
 //! The image that a job trains in: what is known of it, and whether the job may run in it.
 
+mod signed;
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 use assay_attest::{
@@ -109,7 +111,8 @@ pub(crate) async fn stays_held(worker: &Worker, job: JobId) -> Result<bool, Stop
     }
     let config = &platform.config.scan;
     let newest = worker.last_scan.of(platform, id).await?;
-    let judge = |needs_link| judge(config, id, newest.as_deref(), needs_link, now());
+    let now = platform.db.now().await?;
+    let judge = |needs_link| judge(config, id, newest.as_deref(), needs_link, now);
     let mut verdict = judge(false);
     if verdict == Verdict::Run {
         let artifacts = platform.db.artifacts(job).await?;
@@ -142,12 +145,14 @@ pub(crate) async fn admit(
         return Err(Stop::LeaseLost);
     }
     let config = &platform.config.scan;
-    let verdict = judge(config, id, newest.as_deref(), needs_link, now());
+    // The database dated the scan, so its clock says how old it is.
+    let now = platform.db.now().await?;
+    let verdict = judge(config, id, newest.as_deref(), needs_link, now);
     if let Verdict::Hold(reason) = verdict {
         return Err(Stop::Held(reason));
     }
-    let link = match newest.as_ref().and_then(|scan| scan.link) {
-        Some(digest) if needs_link => Some(read_link(platform, layout, id, digest).await?),
+    let link = match &newest {
+        Some(scan) if needs_link => read_link(platform, layout, scan, now).await?,
         _ => None,
     };
     Ok(Some(Image {
@@ -158,18 +163,17 @@ pub(crate) async fn admit(
     }))
 }
 
-fn now() -> OffsetDateTime {
-    OffsetDateTime::now_utc()
-}
-
-/// The link of a scan, signed by one whom the job's layout lets scan, of this very image. One that is not may be
-/// followed by one that is: the next scan's.
+/// The link of a scan, signed by one whom the job's layout lets scan, of this very image, and saying what the row says.
+/// One that is not may be followed by one that is: the next scan's.
 async fn read_link(
     platform: &Platform,
     layout: &Layout,
-    image: Digest,
-    digest: Digest,
-) -> Result<ScanLink, Stop> {
+    scan: &Scan,
+    now: OffsetDateTime,
+) -> Result<Option<ScanLink>, Stop> {
+    let (image, Some(digest)) = (scan.image_digest, scan.link) else {
+        return Ok(None);
+    };
     let bytes = platform.store.read(digest, MAX_METADATA_BYTES).await?;
     let unfit = |what: &dyn std::fmt::Display| {
         Stop::Held(format!(
@@ -181,10 +185,11 @@ async fn read_link(
     if link.name != SCAN_IMAGE || link.materials.get(IMAGE_PATH) != Some(&image) {
         return Err(unfit(&"it is of another image"));
     }
-    Ok(ScanLink {
+    signed::agrees(link, scan, &platform.config.scan, now).map_err(|error| unfit(&error))?;
+    Ok(Some(ScanLink {
         keyid: signed.keyid(),
         bytes,
-    })
+    }))
 }
 
 impl Image {

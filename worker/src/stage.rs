@@ -1,3 +1,5 @@
+mod identity;
+
 use assay_attest::{
     INGEST, RUN_TRAINING,
     intoto::{Layout, Link, Signed, check_signer},
@@ -40,6 +42,7 @@ pub(crate) async fn stage(
     let only = |role| only(&claim.artifacts, role);
     let ingest = only(Role::IngestLink)?;
     let link = ingest_link(platform, layout, ingest).await?;
+    identity::check_identity(claim, &link)?;
     check_disk(platform).await?;
     let rooms = platform.rooms();
     let room = tokio::task::spawn_blocking(move || Room::create(&rooms))

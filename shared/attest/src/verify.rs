@@ -5,10 +5,12 @@
 
 mod artifacts;
 mod bundle;
+mod job;
 mod proof;
 mod report;
 mod ties;
 
 pub use bundle::{AIBOM_FILE, AIBOM_SIGNATURE_FILE, LAYOUT_FILE, verify_bundle};
+pub use job::{link_job, named_job};
 pub use proof::{LinkFile, ProofFiles, VerifiedProof, verify_proof};
 pub use report::{Check, Outcome, Report};

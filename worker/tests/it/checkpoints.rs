@@ -161,6 +161,16 @@ async fn an_object_that_is_gone_is_no_reason_to_fail() {
     trains_anew(bench, id, "no object").await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_grew_is_not_even_fetched() {
+    let (bench, id, kept) = interrupted().await;
+    let store = bench.folder.path().join("assay/store");
+    let object = find(&store, &kept.digest.to_string());
+    std::fs::remove_file(&object).unwrap();
+    std::fs::write(&object, vec![4; 1000]).unwrap();
+    trains_anew(bench, id, "has 1000 bytes, and 1 were signed").await;
+}
+
 /// The file of an object.
 fn find(folder: &std::path::Path, digest: &str) -> std::path::PathBuf {
     let (first, rest) = digest.split_at(2);

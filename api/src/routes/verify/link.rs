@@ -100,6 +100,10 @@ fn verify(given: &GivenLink, stored: &StoredProof, trust: &Trust) -> LinkAnswer 
         .filter(|(_, link)| link.is_none())
         .map(|(step, _)| step)
         .collect();
+    // Where the service finds the link's folder must be the job that the link itself names.
+    if let Some(job) = stored.job {
+        report.expect_job(&job.to_string());
+    }
     report.checks.push(stored.is_whole());
     report.checks.push(is_stored(given, stored));
     LinkAnswer {

@@ -28,6 +28,8 @@ pub(super) struct StoredProof {
     /// The jobs whose proof holds the link that was handed in, the newest first; looked up only where the link itself
     /// speaks of no job.
     pub(super) holders: Vec<JobId>,
+    /// The job whose proof this is; `None` when there is no such job.
+    pub(super) job: Option<JobId>,
     /// Files that are gone from the store or are not what they were, and how.
     damaged: Vec<String>,
 }
@@ -58,7 +60,10 @@ impl StoredProof {
 
     /// The proof of a job.
     pub(super) async fn of_job(service: &Service, id: Option<JobId>) -> Result<Self, Problem> {
-        let mut proof = Self::default();
+        let mut proof = Self {
+            job: id,
+            ..Self::default()
+        };
         if let Some(id) = id {
             proof.artifacts = service.platform.db.artifacts(id).await?;
         }

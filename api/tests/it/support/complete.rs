@@ -37,7 +37,7 @@ impl Bench {
             .collect();
         let scan = self.scan_link(&dir.to_string()).await;
         let link = self
-            .training_link(&dir.to_string(), &inputs, &outputs)
+            .training_link(id, &dir.to_string(), &inputs, &outputs)
             .await;
         let ingest = claim
             .artifacts
@@ -76,11 +76,14 @@ impl Bench {
 
     async fn training_link(
         &self,
+        id: JobId,
         dir: &str,
         inputs: &[&Artifact],
         outputs: &[Artifact],
     ) -> Artifact {
         let mut link = Link::new(RUN_TRAINING, training_command());
+        link.environment
+            .insert("job".to_owned(), json!({ "id": id.to_string() }));
         let name = |one: &Artifact| (one.path.clone(), one.digest);
         link.materials = inputs.iter().map(|one| name(one)).collect();
         link.products = outputs.iter().map(name).collect();

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use assay_attest::Digest;
+use time::OffsetDateTime;
 
 use super::{Db, DbError, either};
 use crate::{
@@ -43,13 +44,19 @@ impl Db {
         either!(self, db => db.unneeded_settled(digest))
     }
 
-    /// Writes down a scan; one with an id that is there already is left as it is.
+    /// The time by the database's clock, to the millisecond: the one by which it dates scans.
+    pub async fn now(&self) -> Result<OffsetDateTime, DbError> {
+        either!(self, db => db.now())
+    }
+
+    /// Writes down a scan, dated now by the database's clock whatever it says itself; one with an id that is there
+    /// already is left as it is.
     pub async fn record_scan(&self, scan: &Scan) -> Result<(), DbError> {
         either!(self, db => db.record_scan(scan))
     }
 
-    /// The newest scan of an image by its time; of two at the same time, the later id. One dated later than the
-    /// database's clock is not believed.
+    /// The scan of an image that was written down last; of two in the same millisecond, the later id. A row that does not
+    /// agree with itself is given as a failed scan.
     pub async fn newest_scan(&self, image: Digest) -> Result<Option<Scan>, DbError> {
         either!(self, db => db.newest_scan(image))
     }

@@ -1,5 +1,11 @@
+use assay_attest::Digest;
+use time::OffsetDateTime;
+
 use super::*;
-use crate::db::{Db, tests::contract};
+use crate::{
+    db::{Db, tests::contract},
+    scan::ScanOutcome,
+};
 
 /// A database in a folder that lives as long as it does.
 async fn database() -> (tempfile::TempDir, Db) {
@@ -83,6 +89,40 @@ async fn a_row_that_cannot_be_read_is_an_error_that_names_the_job() {
         db.status(job.id).await.unwrap_err(),
     ] {
         assert!(error.to_string().contains(&job.id.to_string()), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_scan_whose_row_was_changed_is_no_knowledge() {
+    let (_base, db) = database().await;
+    let Db::Sqlite(sqlite) = &db else {
+        panic!("another database")
+    };
+    let image = Digest::of(b"image");
+    for change in [
+        "UPDATE scans SET outcome = 'clean'",
+        "UPDATE scans SET link = NULL",
+        "UPDATE scans SET scan = replace(scan, '\"findings\"', '\"clean\"')",
+        "UPDATE scans SET scan = replace(scan, substr(image_digest, 1, 8), '00000000')",
+    ] {
+        sqlx::query("DELETE FROM scans")
+            .execute(&sqlite.writer)
+            .await
+            .unwrap();
+        let mut scan = contract::scan(image, OffsetDateTime::now_utc());
+        scan.link = Some(Digest::of(b"link"));
+        db.record_scan(&scan).await.unwrap();
+        let found = db.newest_scan(image).await.unwrap().unwrap();
+        assert_eq!(found.outcome, ScanOutcome::Findings, "{change}");
+        let changed = sqlx::query(change).execute(&sqlite.writer).await.unwrap();
+        assert_eq!(changed.rows_affected(), 1);
+        let found = db.newest_scan(image).await.unwrap().unwrap();
+        assert_eq!(found.outcome, ScanOutcome::Failed, "{change}");
+        assert_eq!(
+            (found.id, found.image_digest, found.link),
+            (scan.id, image, None)
+        );
+        assert_eq!(db.scans(9).await.unwrap(), [found]);
     }
 }
 

@@ -59,7 +59,7 @@ macro_rules! all {
             objects_are_named_once
             workers_are_known_and_can_be_drained
             only_the_newest_checkpoint_of_the_holder_is_kept
-            the_newest_scan_is_found_by_its_time
+            the_newest_scan_is_the_last_that_was_written
             it_is_known_when_a_scan_last_succeeded
             what_is_being_removed_cannot_be_named
             naming_and_removing_race
