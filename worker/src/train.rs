@@ -15,8 +15,8 @@ use crate::{
     checkpoint::{Plan, keep},
     environment::{Meter, Reading},
     lease::LeaseKeeper,
-    log_writer::listen,
     outcome::{Trained, judge},
+    receive_events::receive_events,
     run_loop::Worker,
     stage::Staged,
     stop::Stop,
@@ -51,7 +51,7 @@ pub(crate) async fn train(
         events,
         lease.ended(),
     );
-    let listen = listen(
+    let receive = receive_events(
         platform,
         claim.job.id,
         claim.attempt,
@@ -74,7 +74,7 @@ pub(crate) async fn train(
         platform.config.worker_slots,
     );
     let started_at = OffsetDateTime::now_utc();
-    let (finished, heard, ()) = tokio::join!(run, listen, keep);
+    let (finished, heard, ()) = tokio::join!(run, receive, keep);
     let finished_at = OffsetDateTime::now_utc();
     let reading = meter.end().await;
     let finished = finished.map_err(|error| match Stop::from(error) {

@@ -10,8 +10,8 @@ pub mod config;
 mod error;
 mod jobs;
 mod migrations;
+mod objects;
 pub mod postgres;
-mod records;
 pub mod sqlite;
 mod upkeep;
 

@@ -2,6 +2,7 @@ mod folder;
 mod parts;
 mod prepare;
 mod sweep;
+mod tasks;
 mod wait;
 
 use std::{fs::File, path::PathBuf, sync::Arc};
@@ -19,7 +20,7 @@ use crate::{
     keys::{KeyError, Keys},
     queue::{Queue, QueueError},
     sandbox::{Sandbox, SandboxError, sweep_rooms},
-    store::{Collected, Collector, Store, StoreError},
+    store::{Store, StoreError},
     telemetry,
 };
 
@@ -30,12 +31,6 @@ pub const TRAINER_COMMAND: &str = "__trainer";
 
 /// Removed objects that one write may find to be there again; more than it can name.
 const MOST_REVIVED: u32 = 100;
-
-/// How often a server's bucket is tidied.
-const COLLECT: Duration = Duration::from_secs(30 * 60);
-
-/// How often the metrics' buffers are emptied.
-const UPKEEP: Duration = Duration::from_secs(10);
 
 /// The parts that a service works with, opened as the configuration says. Clones share them.
 #[derive(Debug, Clone)]
@@ -166,9 +161,9 @@ impl Platform {
             upkeep: Arc::default(),
             _lock: Arc::new(lock),
         };
-        keep_metrics(&platform.config);
+        tasks::keep_metrics(&platform.config);
         if service.serves() && matches!(platform.store, Store::S3(_)) {
-            keep_collecting(&platform);
+            tasks::keep_collecting(&platform);
         }
         Ok(platform)
     }
@@ -234,47 +229,6 @@ impl Platform {
         self.queue.close();
         self.db.close().await;
     }
-}
-
-/// Tidies the server's bucket again and again for as long as the platform is in use.
-fn keep_collecting(platform: &Platform) {
-    let alive = Arc::downgrade(&platform.config);
-    let (store, db) = (platform.store.clone(), platform.db.clone());
-    tokio::spawn(async move {
-        loop {
-            tokio::time::sleep(COLLECT).await;
-            let Some(age) = alive.upgrade().map(|config| config.store.keep_unnamed) else {
-                return;
-            };
-            let Store::S3(store) = &store else {
-                return;
-            };
-            match Collector::new(store, &db, age).run().await {
-                Ok(Collected {
-                    removed,
-                    unclear,
-                    uploads,
-                }) if removed + unclear + uploads > 0 => {
-                    tracing::info!(removed, unclear, uploads, "what nothing names was removed");
-                }
-                Ok(_) => {}
-                Err(error) => {
-                    tracing::warn!(%error, "the store could not be tidied; it is tried again later")
-                }
-            }
-        }
-    });
-}
-
-/// Empties the metrics' buffers for as long as the configuration, and with it the platform, is in use.
-fn keep_metrics(config: &Arc<Config>) {
-    let alive = Arc::downgrade(config);
-    tokio::spawn(async move {
-        while alive.strong_count() > 0 {
-            tokio::time::sleep(UPKEEP).await;
-            telemetry::metrics::upkeep();
-        }
-    });
 }
 
 #[cfg(test)]

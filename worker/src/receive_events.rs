@@ -18,7 +18,7 @@ const BATCH_EVENTS: usize = 64;
 /// tells `written` of checkpoints. `offered` is the epoch of the checkpoint in the room, if there is one.
 ///
 /// A batch that the database refuses is lost to the log (and said so), never to the judgement of the run.
-pub(crate) async fn listen(
+pub(crate) async fn receive_events(
     platform: &Platform,
     id: JobId,
     attempt: u32,
