@@ -21,6 +21,8 @@ pub mod telemetry;
 pub mod upkeep;
 pub mod worker;
 
+mod holds;
+mod objects;
 mod owned;
 mod platform;
 mod secret;

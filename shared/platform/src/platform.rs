@@ -18,6 +18,7 @@ use crate::{
     db::{Db, DbError},
     ids::JobId,
     keys::{KeyError, Keys},
+    objects,
     queue::{Queue, QueueError},
     sandbox::{Sandbox, SandboxError, sweep_rooms},
     store::{Store, StoreError},
@@ -185,7 +186,7 @@ impl Platform {
     /// [`PlatformError::Db`] or [`PlatformError::Store`]; the object stays then. In a folder it is swept at the next start, in
     /// a server's bucket the collector finds it.
     pub async fn release(&self, digest: Digest) -> Result<(), PlatformError> {
-        self.store.release(digest, &self.db).await
+        objects::release(&self.store, &self.db, digest).await
     }
 
     /// As [`Platform::release`], for an object whose bytes belong to one job, so that nobody else can be about to name it: a
@@ -194,7 +195,7 @@ impl Platform {
     /// # Errors
     /// [`PlatformError::Db`] or [`PlatformError::Store`]; the object stays then, and the collector finds it later.
     pub async fn remove_own(&self, digest: Digest) -> Result<(), PlatformError> {
-        self.store.remove_own(digest, &self.db).await
+        objects::remove_own(&self.store, &self.db, digest).await
     }
 
     /// Runs a write that names objects. An object that the collector has removed, and that somebody has stored anew since,
@@ -209,7 +210,7 @@ impl Platform {
         for _ in 0..MOST_REVIVED {
             match write().await {
                 Err(DbError::Collected { digest }) => {
-                    match self.store.revive(digest, &self.db).await {
+                    match objects::revive(&self.store, &self.db, digest).await {
                         Ok(true) => {}
                         Ok(false) => return Err(DbError::Collected { digest }),
                         Err(error) => {

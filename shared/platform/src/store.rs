@@ -1,10 +1,8 @@
 //! The store: bytes once, by digest. Paths of a job are an index over it, kept in the database.
 
-mod collector;
 mod config;
 mod error;
 pub mod folder;
-mod holds;
 mod links;
 mod reader;
 mod reports;
@@ -21,16 +19,12 @@ use std::{
 
 use assay_attest::Digest;
 
-use crate::{PlatformError, db::Db};
-use holds::Release;
 use reader::Reading;
 use upload::Writing;
 
-pub use collector::Collected;
-pub(crate) use collector::Collector;
+pub use crate::holds::Holds;
 pub use config::StoreConfig;
 pub use error::StoreError;
-pub use holds::Holds;
 pub use links::{LinkKey, attachment};
 pub use reader::ObjectReader;
 pub use reports::ReportBucket;
@@ -180,43 +174,6 @@ impl Store {
         match self {
             Self::Folder(store) => store.remove(digest).await,
             Self::S3(store) => Box::pin(store.remove(digest)).await,
-        }
-    }
-
-    /// The careful way to remove: see [`crate::Platform::release`].
-    pub(crate) async fn release(&self, digest: Digest, db: &Db) -> Result<(), PlatformError> {
-        let store = match self {
-            Self::Folder(store) => store,
-            // Other processes store the same bytes: only the collector can tell that nobody is about to name them.
-            Self::S3(_) => return Ok(()),
-        };
-        let holds = store.holds();
-        while let Release::Ask(asked) = holds.begin_release(digest) {
-            let unnamed = !db.object_is_referenced(digest).await?;
-            let remove = || store.remove_now(digest);
-            if let Some(removed) = holds.finish_release(digest, asked, unnamed, remove) {
-                removed.transpose().map_err(StoreError::from)?;
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    /// Removes an object that nobody else can be about to name: see [`crate::Platform::remove_own`].
-    pub(crate) async fn remove_own(&self, digest: Digest, db: &Db) -> Result<(), PlatformError> {
-        match self {
-            Self::Folder(_) => self.release(digest, db).await,
-            Self::S3(store) => Box::pin(Collector::remove(store, db, digest)).await,
-        }
-    }
-
-    /// Whether an object lies there that was removed and has been stored anew since; rows may name it again then.
-    pub(crate) async fn revive(&self, digest: Digest, db: &Db) -> Result<bool, PlatformError> {
-        match self {
-            Self::Folder(_) => Ok(false),
-            Self::S3(store) => {
-                Ok(store.written(digest).await?.is_some() && db.revive(digest).await?)
-            }
         }
     }
 

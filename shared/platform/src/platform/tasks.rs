@@ -7,7 +7,8 @@ use tokio::time::sleep;
 use super::Platform;
 use crate::{
     Config,
-    store::{Collected, Collector, Store},
+    objects::{Collected, Collector},
+    store::Store,
     telemetry,
 };
 

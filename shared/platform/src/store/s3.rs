@@ -28,10 +28,10 @@ use super::{Holds, LinkKey, StoreConfig, StoreError, folder::private_folder, lin
 use client::{Account, Clients};
 use trouble::Refusal;
 
-pub(super) use list::Listed;
+pub(crate) use list::Listed;
 pub(super) use put::Lock;
 pub(super) use read::Reader;
-pub(super) use remove::is_older;
+pub(crate) use remove::is_older;
 pub(super) use upload::Upload;
 
 /// Where objects lie in the bucket.
