@@ -51,7 +51,7 @@ pub(crate) async fn train(
         events,
         lease.ended(),
     );
-    let receive = receive_events(
+    let listen = receive_events(
         platform,
         claim.job.id,
         claim.attempt,
@@ -74,7 +74,7 @@ pub(crate) async fn train(
         platform.config.worker_slots,
     );
     let started_at = OffsetDateTime::now_utc();
-    let (finished, heard, ()) = tokio::join!(run, receive, keep);
+    let (finished, heard, ()) = tokio::join!(run, listen, keep);
     let finished_at = OffsetDateTime::now_utc();
     let reading = meter.end().await;
     let finished = finished.map_err(|error| match Stop::from(error) {

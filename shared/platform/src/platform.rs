@@ -27,6 +27,8 @@ use crate::{
 
 pub use prepare::prepare;
 
+use tasks::{keep_collecting, keep_metrics};
+
 /// The hidden subcommand under which a program that contains the trainer runs it; `check …` or `train …` follow.
 pub const TRAINER_COMMAND: &str = "__trainer";
 
@@ -162,9 +164,9 @@ impl Platform {
             upkeep: Arc::default(),
             _lock: Arc::new(lock),
         };
-        tasks::keep_metrics(&platform.config);
+        keep_metrics(&platform.config);
         if service.serves() && matches!(platform.store, Store::S3(_)) {
-            tasks::keep_collecting(&platform);
+            keep_collecting(&platform);
         }
         Ok(platform)
     }
