@@ -1,7 +1,7 @@
 //! The store as a bucket of an S3 server: `objects/ab/abcdef…` by digest, and `uploads/` for what is being written.
 //!
 //! An object appears under its name by one request, whole. Many processes share a bucket: nothing that this one
-//! remembers decides what may be removed. That the collector does ([`super::collector`]), by age and by the database.
+//! remembers decides what may be removed. That the collector does (`crate::objects`), by age and by the database.
 
 mod buckets;
 mod client;
