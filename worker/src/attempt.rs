@@ -1,3 +1,5 @@
+//! One attempt at a job, from its claim to its end: the order of its steps, and what each leaves to the next.
+
 use std::{sync::Arc, time::Instant};
 
 use assay_attest::Digest;

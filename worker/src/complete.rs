@@ -5,8 +5,9 @@ use std::time::Duration;
 use assay_platform::{
     Platform,
     backoff::Backoff,
-    db::DbError,
-    job::{Artifact, Claim, Completion, Status},
+    db::{Db, DbError},
+    ids::JobId,
+    job::{Artifact, Claim, Completion, Failure, Status, Timings},
     telemetry::metrics::ATTEMPTS,
 };
 use tokio::time::sleep;
@@ -27,7 +28,7 @@ const RECHECK: Backoff = Backoff {
 
 /// Before the end of an attempt is written again after the database refused.
 const AGAIN: Backoff = Backoff {
-    least: Duration::from_millis(50),
+    least: Duration::from_millis(200),
     most: Duration::from_secs(2),
 };
 /// Tries for an end that is worth no more: the lease is not kept up any longer, or trouble that does not go by.
@@ -51,70 +52,128 @@ pub(crate) async fn complete(
         // Its row goes with the end that is written here, and its object after that.
         checkpoint: _,
     } = record;
-    let (db, id, attempt) = (&platform.db, claim.job.id, claim.attempt);
+    let ending = Ending {
+        platform,
+        claim,
+        held,
+    };
     let (word, unnamed) = match end {
-        Ok(()) => {
-            let completion = Completion {
-                artifacts: stored,
-                timings,
-            };
-            if retry(held, || {
-                platform.naming(|| db.complete(id, attempt, &completion))
-            })
-            .await?
-            {
-                ("completed", logs)
-            } else {
-                ("lost", completion.artifacts)
-            }
+        Ok(()) => ending.completed(stored, timings, logs).await?,
+        Err(Stop::Failed(failure)) => {
+            // A failed job names none of them, and a disk may be full.
+            discard(platform, &stored).await;
+            ending.failed(&failure, logs, &timings).await?
         }
         Err(Stop::LeaseLost) => ("lost", stored),
-        Err(Stop::Cancelled) => {
-            let written = retry(held, || db.cancelled(id, attempt)).await?;
-            (if written { "cancelled" } else { "lost" }, stored)
-        }
-        Err(Stop::Stopping) => {
-            retry(held, || db.release(id, attempt)).await?;
-            ("released", stored)
-        }
-        Err(Stop::Held(reason)) => {
-            tracing::info!(reason, "the job is held");
-            let recheck = platform.config.scan.recheck;
-            let written = retry(held, || db.hold(id, attempt, &reason, recheck)).await?;
-            (if written { "held" } else { "lost" }, stored)
-        }
-        Err(Stop::Unavailable(reason)) => {
-            tracing::warn!(
-                reason,
-                "the worker cannot run jobs now; the job loses no attempt"
-            );
-            // What was not lost either came back for other reasons of ours.
-            let earlier = attempt.saturating_sub(claim.job.lost).saturating_sub(1);
-            let recheck = RECHECK.after(earlier);
-            let written = retry(held, || db.hold(id, attempt, &reason, recheck)).await?;
-            (if written { "unavailable" } else { "lost" }, stored)
-        }
-        Err(Stop::Infrastructure(reason)) => {
-            tracing::warn!(reason, "the attempt broke down");
-            let most = platform.config.max_attempts;
-            let delay = BREATHER.after(claim.job.lost);
-            let written = retry(held, || db.put_back(id, attempt, &reason, most, delay)).await?;
-            (broken_off(written), stored)
-        }
-        Err(Stop::Failed(failure)) => {
-            tracing::info!(code = %failure.fault.code, reason = %failure.fault.message, "the job failed");
-            discard(platform, &stored).await;
-            let fail = || platform.naming(|| db.fail(id, attempt, &failure, &logs, &timings));
-            if retry(held, fail).await? {
-                ("failed", Vec::new())
-            } else {
-                ("lost", logs)
-            }
-        }
+        Err(stop) => (ending.given_up(stop).await?, stored),
     };
     discard(platform, &unnamed).await;
     metrics::counter!(ATTEMPTS, "end" => word).increment(1);
     Ok(word)
+}
+
+/// An attempt whose end is to be written. Each way to write it gives the word for the log.
+struct Ending<'a> {
+    platform: &'a Platform,
+    claim: &'a Claim,
+    /// Whether the lease is kept up.
+    held: &'a (dyn Fn() -> bool + Sync),
+}
+
+impl Ending<'_> {
+    /// Gives, too, what no row names afterwards.
+    async fn completed(
+        &self,
+        stored: Vec<Artifact>,
+        timings: Timings,
+        logs: Vec<Artifact>,
+    ) -> Result<(&'static str, Vec<Artifact>), DbError> {
+        let (db, id, attempt) = self.row();
+        let completion = Completion {
+            artifacts: stored,
+            timings,
+        };
+        let complete = || {
+            self.platform
+                .naming(|| db.complete(id, attempt, &completion))
+        };
+        Ok(match retry(self.held, complete).await? {
+            true => ("completed", logs),
+            false => ("lost", completion.artifacts),
+        })
+    }
+
+    /// Gives, too, what no row names afterwards.
+    async fn failed(
+        &self,
+        failure: &Failure,
+        logs: Vec<Artifact>,
+        timings: &Timings,
+    ) -> Result<(&'static str, Vec<Artifact>), DbError> {
+        tracing::info!(code = %failure.fault.code, reason = %failure.fault.message, "the job failed");
+        let (db, id, attempt) = self.row();
+        let fail = || {
+            self.platform
+                .naming(|| db.fail(id, attempt, failure, &logs, timings))
+        };
+        Ok(match retry(self.held, fail).await? {
+            true => ("failed", Vec::new()),
+            false => ("lost", logs),
+        })
+    }
+
+    /// The ends after which the job may go on, and a cancellation.
+    async fn given_up(&self, stop: Stop) -> Result<&'static str, DbError> {
+        let (db, id, attempt) = self.row();
+        match stop {
+            Stop::Cancelled => {
+                let written = retry(self.held, || db.cancelled(id, attempt)).await?;
+                Ok(if written { "cancelled" } else { "lost" })
+            }
+            Stop::Held(reason) => {
+                tracing::info!(reason, "the job is held");
+                let recheck = self.platform.config.scan.recheck;
+                self.hold(&reason, recheck, "held").await
+            }
+            Stop::Unavailable(reason) => {
+                tracing::warn!(
+                    reason,
+                    "the worker cannot run jobs now; the job loses no attempt"
+                );
+                // What was not lost either came back for other reasons of ours.
+                let lost = self.claim.job.lost;
+                let earlier = attempt.saturating_sub(lost).saturating_sub(1);
+                self.hold(&reason, RECHECK.after(earlier), "unavailable")
+                    .await
+            }
+            Stop::Infrastructure(reason) => {
+                tracing::warn!(reason, "the attempt broke down");
+                let most = self.platform.config.max_attempts;
+                let delay = BREATHER.after(self.claim.job.lost);
+                let put_back = || db.put_back(id, attempt, &reason, most, delay);
+                Ok(broken_off(retry(self.held, put_back).await?))
+            }
+            Stop::Stopping | Stop::LeaseLost | Stop::Failed(_) => {
+                retry(self.held, || db.release(id, attempt)).await?;
+                Ok("released")
+            }
+        }
+    }
+
+    async fn hold(
+        &self,
+        reason: &str,
+        recheck: Duration,
+        word: &'static str,
+    ) -> Result<&'static str, DbError> {
+        let (db, id, attempt) = self.row();
+        let written = retry(self.held, || db.hold(id, attempt, reason, recheck)).await?;
+        Ok(if written { word } else { "lost" })
+    }
+
+    fn row(&self) -> (&Db, JobId, u32) {
+        (&self.platform.db, self.claim.job.id, self.claim.attempt)
+    }
 }
 
 fn broken_off(written: Option<Status>) -> &'static str {

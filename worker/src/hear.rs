@@ -1,3 +1,8 @@
+//! What the trainer says of its run, and whether an honest one could have said it.
+//!
+//! The trainer has opened a user's model, so its events are claims. Their order, their sizes and their number are judged
+//! here; whether the run went well is not: that takes the exit status and what the sandbox saw, too (`outcome`).
+
 use std::collections::BTreeMap;
 
 use assay_platform::telemetry::metrics::EPOCH_SECONDS;

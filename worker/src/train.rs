@@ -16,8 +16,8 @@ use crate::{
     checkpoint::{Plan, keep},
     environment::{Meter, Reading},
     lease::LeaseKeeper,
-    log_writer::listen,
     outcome::{Trained, judge},
+    receive_events::receive_events,
     run_loop::Worker,
     stage::Staged,
     stop::Stop,
@@ -53,7 +53,7 @@ pub(crate) async fn train(
         events,
         lease.ended(),
     );
-    let listen = listen(
+    let listen = receive_events(
         platform,
         claim.job.id,
         claim.attempt,

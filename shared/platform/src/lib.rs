@@ -23,6 +23,8 @@ pub mod tls;
 pub mod upkeep;
 pub mod worker;
 
+mod holds;
+mod objects;
 mod owned;
 mod platform;
 mod secret;

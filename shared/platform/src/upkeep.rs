@@ -16,12 +16,24 @@ use tokio::{
     time::sleep,
 };
 
-use crate::{Platform, shutdown::wanted};
+use crate::{Platform, db, queue::Doorbell, shutdown::wanted};
 
 pub use redrive::{Redriven, redrive};
 
 /// Before a part of the upkeep that panicked is begun anew.
 const AFTER_PANIC: Duration = Duration::from_secs(1);
+
+// Here, since neither database nor queue knows the other.
+impl From<&db::Doorbell> for Doorbell {
+    fn from(bell: &db::Doorbell) -> Self {
+        Self {
+            job: bell.job,
+            class: bell.class,
+            priority: bell.priority,
+            traceparent: bell.traceparent.clone(),
+        }
+    }
+}
 
 /// Keeps up until `shutdown` turns true or its sender goes. In a process that calls this more than once, one does the
 /// work and the others stand by.

@@ -18,8 +18,9 @@ use crate::{
 /// answer, and short enough that a pause past it does not make the run long.
 pub(crate) const LEASE_SECONDS: u64 = 6;
 
-/// Attempts that may break off: far more than strikes can cause, since no job may fail by our strikes.
-const MAX_ATTEMPTS: u32 = 1000;
+/// Attempts that may break off: more than kills can meet one job, since no job may fail by our strikes. An outage of a
+/// server or a full disk costs none, however often it comes (`check::outages_that_counted`).
+const MAX_ATTEMPTS: u32 = 20;
 
 /// Servers of our own, and the services of one deployment over them.
 #[derive(Debug)]

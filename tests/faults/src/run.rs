@@ -165,6 +165,8 @@ fn close(mut on: Deployment, options: &Options, runtime: &Runtime) -> anyhow::Re
     }
     for worker in &on.workers {
         wrong.extend(check::rooms(&on.folder.join(&worker.name).join("rooms")));
+        let log = on.folder.join(format!("{}.log", worker.name));
+        wrong.extend(check::outages_that_counted(&log)?);
     }
     wrong.extend(check::rooms(&on.folder.join("api/rooms")));
     let left = left_behind(&on.folder);

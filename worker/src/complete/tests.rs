@@ -164,7 +164,7 @@ async fn waits_for_the_database_as_long_as_the_lease_is_kept_up() {
     let calls = Cell::new(0);
     let written = retry(&|| true, || {
         calls.set(calls.get() + 1);
-        let answer = if calls.get() < 6 {
+        let answer = if calls.get() < 5 {
             Err(DbError::CommitUnknown)
         } else {
             Ok(true)

@@ -56,7 +56,7 @@ use sqlx::{Connection as _, PgConnection, PgPool, postgres::PgConnectOptions};
 use tokio::{sync::broadcast, time::timeout};
 
 use super::{DbError, config::DatabaseConfig, migrations};
-use crate::{ids::JobId, store::Holds};
+use crate::{holds::Holds, ids::JobId};
 use news::News;
 use waiting::Suspicion;
 use writing::Tx;

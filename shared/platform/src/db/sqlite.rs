@@ -53,7 +53,7 @@ use sqlx::{
 use tokio::sync::{Mutex, broadcast};
 
 use super::{DbError, migrations};
-use crate::{ids::JobId, owned::create_private, store::Holds};
+use crate::{holds::Holds, ids::JobId, owned::create_private};
 use writing::Tx;
 
 /// How long a statement waits for another process that has the file open, as a person's `sqlite3`.

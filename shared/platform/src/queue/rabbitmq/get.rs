@@ -1,8 +1,7 @@
 //! Hearing doorbells, one for each free slot.
 //!
-//! A consumer with a prefetch would be handed the next doorbell while its slot still trains, for hours perhaps, while
-//! another worker is idle; and it would know no priorities. So a free slot asks (`basic.get`), the most urgent queue first,
-//! and an idle worker asks ever less often, up to four times a second, or at once when it is told that there is news.
+//! A free slot asks (`basic.get`), the most urgent queue first; docs/DECISIONS.md says why. An idle worker asks ever less
+//! often, down to four times a second, or at once when it is told that there is news.
 
 use std::{sync::Arc, time::Duration};
 

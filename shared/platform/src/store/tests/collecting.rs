@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::{
-    db::{DbError, sqlite::Sqlite, tests::contract},
+    db::{Db, DbError, sqlite::Sqlite, tests::contract},
+    objects::{Collected, Collector, remove_own, revive},
     store::s3::S3,
 };
 
@@ -67,9 +68,9 @@ async fn what_nothing_names_goes_when_it_is_old_and_nothing_else() {
         let late = job_of(on, unnamed).await;
         let refused = db.insert_job(&late).await.unwrap_err();
         assert!(matches!(refused, DbError::Collected { digest } if digest == unnamed.digest));
-        assert!(!on.store.revive(unnamed.digest, &db).await.unwrap());
+        assert!(!revive(&on.store, &db, unnamed.digest).await.unwrap());
         on.store.put_bytes(b"unnamed").await.unwrap();
-        assert!(on.store.revive(unnamed.digest, &db).await.unwrap());
+        assert!(revive(&on.store, &db, unnamed.digest).await.unwrap());
         db.insert_job(&late).await.unwrap();
         let again = Collector::new(s3(on), &db, Duration::ZERO)
             .run()
@@ -89,7 +90,7 @@ async fn what_is_ones_own_goes_at_once_unless_it_is_named() {
         let older = on.store.put_bytes(b"the one before").await.unwrap();
         db.insert_job(&job_of(on, named).await).await.unwrap();
         for digest in [named.digest, older.digest] {
-            on.store.remove_own(digest, &db).await.unwrap();
+            remove_own(&on.store, &db, digest).await.unwrap();
         }
         on.store.verify(named.digest).await.unwrap();
         let gone = on.store.verify(older.digest).await.unwrap_err();
@@ -97,9 +98,9 @@ async fn what_is_ones_own_goes_at_once_unless_it_is_named() {
         // Nothing is left to do, and the same bytes may come again.
         assert!(db.collecting(9).await.unwrap().is_empty());
         on.store.put_bytes(b"the one before").await.unwrap();
-        assert!(on.store.revive(older.digest, &db).await.unwrap());
-        on.store.remove_own(older.digest, &db).await.unwrap();
-        on.store.remove_own(older.digest, &db).await.unwrap();
+        assert!(revive(&on.store, &db, older.digest).await.unwrap());
+        remove_own(&on.store, &db, older.digest).await.unwrap();
+        remove_own(&on.store, &db, older.digest).await.unwrap();
         assert!(on.store.verify(older.digest).await.is_err());
     })
     .await;
@@ -123,7 +124,7 @@ async fn a_removal_that_was_broken_off_is_taken_up_when_its_claim_has_passed() {
             .unwrap();
         assert_eq!(waiting, Collected::default());
         on.store.verify(begun.digest).await.unwrap();
-        assert!(!on.store.revive(begun.digest, &db).await.unwrap());
+        assert!(!revive(&on.store, &db, begun.digest).await.unwrap());
         // Young again, it is left, and may be named.
         let kept = Collector::new(s3(on), &db, HOUR).with_claim(Duration::ZERO);
         assert_eq!(kept.run().await.unwrap(), Collected::default());

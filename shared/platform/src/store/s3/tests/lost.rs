@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::*;
 use crate::{
     db::{Db, sqlite::Sqlite, tests::contract},
-    store::{Collected, Collector},
+    objects::{Collected, Collector, revive},
 };
 
 const THEN: &str = "Sat, 21 Nov 2026 10:00:00 GMT";
@@ -65,7 +65,7 @@ async fn while_it_is_not_known_whether_an_object_is_gone_nothing_names_it() {
         Collector::new(&s3, &db, HOUR).run().await.unwrap(),
         Collected::default()
     );
-    assert!(!Store::S3(s3.clone()).revive(object, &db).await.unwrap());
+    assert!(!revive(&Store::S3(s3.clone()), &db, object).await.unwrap());
     // Later.
     let done = Collector::new(&s3, &db, HOUR).with_claim(Duration::ZERO);
     assert_eq!(done.run().await.unwrap().removed, 1);
@@ -73,7 +73,7 @@ async fn while_it_is_not_known_whether_an_object_is_gone_nothing_names_it() {
     assert_eq!(asked.iter().filter(|one| one.is("DELETE", "")).count(), 1);
     // Stored anew by somebody.
     there.store(true, Ordering::SeqCst);
-    assert!(Store::S3(s3).revive(object, &db).await.unwrap());
+    assert!(revive(&Store::S3(s3), &db, object).await.unwrap());
     db.insert_job(&job).await.unwrap();
 }
 

@@ -23,7 +23,7 @@ const BATCH_EVENTS: usize = 64;
 /// Gives what was heard, and when.
 ///
 /// A batch that the database refuses is lost to the log (and said so), never to the judgement of the run.
-pub(crate) async fn listen(
+pub(crate) async fn receive_events(
     platform: &Platform,
     id: JobId,
     attempt: u32,
