@@ -36,6 +36,11 @@ impl Service {
         matches!(self, Self::All | Self::Worker)
     }
 
+    /// Whether it rings doorbells or hears them, and therefore uses the queue.
+    pub fn rings(self) -> bool {
+        self.serves() || self.trains()
+    }
+
     /// Whether it scans images, and therefore writes reports.
     pub fn scans(self) -> bool {
         matches!(self, Self::All | Self::Scanner)

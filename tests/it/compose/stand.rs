@@ -166,8 +166,7 @@ impl Stand {
             .env("ASSAY_PORT", api)
             .env("RABBITMQ_CONSOLE_PORT", rabbitmq)
             .env("MINIO_CONSOLE_PORT", minio)
-            .env("ASSAY_SCAN_UPDATE_DATABASE", "false")
-            .env("ASSAY_SCANNERS", "0");
+            .env("ASSAY_SCAN_UPDATE_DATABASE", "false");
         command
     }
 }
