@@ -51,7 +51,10 @@ where
     S: actix_web::dev::Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
     B: MessageBody,
 {
-    let answer = match origin::check(&request) {
+    let hosts = request
+        .app_data::<web::Data<Probe>>()
+        .map_or(&[][..], |probe| &probe.platform.config.hosts);
+    let answer = match origin::check(&request, hosts) {
         Ok(()) => Ok(next.call(request)),
         Err(problem) => Err(problem.into()),
     };

@@ -49,9 +49,11 @@ attach() {
   esac
 }
 
-mc --quiet alias set store http://minio:9000 assay-root "$(cat /run/secrets/store_root)" >/dev/null
+# Names and secrets go in on standard input: command lines can be read by others.
+account() { printf '%s\n%s\n' "$1" "$(cat "/run/secrets/$2")"; }
+account assay-root store_root | mc --quiet alias set store http://minio:9000 >/dev/null
 for service in api worker scanner; do
   mc --quiet admin policy create store "assay-$service" "/tmp/policies/$service.json"
-  mc --quiet admin user add store "assay-$service" "$(cat "/run/secrets/store_$service")"
+  account "assay-$service" "store_$service" | mc --quiet admin user add store
   attach "assay-$service"
 done

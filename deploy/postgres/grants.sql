@@ -17,6 +17,5 @@ GRANT INSERT, UPDATE ON collected TO assay_worker;
 
 -- The scanner writes scans and the objects they name, and lets held jobs go on.
 GRANT INSERT ON scans TO assay_scanner;
-GRANT INSERT, UPDATE ON objects TO assay_scanner;
-GRANT UPDATE ON jobs, outbox TO assay_scanner;
-GRANT INSERT ON outbox, events TO assay_scanner;
+GRANT UPDATE (not_before) ON jobs TO assay_scanner;
+GRANT UPDATE (ring_at, pause) ON outbox TO assay_scanner;

@@ -54,7 +54,7 @@ pub(crate) async fn health(probe: Data<Probe>) -> HttpResponse {
     let store = platform.store.answers().await;
     let isolation = probe.isolation().await;
     let (mut queue, mut depths) = (None, None);
-    if platform.service.uses_queue() {
+    if platform.service.rings() {
         queue = Some(platform.queue.health().to_string());
         depths = platform.queue.depths().await.ok();
     }

@@ -20,7 +20,7 @@ pub(crate) async fn metrics(probe: Data<Probe>) -> Result<HttpResponse, Problem>
     ::metrics::gauge!(OUTBOX_OVERDUE).set(probe.platform.db.overdue().await? as f64);
     // Without a connection the last figures stand; the connection itself is told of in `/health`. What has no broker knows
     // nothing of its queues.
-    if probe.platform.service.uses_queue()
+    if probe.platform.service.rings()
         && let Ok(depths) = probe.platform.queue.depths().await
     {
         for depth in depths {

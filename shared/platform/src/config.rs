@@ -40,6 +40,9 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Lets `listen` and `status.listen` be reached from other machines, where anybody may then do anything.
     pub allow_remote_without_authentication: bool,
+    /// Host names, in lower case and without a port, under which the service may be asked for, besides `localhost` and
+    /// IP addresses.
+    pub hosts: Vec<String>,
     /// Bytes of one uploaded file at most.
     pub upload_limit_bytes: u64,
     /// How long a download link is valid.

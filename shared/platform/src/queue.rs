@@ -129,9 +129,14 @@ impl Queue {
     /// [`QueueError::Config`]: the address or the password file cannot be used.
     pub fn open(config: &QueueConfig) -> Result<Self, QueueError> {
         if config.url.is_empty() {
-            return Ok(Self::InProcess(in_process::InProcess::default()));
+            return Ok(Self::in_process());
         }
         rabbitmq::RabbitMq::open(config).map(Self::RabbitMq)
+    }
+
+    /// The queue of a process that shares it with no other.
+    pub fn in_process() -> Self {
+        Self::InProcess(in_process::InProcess::default())
     }
 
     /// Whether doorbells outlive this process.

@@ -36,9 +36,9 @@ impl Service {
         matches!(self, Self::All | Self::Worker)
     }
 
-    /// Whether it rings or hears doorbells. A scanner needs no broker: the jobs that it lets go on ring from the database.
-    pub fn uses_queue(self) -> bool {
-        self != Self::Scanner
+    /// Whether it rings doorbells or hears them, and therefore uses the queue.
+    pub fn rings(self) -> bool {
+        self.serves() || self.trains()
     }
 
     /// Whether it scans images, and therefore writes reports.

@@ -211,6 +211,18 @@ impl Session {
         }
     }
 
+    /// The error to answer with when something failed on a [`Session::channel`] of its own: what the account may not do
+    /// ends that channel alone, all else the connection.
+    pub(super) fn failed(&self, trouble: Trouble) -> QueueError {
+        if !trouble.is(AMQPSoftError::ACCESSREFUSED) {
+            return self.broke(trouble);
+        }
+        QueueError::Refused {
+            address: self.address.to_string(),
+            reason: format!("{trouble}; give the account of queue.url this right"),
+        }
+    }
+
     fn is_alive(&self) -> bool {
         self.connection.status().connected() && self.main.status().connected()
     }
@@ -367,6 +379,8 @@ impl Keeper {
                     _ => {}
                 },
                 event = events.next() => match event {
+                    // What ended one channel is told to who used it.
+                    Some(Event::Error(error)) if session.is_alive() && is_of_a_channel(&error) => {}
                     Some(Event::Error(error)) => return error.to_string(),
                     Some(Event::ConnectionBlocked(reason)) => {
                         tracing::warn!(broker = %self.address, %reason, "the broker takes no messages for now");
@@ -383,4 +397,9 @@ impl Keeper {
             }
         }
     }
+}
+
+/// Whether an error ends the channel that it came on and leaves the connection (AMQP 0-9-1, §1.1: soft errors).
+fn is_of_a_channel(error: &lapin::Error) -> bool {
+    matches!(error.kind(), lapin::ErrorKind::ProtocolError(said) if matches!(said.kind(), AMQPErrorKind::Soft(_)))
 }
