@@ -1,9 +1,11 @@
 //! What `GET /health` says of keys, disk and scans.
 
+use std::time::Duration;
+
 use assay_attest::Digest;
 use assay_platform::scan::{Component, Counts, Scan, ScanOutcome};
 use serde_json::Value;
-use time::OffsetDateTime;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use uuid::Uuid;
 
 use crate::support::Bench;
@@ -46,39 +48,57 @@ async fn a_disk_without_room_for_a_job_is_told_of() {
     assert!(said.contains("sandbox.keep_free_bytes"), "{said}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn it_says_when_a_scan_last_succeeded() {
-    let bench = Bench::with(|config| config.scan.required = true).await;
-    let none = parts(&bench, 200).await;
-    assert_eq!(none["scans"], "no image has been scanned yet");
-    assert!(none.get("last_scan_at").is_none());
-    let at = OffsetDateTime::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000);
-    let scan = |at, outcome| Scan {
+fn clean_scan() -> Scan {
+    Scan {
         id: Uuid::now_v7(),
         image: "trainer:1".to_owned(),
         image_digest: Digest::of(b"image"),
         component: Component::Trainer,
-        scanned_at: at,
+        scanned_at: OffsetDateTime::now_utc(),
         trivy_version: None,
         database_updated_at: None,
         database_stale: true,
-        outcome,
+        outcome: ScanOutcome::Clean,
         counts: Counts::default(),
         vulnerabilities: Vec::new(),
         json: None,
         cyclonedx: None,
         link: None,
         reason: None,
-    };
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_says_when_a_scan_last_succeeded() {
+    let bench = Bench::with(|config| config.scan.required = true).await;
+    let none = parts(&bench, 200).await;
+    assert_eq!(none["scans"], "no image has been scanned yet");
+    assert!(none.get("last_scan_at").is_none());
     let db = &bench.platform.db;
-    db.record_scan(&scan(at, ScanOutcome::Clean)).await.unwrap();
-    let old = parts(&bench, 200).await;
-    assert!(old["scans"].as_str().unwrap().starts_with("stale"), "{old}");
-    assert_eq!(old["last_scan_at"], "2023-11-14T22:13:20Z");
-    let minute = std::time::Duration::from_secs(60);
-    let now = OffsetDateTime::now_utc() - minute;
-    db.record_scan(&scan(now, ScanOutcome::Clean))
+    let before = db.now().await.unwrap();
+    db.record_scan(&clean_scan()).await.unwrap();
+    let now = parts(&bench, 200).await;
+    assert_eq!(now["scans"], "ok");
+    let at = now["last_scan_at"].as_str().unwrap();
+    assert!(OffsetDateTime::parse(at, &Rfc3339).unwrap() >= before, "{at}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scan_of_long_ago_is_stale() {
+    let bench = Bench::with(|config| {
+        config.scan.required = true;
+        config.scan.max_age = Duration::from_millis(1);
+    })
+    .await;
+    bench.platform.db.record_scan(&clean_scan()).await.unwrap();
+    let stale = async {
+        while !parts(&bench, 200).await["scans"]
+            .as_str()
+            .unwrap()
+            .starts_with("stale")
+        {}
+    };
+    tokio::time::timeout(Duration::from_secs(60), stale)
         .await
         .unwrap();
-    assert_eq!(parts(&bench, 200).await["scans"], "ok");
 }
