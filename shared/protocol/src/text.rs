@@ -1,5 +1,7 @@
-/// Whether a character makes a text look like something that it is not: a control character (line breaks and tabs, too),
-/// or one that turns the direction of what follows (Unicode Standard Annex 9: embeddings, overrides, isolates).
+/// Whether a character makes a text look like something that it is not.
+///
+/// That is a control character (line breaks and tabs, too), or one that turns the direction of what follows (Unicode
+/// Standard Annex 9: embeddings, overrides, isolates).
 ///
 /// Names that end up in proofs have none of them.
 pub fn deceives(character: char) -> bool {

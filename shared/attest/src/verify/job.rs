@@ -16,8 +16,10 @@ pub fn link_job(link: &Link) -> Option<&str> {
     id_in(link.environment.get("job")?)
 }
 
-/// The id of the job that the bytes of a link or an AIBoM name, whoever wrote them. It is good for noticing that one
-/// got something else than one asked for, and for nothing more: no signature is looked at.
+/// The id of the job that the bytes of a link or an AIBoM name, whoever wrote them.
+///
+/// It is good for noticing that one got something else than one asked for, and for nothing more: no signature is looked
+/// at.
 pub fn named_job(bytes: &[u8]) -> Option<String> {
     let document = parse(bytes, &Limits::BOM).ok()?;
     let in_link = document.pointer("/signed/environment/job").and_then(id_in);

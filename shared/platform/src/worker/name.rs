@@ -23,9 +23,10 @@ pub fn signer_name(key: &PublicKey) -> String {
     format!("worker-{}", key.keyid().short())
 }
 
-/// What the worker in this folder is called in the database and in logs: by its key, its machine, and a word that is the
-/// folder's own and stays. So it is the same after a restart, and no two that run at once share it, whatever keys they
-/// have.
+/// What the worker in this folder is called in the database and in logs.
+///
+/// By its key, its machine, and a word that is the folder's own and stays: so it is the same after a restart, and no two
+/// that run at once share it, whatever keys they have.
 ///
 /// # Errors
 /// The folder's word cannot be read, or not be made where there is none.

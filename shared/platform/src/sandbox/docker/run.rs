@@ -54,11 +54,7 @@ impl DockerSandbox {
             started = self.start(room, command, limits).instrument(tracing::debug_span!("sandbox.start")) => started?,
             () = &mut cancel => return Ok(never_started(begun)),
         };
-        let Started {
-            cage,
-            isolation,
-            attached,
-        } = started;
+        let (cage, isolation, attached) = (started.cage, started.isolation, started.attached);
         let (phase, phases) = watch::channel(Phase::Running);
         let (reading, readers) = watch::channel(Phase::Running);
         let (stdout, stdout_end) = duplex(BUFFER);
