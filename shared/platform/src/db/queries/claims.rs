@@ -6,7 +6,7 @@ use super::{Backend, Tx, events, millis, outbox, rows};
 use crate::{
     db::{DbError, Lease},
     ids::JobId,
-    job::{Claim, JobEvent, Status},
+    job::{Claim, Class, JobEvent, Status},
 };
 
 impl Backend {
@@ -15,6 +15,7 @@ impl Backend {
         id: JobId,
         worker: &str,
         lease: Duration,
+        class: Option<Class>,
         tried: &mut Option<u32>,
     ) -> Result<Option<Claim>, DbError> {
         if let Some(attempt) = *tried
@@ -28,7 +29,7 @@ impl Backend {
             now!(),
             " + $3, started_at = ",
             now!(),
-            ", progress = NULL, resumed_from = NULL, held = NULL, not_before = NULL WHERE id = $1 AND status = 'queued' AND (not_before IS NULL OR not_before <= ",
+            ", progress = NULL, resumed_from = NULL, held = NULL, not_before = NULL WHERE id = $1 AND status = 'queued' AND class = COALESCE($4, class) AND (not_before IS NULL OR not_before <= ",
             now!(),
             ") RETURNING ",
             rows::job_columns!()
@@ -36,6 +37,7 @@ impl Backend {
         .bind(id.to_string())
         .bind(worker)
         .bind(millis(lease))
+        .bind(class.map(Class::as_str))
         .fetch_optional(&mut *tx)
         .await?;
         let Some(row) = row else {

@@ -33,6 +33,7 @@ macro_rules! all {
             a_job_is_read_as_it_was_written
             a_refused_job_leaves_nothing
             one_of_two_claimers_wins
+            a_job_of_another_class_is_not_claimed
             a_hundred_claims_of_fifty_jobs
             a_claim_without_an_answer_is_found_by_who_made_it
             a_stale_attempt_can_do_nothing
@@ -68,7 +69,7 @@ macro_rules! all {
 }
 pub(crate) use all;
 
-const LEASE: Duration = Duration::from_secs(60);
+pub(crate) const LEASE: Duration = Duration::from_secs(60);
 
 pub(crate) fn artifact(dir: UniqueDir, path: &str, role: Role) -> Artifact {
     Artifact {
