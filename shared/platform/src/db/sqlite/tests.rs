@@ -142,3 +142,29 @@ async fn a_job_is_not_written_before_its_objects_are_on_the_disk() {
     assert!(refused.to_string().contains("no space"), "{refused}");
     assert_eq!(db.job(job.id).await.unwrap(), None);
 }
+
+#[tokio::test]
+async fn a_queued_job_whose_doorbell_was_lost_gets_another() {
+    let (_base, db) = database().await;
+    let Db::Sqlite(sqlite) = &db else {
+        panic!("another database")
+    };
+    let (lost, runs) = (contract::new_job("lost"), contract::new_job("runs"));
+    for job in [&lost, &runs] {
+        db.insert_job(job).await.unwrap();
+    }
+    let lease = std::time::Duration::from_secs(60);
+    db.claim(runs.id, "w", lease).await.unwrap().unwrap();
+    sqlx::query("DELETE FROM outbox")
+        .execute(&sqlite.writer)
+        .await
+        .unwrap();
+    assert!(db.doorbells(9, lease).await.unwrap().is_empty());
+    assert_eq!(db.restore_doorbells(9).await.unwrap(), 1);
+    assert_eq!(db.restore_doorbells(9).await.unwrap(), 0);
+    let bells = db.doorbells(9, lease).await.unwrap();
+    assert_eq!(
+        bells.iter().map(|bell| bell.job).collect::<Vec<_>>(),
+        [lost.id]
+    );
+}

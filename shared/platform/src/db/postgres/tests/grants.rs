@@ -185,6 +185,24 @@ async fn each_role_can_do_its_work() {
     run_jobs(&api, &worker).await;
     put_back(&api, &worker).await;
 
+    // Whoever can take a doorbell away must not be able to lose the job.
+    let lost = new_job("lost");
+    api.insert_job(&lost).await.unwrap();
+    let mut later = new_job("waits");
+    later.class = crate::job::Class::Gpu;
+    api.insert_job(&later).await.unwrap();
+    worker.claim(later.id, "w", LEASE).await.unwrap().unwrap();
+    assert!(worker.hold(later.id, 1, "x", LEASE).await.unwrap());
+    let ring = worker.doorbells(9, LEASE).await.unwrap();
+    assert_eq!(ring.len(), 1);
+    deployment.server.ask_here("DELETE FROM outbox").await;
+    assert_eq!(worker.restore_doorbells(9).await.unwrap(), 3);
+    assert_eq!(worker.restore_doorbells(9).await.unwrap(), 0);
+    let again = worker.doorbells(9, LEASE).await.unwrap();
+    assert!(again.iter().any(|bell| bell.job == lost.id));
+    // One that may not run yet rings when it may.
+    assert!(again.iter().all(|bell| bell.job != later.id));
+
     let image = Digest::of(b"image");
     let id = running(&api, &worker).await;
     assert!(worker.note_image(id, 1, &seen(image)).await.unwrap());
