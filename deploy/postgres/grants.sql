@@ -15,8 +15,7 @@ GRANT INSERT, UPDATE, DELETE ON outbox, checkpoints, workers TO assay_worker;
 GRANT INSERT, UPDATE ON image_scans TO assay_worker;
 -- They note which checkpoints nothing needs any more; the API removes those.
 GRANT INSERT ON unneeded TO assay_worker;
--- A trigger counts jobs by status for whoever changes it.
-GRANT UPDATE ON job_counts TO assay_api, assay_worker;
+-- Nobody writes job_counts: a trigger does, with the owner's rights.
 -- A removed object that is stored again may be named again.
 GRANT DELETE ON collected TO assay_worker, assay_scanner;
 -- Workers remove the checkpoint before the newest.

@@ -9,6 +9,9 @@ use crate::{
     job::{Claim, Class, JobEvent, Status},
 };
 
+/// A job with so many attempts is given to nobody: the tables hold no larger number, and nobody came by it honestly.
+const MOST_ATTEMPTS: i64 = 1_000_000_000;
+
 impl Backend {
     pub(in crate::db) async fn claim(
         &self,
@@ -29,7 +32,7 @@ impl Backend {
             now!(),
             " + $3, started_at = ",
             now!(),
-            ", progress = NULL, resumed_from = NULL, held = NULL, not_before = NULL WHERE id = $1 AND status = 'queued' AND class = COALESCE($4, class) AND (not_before IS NULL OR not_before <= ",
+            ", progress = NULL, resumed_from = NULL, held = NULL, not_before = NULL WHERE id = $1 AND status = 'queued' AND class = COALESCE($4, class) AND attempt < $5 AND (not_before IS NULL OR not_before <= ",
             now!(),
             ") RETURNING ",
             rows::job_columns!()
@@ -38,6 +41,7 @@ impl Backend {
         .bind(worker)
         .bind(millis(lease))
         .bind(class.map(Class::as_str))
+        .bind(MOST_ATTEMPTS)
         .fetch_optional(&mut *tx)
         .await?;
         let Some(row) = row else {

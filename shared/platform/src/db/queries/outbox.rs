@@ -136,10 +136,7 @@ impl Backend {
         .fetch_all(&mut *tx)
         .await?;
         tx.commit().await?;
-        let mut bells = found
-            .iter()
-            .map(rows::doorbell)
-            .collect::<Result<Vec<_>, _>>()?;
+        let mut bells = rows::readable(found.iter().map(rows::doorbell));
         bells.sort_by_key(|bell| bell.row);
         Ok(bells)
     }

@@ -25,10 +25,9 @@ impl Backend {
                 .bind(i64::from(limit))
                 .fetch_all(&self.readers)
                 .await?;
-        found
-            .iter()
-            .map(|text| rows::digest(text).map_err(rows::corrupt_row("(unneeded objects)")))
-            .collect()
+        let digest =
+            |text: &String| rows::digest(text).map_err(rows::corrupt_row("(unneeded objects)"));
+        Ok(rows::readable(found.iter().map(digest)))
     }
 
     pub(in crate::db) async fn unneeded_settled(&self, digest: Digest) -> Result<(), DbError> {

@@ -243,6 +243,7 @@ async fn no_role_can_change_what_a_job_was_to_be() {
         }
         for statement in [
             "DELETE FROM jobs",
+            "UPDATE job_counts SET queued = 9223372036854775807",
             "DELETE FROM artifacts",
             "UPDATE artifacts SET job_id = job_id",
             "UPDATE objects SET bytes = 1",
@@ -260,4 +261,19 @@ async fn no_role_can_change_what_a_job_was_to_be() {
     let ended = "UPDATE jobs SET status = 'completed', lost = 9";
     assert!(deployment.refuses("scanner", ended).await);
     deployment.remove([api]).await;
+}
+
+/// The owner himself writes no row that cannot be read.
+#[tokio::test]
+async fn numbers_out_of_range_are_not_written() {
+    let server = Server::new().await;
+    let db = server.open().await;
+    claimed(&db, "w").await;
+    let mut owner = PgConnection::connect(&server.url()).await.unwrap();
+    for change in contract::SPOILING {
+        let error = owner.execute(*change).await.unwrap_err();
+        assert!(error.to_string().contains("_numbers"), "{change}: {error}");
+    }
+    owner.close().await.unwrap();
+    server.remove(db).await;
 }
