@@ -7,13 +7,15 @@ GRANT SELECT ON ALL TABLES IN SCHEMA public TO assay_api, assay_worker, assay_sc
 GRANT INSERT, UPDATE ON jobs, workers TO assay_api;
 GRANT INSERT, UPDATE, DELETE ON objects, artifacts, events, outbox, checkpoints, unneeded, collected TO assay_api;
 
--- Workers make no jobs.
-GRANT UPDATE ON jobs TO assay_worker;
-GRANT INSERT, UPDATE, DELETE ON objects, artifacts, events, outbox, checkpoints, workers, image_scans TO assay_worker;
--- They note which checkpoints nothing needs any more; the API removes those.
-GRANT INSERT ON unneeded TO assay_worker;
--- A trigger counts jobs by status for whoever changes it.
-GRANT UPDATE ON job_counts TO assay_api, assay_worker;
+-- Workers make no jobs, and change nothing of what a job was to be: its folder, request, class, time, artifacts, log.
+GRANT UPDATE (status, attempt, lost, worker, lease_until, progress, resumed_from, failure, timings, outputs, held,
+    not_before, started_at, finished_at) ON jobs TO assay_worker;
+GRANT INSERT ON objects, artifacts, events TO assay_worker;
+GRANT INSERT, UPDATE, DELETE ON outbox, checkpoints, workers TO assay_worker;
+GRANT INSERT, UPDATE ON image_scans TO assay_worker;
+-- They note which objects nothing needs any more; the API removes those.
+GRANT INSERT, UPDATE ON unneeded TO assay_worker;
+-- Nobody writes job_counts: a trigger does, with the owner's rights.
 -- A removed object that is stored again may be named again.
 GRANT DELETE ON collected TO assay_worker, assay_scanner;
 -- Workers remove the checkpoint before the newest.

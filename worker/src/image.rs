@@ -13,7 +13,7 @@ use assay_platform::{
     Config, Platform,
     db::DbError,
     ids::JobId,
-    job::Claim,
+    job::{Claim, Class},
     sandbox::Sandbox,
     scan::{FailOn, ImageSeen, Scan, ScanOutcome, Verdict, judge},
 };
@@ -99,14 +99,18 @@ impl LastScan {
 }
 
 /// Whether a job that is held because of its image has to wait on. It is looked at without being claimed: nothing of it
-/// changes but the reason and the time of the next look.
-pub(crate) async fn stays_held(worker: &Worker, job: JobId) -> Result<bool, Stop> {
+/// changes but the reason and the time of the next look. A job of another class is for others to look at.
+pub(crate) async fn stays_held(
+    worker: &Worker,
+    job: JobId,
+    class: Option<Class>,
+) -> Result<bool, Stop> {
     let platform = &worker.platform;
     let Some((name, id)) = of_sandbox(&platform.sandbox) else {
         return Ok(false);
     };
     let found = platform.db.job(job).await?;
-    if found.is_none_or(|job| job.held.is_none()) {
+    if found.is_none_or(|job| job.held.is_none() || class.is_some_and(|class| class != job.class)) {
         return Ok(false);
     }
     let config = &platform.config.scan;

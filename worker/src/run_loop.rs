@@ -4,7 +4,7 @@ use assay_platform::{
     Platform,
     backoff::Backoff,
     db::DbError,
-    job::Claim,
+    job::{Claim, Class},
     queue::{Doorbell, QueueError, Ring},
     shutdown::wanted,
     telemetry::continue_trace,
@@ -226,14 +226,22 @@ async fn next(worker: &Worker) -> Result<Ring, QueueError> {
     }
 }
 
-/// Claims a job; `None` when somebody else has it, it may not run now, or it has ended. The doorbell is settled then.
+/// The class of jobs that this worker takes; `None`: every class, since it is the only worker of its queue.
+fn class(platform: &Platform) -> Option<Class> {
+    let shared = platform.queue.is_shared();
+    shared.then_some(platform.config.queue.class)
+}
+
+/// Claims a job; `None` when somebody else has it, it may not run now, it is for workers of another class, or it has
+/// ended. The doorbell is settled then.
 ///
 /// A claim that is asked for is waited for, also when the worker is to stop: it may have been made.
 async fn claim(worker: &Worker, ring: Ring, shutdown: &mut watch::Receiver<bool>) -> Option<Claim> {
     let platform = &worker.platform;
     let (job, mut failures, mut tried) = (ring.job, 0, None);
+    let class = class(platform);
     enter(Phase::Claim, job);
-    match Box::pin(image::stays_held(worker, job)).await {
+    match Box::pin(image::stays_held(worker, job, class)).await {
         Ok(true) => {
             ring.done().await;
             return None;
@@ -246,7 +254,7 @@ async fn claim(worker: &Worker, ring: Ring, shutdown: &mut watch::Receiver<bool>
         let lease = platform.config.lease;
         let claim = platform
             .db
-            .claim_again(job, &worker.name, lease, &mut tried);
+            .claim_again(job, &worker.name, lease, class, &mut tried);
         match claim.await {
             Ok(claim) => {
                 ring.done().await;

@@ -1,4 +1,4 @@
-//! What keeps queue, database and store in step: doorbells are rung, expired leases reaped, old checkpoints removed.
+//! What keeps queue, database and store in step: doorbells are rung and restored, expired leases reaped, old checkpoints removed.
 //!
 //! Every process that takes jobs in or runs them does this, any number of them at once: the database gives each doorbell
 //! and each expired lease to one of them.
@@ -7,6 +7,7 @@ mod reaper;
 mod redrive;
 mod relay;
 mod remover;
+mod restorer;
 
 use std::time::Duration;
 
@@ -46,6 +47,7 @@ pub async fn keep(platform: Platform, mut shutdown: watch::Receiver<bool>) {
     tokio::join!(
         through_panics(|| relay::relay(platform.clone(), shutdown.clone())),
         through_panics(|| reaper::reap(platform.clone(), shutdown.clone())),
+        through_panics(|| restorer::restore(platform.clone(), shutdown.clone())),
         through_panics(|| remover::remove(platform.clone(), shutdown.clone())),
     );
 }

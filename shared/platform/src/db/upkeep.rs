@@ -73,6 +73,12 @@ impl Db {
         either!(self, db => db.queued())
     }
 
+    /// Gives queued jobs that have no doorbell one, at most `limit` of them: whatever took it away, they would wait for
+    /// ever. It rings now or when the job may run. Returns how many there were.
+    pub async fn restore_doorbells(&self, limit: u32) -> Result<u64, DbError> {
+        either!(self, db => db.restore_doorbells(limit))
+    }
+
     /// Takes doorbells whose time has come, oldest first: of jobs queued just now, of those whose delay or hold is over,
     /// and of those that rang and were not claimed. Nobody else is given them for `keep`, which must be longer than
     /// ringing can take; what has not [`Db::rung`] by then is given out again.

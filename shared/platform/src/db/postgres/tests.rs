@@ -1,6 +1,7 @@
 //! The contract over a real server, each test in a database of its own.
 
 mod cut;
+mod grants;
 mod locks;
 mod news;
 mod opening;

@@ -146,9 +146,7 @@ impl Backend {
         .bind(format!("{two_digits}g"))
         .fetch_all(&self.readers)
         .await?;
-        found
-            .iter()
-            .map(|text| rows::digest(text).map_err(rows::corrupt_row("(objects)")))
-            .collect()
+        let digest = |text: &String| rows::digest(text).map_err(rows::corrupt_row("(objects)"));
+        Ok(rows::readable(found.iter().map(digest)))
     }
 }

@@ -6,8 +6,11 @@ use super::{Backend, Tx, events, millis, outbox, rows};
 use crate::{
     db::{DbError, Lease},
     ids::JobId,
-    job::{Claim, JobEvent, Status},
+    job::{Claim, Class, JobEvent, Status},
 };
+
+/// A job with so many attempts is given to nobody: the tables hold no larger number, and nobody came by it honestly.
+const MOST_ATTEMPTS: i64 = 1_000_000_000;
 
 impl Backend {
     pub(in crate::db) async fn claim(
@@ -15,6 +18,7 @@ impl Backend {
         id: JobId,
         worker: &str,
         lease: Duration,
+        class: Option<Class>,
         tried: &mut Option<u32>,
     ) -> Result<Option<Claim>, DbError> {
         if let Some(attempt) = *tried
@@ -28,7 +32,7 @@ impl Backend {
             now!(),
             " + $3, started_at = ",
             now!(),
-            ", progress = NULL, resumed_from = NULL, held = NULL, not_before = NULL WHERE id = $1 AND status = 'queued' AND (not_before IS NULL OR not_before <= ",
+            ", progress = NULL, resumed_from = NULL, held = NULL, not_before = NULL WHERE id = $1 AND status = 'queued' AND class = COALESCE($4, class) AND attempt < $5 AND (not_before IS NULL OR not_before <= ",
             now!(),
             ") RETURNING ",
             rows::job_columns!()
@@ -36,6 +40,8 @@ impl Backend {
         .bind(id.to_string())
         .bind(worker)
         .bind(millis(lease))
+        .bind(class.map(Class::as_str))
+        .bind(MOST_ATTEMPTS)
         .fetch_optional(&mut *tx)
         .await?;
         let Some(row) = row else {

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use sqlx::QueryBuilder;
+use sqlx::{Database, QueryBuilder, Row as _};
 
-use super::{Backend, Driver, events, outbox, rows};
+use super::{Backend, Driver, events, number, outbox, rows};
 use crate::{
     db::{DbError, Doorbell, JobFilter, StatusRow},
     ids::{JobId, UniqueDir},
@@ -84,14 +84,39 @@ impl Backend {
         row.map(|row| rows::status_row(id, &row)).transpose()
     }
 
+    /// A row that cannot be read is left out, and another takes its place: a short page would be taken for the last one.
     pub(in crate::db) async fn jobs(&self, filter: &JobFilter) -> Result<Vec<Job>, DbError> {
+        let limit = filter.limit.min(MOST_ROWS) as usize;
+        let mut before = filter.before.map(|id| id.to_string());
+        let mut jobs = Vec::new();
+        loop {
+            let wanted = number(limit.saturating_sub(jobs.len()));
+            let found = self.job_rows(filter, before, wanted).await?;
+            jobs.extend(rows::readable(found.iter().map(rows::job)));
+            let ended = number(found.len()) < wanted;
+            match found.last() {
+                Some(last) if jobs.len() < limit && !ended => {
+                    before = Some(last.try_get(0)?);
+                }
+                _ => return Ok(jobs),
+            }
+        }
+    }
+
+    /// The newest rows of those that are asked for, older than `before`.
+    async fn job_rows(
+        &self,
+        filter: &JobFilter,
+        before: Option<String>,
+        limit: i64,
+    ) -> Result<Vec<<Driver as Database>::Row>, DbError> {
         let mut query = QueryBuilder::<Driver>::new(concat!(
             "SELECT ",
             rows::job_columns!(),
             " FROM jobs WHERE 1 = 1"
         ));
-        if let Some(before) = filter.before {
-            query.push(" AND id < ").push_bind(before.to_string());
+        if let Some(before) = before {
+            query.push(" AND id < ").push_bind(before);
         }
         if !filter.statuses.is_empty() {
             let mut list = query.push(" AND status IN (").separated(", ");
@@ -106,11 +131,8 @@ impl Backend {
                 .push_bind(containing(part))
                 .push(" ESCAPE '\\'");
         }
-        query
-            .push(" ORDER BY id DESC LIMIT ")
-            .push_bind(i64::from(filter.limit.min(MOST_ROWS)));
-        let found = query.build().fetch_all(&self.readers).await?;
-        found.iter().map(rows::job).collect()
+        query.push(" ORDER BY id DESC LIMIT ").push_bind(limit);
+        Ok(query.build().fetch_all(&self.readers).await?)
     }
 
     pub(in crate::db) async fn counts(&self) -> Result<Vec<(Status, u64)>, DbError> {
@@ -139,7 +161,7 @@ impl Backend {
         ))
         .fetch_all(&self.readers)
         .await?;
-        found.iter().map(rows::doorbell).collect()
+        Ok(rows::readable(found.iter().map(rows::doorbell)))
     }
 }
 

@@ -39,6 +39,8 @@ impl Left {
     }
 }
 
+/// The tables hold no larger number of lost attempts; nobody came by it honestly.
+const MOST_LOST: u32 = 1_000_000_000;
 /// Rows that are put back in one transaction.
 const BATCH: i64 = 100;
 
@@ -171,12 +173,15 @@ impl Backend {
             delay: Duration::ZERO,
         };
         let mut queued = Vec::new();
+        // Onward only: a row that cannot be read stays as it is, and must not be met again and again.
+        let mut after = String::new();
         // Nearly always there is none, and asking does not keep the writer.
         while sqlx::query_scalar::<_, i64>(concat!(
             "SELECT attempt FROM jobs WHERE lease_until <= ",
             now!(),
-            " AND status = 'running' LIMIT 1"
+            " AND status = 'running' AND id > $1 LIMIT 1"
         ))
+        .bind(&after)
         .fetch_optional(&self.readers)
         .await?
         .is_some()
@@ -185,16 +190,18 @@ impl Backend {
             let left: Vec<LeftRow> = sqlx::query_as(concat!(
                 "SELECT id, attempt, cancel_requested, lost FROM jobs WHERE lease_until <= ",
                 now!(),
-                " AND status = 'running' ORDER BY id LIMIT $1",
+                " AND status = 'running' AND id > $2 ORDER BY id LIMIT $1",
                 skip_locked!()
             ))
             .bind(BATCH)
+            .bind(&after)
             .fetch_all(&mut *tx)
             .await?;
-            if left.is_empty() {
+            let Some((last, ..)) = left.last() else {
                 // Somebody else has them.
                 break;
-            }
+            };
+            after.clone_from(last);
             queued.extend(self.queue_all_again(tx, left, why).await?);
         }
         Ok(queued)
@@ -211,19 +218,22 @@ impl Backend {
             delay: Duration::ZERO,
         };
         let mut queued = Vec::new();
+        let mut after = String::new();
         loop {
             let mut tx = self.write().await?;
             let left: Vec<LeftRow> = sqlx::query_as(concat!(
-                "SELECT id, attempt, cancel_requested, lost FROM jobs WHERE worker = $1 AND status = 'running' ORDER BY id LIMIT $2",
+                "SELECT id, attempt, cancel_requested, lost FROM jobs WHERE worker = $1 AND status = 'running' AND id > $3 ORDER BY id LIMIT $2",
                 lock!()
             ))
             .bind(worker)
             .bind(BATCH)
+            .bind(&after)
             .fetch_all(&mut *tx)
             .await?;
-            if left.is_empty() {
+            let Some((last, ..)) = left.last() else {
                 return Ok(queued);
-            }
+            };
+            after.clone_from(last);
             queued.extend(self.queue_all_again(tx, left, why).await?);
         }
     }
@@ -236,8 +246,7 @@ impl Backend {
     ) -> Result<Vec<JobId>, DbError> {
         let mut queued = Vec::new();
         let mut told = Vec::with_capacity(found.len());
-        for row in found {
-            let left = Left::of(row)?;
+        for left in rows::readable(found.into_iter().map(Left::of)) {
             if queue_again(&mut tx, &left, why).await? == Status::Queued {
                 queued.push(left.id);
             }
@@ -259,7 +268,10 @@ async fn queue_again(tx: &mut Tx, left: &Left, why: Why<'_>) -> Result<Status, D
         endings::end(tx, id, attempt, Status::Cancelled, End::default()).await?;
         return Ok(Status::Cancelled);
     }
-    let lost = left.lost.saturating_add(u32::from(why.counts()));
+    let lost = left
+        .lost
+        .saturating_add(u32::from(why.counts()))
+        .min(MOST_LOST);
     match why {
         Why::Broken {
             reason,

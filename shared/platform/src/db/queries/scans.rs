@@ -175,7 +175,7 @@ impl Backend {
         .bind(i64::from(limit.min(MOST_SCANS)))
         .fetch_all(&self.readers)
         .await?;
-        found.into_iter().map(read).collect()
+        Ok(rows::readable(found.into_iter().map(read)))
     }
 }
 

@@ -33,6 +33,7 @@ macro_rules! all {
             a_job_is_read_as_it_was_written
             a_refused_job_leaves_nothing
             one_of_two_claimers_wins
+            a_job_of_another_class_is_not_claimed
             a_hundred_claims_of_fifty_jobs
             a_claim_without_an_answer_is_found_by_who_made_it
             a_stale_attempt_can_do_nothing
@@ -68,7 +69,30 @@ macro_rules! all {
 }
 pub(crate) use all;
 
-const LEASE: Duration = Duration::from_secs(60);
+/// Statements that no database takes when a job runs: they would leave rows that cannot be read.
+pub(crate) const SPOILING: &[&str] = &[
+    "UPDATE jobs SET lost = -1",
+    "UPDATE jobs SET attempt = 9223372036854775807",
+    "UPDATE jobs SET attempt = -1",
+    "UPDATE jobs SET cancel_requested = 2",
+    "UPDATE jobs SET resumed_from = 4294967296",
+    "UPDATE jobs SET lease_until = -1",
+    "UPDATE jobs SET not_before = 253402300800000",
+    "UPDATE jobs SET started_at = -1",
+    "INSERT INTO outbox (job_id, class, priority, ring_at, pause) SELECT id, 'cpu', 'low', 0, 9223372036854775807 FROM jobs",
+    "INSERT INTO collected (digest, at) VALUES ('', 9223372036854775807)",
+    "UPDATE objects SET bytes = -1",
+    "UPDATE artifacts SET position = -1",
+    "UPDATE events SET at = 9223372036854775807",
+    "INSERT INTO outbox (job_id, class, priority, ring_at) SELECT id, 'tpu', 'normal', 0 FROM jobs",
+    "INSERT INTO outbox (job_id, class, priority, ring_at) SELECT id, 'cpu', 'first', 0 FROM jobs",
+    "INSERT INTO workers (name, class, slots, running, version, seen_at) VALUES ('w', 'cpu', -1, '[]', '1', 0)",
+    "INSERT INTO checkpoints (job_id, attempt, epoch, digest, bytes, worker_keyid, signature) SELECT id, 1, 1, '', -1, '', '' FROM jobs",
+    "INSERT INTO scans (id, image_digest, scanned_at, outcome, scan) VALUES ('', '', 253402300800000, 'clean', '')",
+    "INSERT INTO image_scans (job_id, attempt, seen) SELECT id, -1, '' FROM jobs",
+];
+
+pub(crate) const LEASE: Duration = Duration::from_secs(60);
 
 pub(crate) fn artifact(dir: UniqueDir, path: &str, role: Role) -> Artifact {
     Artifact {

@@ -118,7 +118,7 @@ pub(crate) async fn workers_are_known_and_can_be_drained(db: &Db) {
 pub(crate) async fn a_claim_without_an_answer_is_found_by_who_made_it(db: &Db) {
     let id = claimed(db, "me").await.job.id;
     let again = async |worker: &'static str, mut tried: Option<u32>| {
-        let claim = db.claim_again(id, worker, LEASE, &mut tried).await;
+        let claim = db.claim_again(id, worker, LEASE, None, &mut tried).await;
         claim
             .unwrap()
             .map(|claim| (claim.attempt, claim.artifacts.len()))
