@@ -13,8 +13,8 @@ GRANT UPDATE (status, attempt, lost, worker, lease_until, progress, resumed_from
 GRANT INSERT ON objects, artifacts, events TO assay_worker;
 GRANT INSERT, UPDATE, DELETE ON outbox, checkpoints, workers TO assay_worker;
 GRANT INSERT, UPDATE ON image_scans TO assay_worker;
--- They note which checkpoints nothing needs any more; the API removes those.
-GRANT INSERT ON unneeded TO assay_worker;
+-- They note which objects nothing needs any more; the API removes those.
+GRANT INSERT, UPDATE ON unneeded TO assay_worker;
 -- Nobody writes job_counts: a trigger does, with the owner's rights.
 -- A removed object that is stored again may be named again.
 GRANT DELETE ON collected TO assay_worker, assay_scanner;

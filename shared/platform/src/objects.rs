@@ -3,6 +3,8 @@
 
 mod collector;
 
+use std::time::Duration;
+
 use assay_attest::Digest;
 
 use crate::{
@@ -14,12 +16,16 @@ use crate::{
 
 pub(crate) use collector::{Collected, Collector};
 
+/// How old an object of a bucket must be before it is removed because a request that stored it was refused. Who has
+/// stored the same bytes since has made it new, and this long to name it; who takes longer has to store it again.
+pub(crate) const REFUSED: Duration = Duration::from_secs(15 * 60);
+
 /// The careful way to remove: see [`crate::Platform::release`].
 pub(crate) async fn release(store: &Store, db: &Db, digest: Digest) -> Result<(), PlatformError> {
     let store = match store {
         Store::Folder(store) => store,
-        // Other processes store the same bytes: only the collector can tell that nobody is about to name them.
-        Store::S3(_) => return Ok(()),
+        // Other processes store the same bytes, and may be about to name them: the upkeep looks at it a little later.
+        Store::S3(_) => return Ok(db.note_refused(digest, REFUSED).await?),
     };
     let holds = store.holds();
     while let Release::Ask(asked) = holds.begin_release(digest) {
@@ -41,7 +47,21 @@ pub(crate) async fn remove_own(
 ) -> Result<(), PlatformError> {
     match store {
         Store::Folder(_) => release(store, db, digest).await,
-        Store::S3(bucket) => Box::pin(Collector::remove(bucket, db, digest)).await,
+        Store::S3(bucket) => Box::pin(Collector::remove(bucket, db, digest, Duration::ZERO)).await,
+    }
+}
+
+/// Removes an object that was stored in vain, unless a row names it or it is younger than `age`: somebody has stored it
+/// again since.
+pub(crate) async fn remove_refused(
+    store: &Store,
+    db: &Db,
+    digest: Digest,
+    age: Duration,
+) -> Result<(), PlatformError> {
+    match store {
+        Store::Folder(_) => release(store, db, digest).await,
+        Store::S3(bucket) => Box::pin(Collector::remove(bucket, db, digest, age)).await,
     }
 }
 

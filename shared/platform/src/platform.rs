@@ -189,7 +189,8 @@ impl Platform {
     ///
     /// # Errors
     /// [`PlatformError::Db`] or [`PlatformError::Store`]; the object stays then. In a folder it is swept at the next start, in
-    /// a server's bucket the collector finds it.
+    /// a server's bucket the collector finds it. There it goes some minutes later in any case, since other processes store
+    /// the same bytes.
     pub async fn release(&self, digest: Digest) -> Result<(), PlatformError> {
         objects::release(&self.store, &self.db, digest).await
     }

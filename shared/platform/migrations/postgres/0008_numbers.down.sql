@@ -1,3 +1,5 @@
+DROP INDEX unneeded_by_time;
+ALTER TABLE unneeded DROP COLUMN age;
 GRANT EXECUTE ON FUNCTION count_job() TO PUBLIC;
 ALTER FUNCTION count_job() SECURITY INVOKER RESET ALL;
 ALTER TABLE collected DROP CONSTRAINT collected_numbers;

@@ -56,3 +56,7 @@ DO $$ BEGIN
     EXECUTE format('ALTER FUNCTION count_job() SECURITY DEFINER SET search_path = %I, pg_temp', current_schema());
 END $$;
 REVOKE EXECUTE ON FUNCTION count_job() FROM PUBLIC;
+
+-- How old an object must be before it is removed, in milliseconds: others may just have stored the same bytes.
+ALTER TABLE unneeded ADD COLUMN age BIGINT NOT NULL DEFAULT 0 CHECK (age BETWEEN 0 AND 253402300799999);
+CREATE INDEX unneeded_by_time ON unneeded (at);

@@ -1,3 +1,5 @@
+DROP INDEX unneeded_by_time;
+ALTER TABLE unneeded DROP COLUMN age;
 DROP TRIGGER collected_numbers_update;
 DROP TRIGGER collected_numbers_insert;
 DROP TRIGGER image_scans_numbers_update;

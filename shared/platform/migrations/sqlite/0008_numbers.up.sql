@@ -138,3 +138,7 @@ CREATE TRIGGER collected_numbers_update BEFORE UPDATE OF at, gone ON collected W
 ) BEGIN
     SELECT RAISE(ABORT, 'a number out of range in collected');
 END;
+
+-- How old an object must be before it is removed, in milliseconds: others may just have stored the same bytes.
+ALTER TABLE unneeded ADD COLUMN age INTEGER NOT NULL DEFAULT 0 CHECK (age BETWEEN 0 AND 253402300799999);
+CREATE INDEX unneeded_by_time ON unneeded (at);

@@ -39,6 +39,17 @@ impl Db {
         either!(self, db => db.unneeded(limit))
     }
 
+    /// Notes an object that was stored for something that did not come about. Others may have stored the same bytes, and
+    /// be about to name them: it is looked at when it is so old, which is more than a millisecond.
+    pub async fn note_refused(&self, digest: Digest, age: Duration) -> Result<(), DbError> {
+        either!(self, db => db.note_refused(digest, age))
+    }
+
+    /// Objects of [`Db::note_refused`] whose time has come, at most `limit`, until [`Db::unneeded_settled`].
+    pub async fn refused(&self, limit: u32) -> Result<Vec<Digest>, DbError> {
+        either!(self, db => db.refused(limit))
+    }
+
     /// Notes that an unneeded object has been looked after.
     pub async fn unneeded_settled(&self, digest: Digest) -> Result<(), DbError> {
         either!(self, db => db.unneeded_settled(digest))

@@ -80,14 +80,16 @@ impl<'a> Collector<'a> {
         Self { claim, ..self }
     }
 
-    /// Removes one object now, however new it is, if no row names it. For an object that nobody else can be about to name:
-    /// others who store the same bytes would be refused to name them until they store them again.
+    /// Removes one object now, if it is as old as `age` and no row names it. Younger than anybody takes from storing to
+    /// naming, it must be one that nobody else can be about to name: others who store the same bytes would be refused to
+    /// name them until they store them again.
     pub(crate) async fn remove(
         store: &'a S3,
         db: &'a Db,
         digest: Digest,
+        age: Duration,
     ) -> Result<(), PlatformError> {
-        let one = Self::new(store, db, Duration::ZERO);
+        let one = Self::new(store, db, age);
         one.collect(digest).await.map(drop)
     }
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     db::{Db, DbError, sqlite::Sqlite, tests::contract},
-    objects::{Collected, Collector, remove_own, revive},
+    objects::{Collected, Collector, release, remove_own, remove_refused, revive},
     store::s3::S3,
 };
 
@@ -133,6 +133,46 @@ async fn a_removal_that_was_broken_off_is_taken_up_when_its_claim_has_passed() {
         let taken = Collector::new(s3(on), &db, Duration::ZERO).with_claim(Duration::ZERO);
         assert_eq!(taken.run().await.unwrap().removed, 2);
         assert!(on.store.verify(begun.digest).await.is_err());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_refused_request_stored_goes_soon_unless_it_is_stored_again() {
+    remote::on_a_bucket(async |on| {
+        let db = database(on).await;
+        let named = on.store.put_bytes(b"named").await.unwrap();
+        let refused = on.store.put_bytes(b"refused").await.unwrap();
+        db.insert_job(&job_of(on, named).await).await.unwrap();
+        let moment = Duration::from_millis(1);
+        db.note_refused(refused.digest, moment).await.unwrap();
+        while db.refused(9).await.unwrap().is_empty() {
+            tokio::time::sleep(moment).await;
+        }
+        for digest in [named.digest, refused.digest] {
+            release(&on.store, &db, digest).await.unwrap();
+        }
+        // Noted anew: others may have stored the same bytes, so it is neither anybody's own nor old enough.
+        assert!(db.unneeded(9).await.unwrap().is_empty());
+        assert!(db.refused(9).await.unwrap().is_empty());
+        for digest in [named.digest, refused.digest] {
+            db.note_refused(digest, moment).await.unwrap();
+        }
+        while db.refused(9).await.unwrap().len() < 2 {
+            tokio::time::sleep(moment).await;
+        }
+        let remove = async |digest, age| {
+            remove_refused(&on.store, &db, digest, age).await.unwrap();
+        };
+        remove(refused.digest, HOUR).await;
+        on.store.verify(refused.digest).await.unwrap();
+        for digest in [named.digest, refused.digest] {
+            remove(digest, Duration::ZERO).await;
+            db.unneeded_settled(digest).await.unwrap();
+        }
+        on.store.verify(named.digest).await.unwrap();
+        assert!(on.store.verify(refused.digest).await.is_err());
+        assert!(db.refused(9).await.unwrap().is_empty());
     })
     .await;
 }

@@ -172,6 +172,9 @@ async fn put_back(api: &Db, worker: &Db) {
     assert!(worker.begin_collect(gone, LEASE).await.unwrap());
     worker.collected(gone).await.unwrap();
     assert!(worker.revive(gone).await.unwrap());
+    for _ in 0..2 {
+        worker.note_refused(gone, LEASE).await.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
