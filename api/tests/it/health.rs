@@ -80,7 +80,10 @@ async fn it_says_when_a_scan_last_succeeded() {
     let now = parts(&bench, 200).await;
     assert_eq!(now["scans"], "ok");
     let at = now["last_scan_at"].as_str().unwrap();
-    assert!(OffsetDateTime::parse(at, &Rfc3339).unwrap() >= before, "{at}");
+    assert!(
+        OffsetDateTime::parse(at, &Rfc3339).unwrap() >= before,
+        "{at}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
