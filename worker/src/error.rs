@@ -3,9 +3,9 @@ use assay_platform::{db::DbError, keys::KeyError, queue::QueueError};
 /// Why a worker could not start or go on. What goes wrong with one job never ends a worker.
 #[derive(Debug, thiserror::Error)]
 pub enum WorkerError {
-    /// The database could not be reached while jobs of an earlier run were taken up again.
+    /// The database failed while other workers were looked for and jobs of an earlier run were taken up again.
     #[error("the worker could not take up its earlier jobs: {0}")]
-    Recover(#[from] DbError),
+    Database(DbError),
     /// The worker has no key to sign with.
     #[error(transparent)]
     Keys(#[from] KeyError),

@@ -86,7 +86,9 @@ fn lock(running: &Mutex<BTreeSet<JobId>>) -> MutexGuard<'_, BTreeSet<JobId>> {
 pub(crate) async fn alone(worker: &Worker) -> Result<(), WorkerError> {
     let (mut last, mut words) = (None, 0);
     while worker.platform.queue.is_shared() {
-        let workers = worker.platform.db.workers().await?;
+        let platform = &worker.platform;
+        let workers = platform.at_start(|| platform.db.workers()).await;
+        let workers = workers.map_err(WorkerError::Database)?;
         let Some(other) = workers.iter().find(|one| one.row.name == worker.name) else {
             break;
         };

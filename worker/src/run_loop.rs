@@ -74,10 +74,11 @@ pub async fn run(platform: Platform, shutdown: watch::Receiver<bool>) -> Result<
     let worker = Arc::new(Worker::start(platform, presence).await?);
     let platform = &worker.platform;
     presence::alone(&worker).await?;
+    let most = platform.config.max_attempts;
     let recovered = platform
-        .db
-        .recover_worker(&worker.name, platform.config.max_attempts)
-        .await?;
+        .at_start(|| platform.db.recover_worker(&worker.name, most))
+        .await
+        .map_err(WorkerError::Database)?;
     if !recovered.is_empty() {
         tracing::info!(jobs = recovered.len(), "took up jobs of an earlier run");
     }
@@ -139,7 +140,8 @@ impl Worker {
 /// A queue within the process starts empty: everything that is queued is rung for.
 async fn refill(platform: &Platform) -> Result<(), WorkerError> {
     if !platform.queue.is_shared() {
-        let queued = platform.db.queued().await?;
+        let queued = platform.at_start(|| platform.db.queued()).await;
+        let queued = queued.map_err(WorkerError::Database)?;
         let bells: Vec<Doorbell> = queued.iter().map(Doorbell::from).collect();
         if let Some(trouble) = platform.queue.ring_all(&bells).await.trouble {
             return Err(trouble.into());

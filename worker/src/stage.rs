@@ -109,8 +109,10 @@ async fn ingest_link(
         .step(RUN_TRAINING)
         .is_some_and(|step| step.pubkeys.contains(&worker));
     if !may_train {
-        return Err(changed(format!(
-            "the layout of the job does not name this worker's key {worker} for {RUN_TRAINING}"
+        // Handed in before this worker's key was made, most likely.
+        return Err(Stop::Held(format!(
+            "the job was handed in under a layout that does not name the key {worker} of the worker that took it; it \
+             waits for one that the layout names"
         )));
     }
     let link = Signed::<Link>::parse(&link)

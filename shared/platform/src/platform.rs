@@ -236,6 +236,24 @@ impl Platform {
         write().await
     }
 
+    /// A call to the database that a service needs at its start: made again and again while the database is away, for
+    /// `start.wait` at most. What may be called so has to bear being made twice.
+    ///
+    /// # Errors
+    /// Those of the call.
+    pub async fn at_start<T, F>(&self, call: impl FnMut() -> F) -> Result<T, DbError>
+    where
+        F: Future<Output = Result<T, DbError>>,
+    {
+        wait::until(
+            "database",
+            self.config.start.wait,
+            DbError::is_passing,
+            call,
+        )
+        .await
+    }
+
     /// Stops the queue, closes the database and delivers the last traces.
     pub async fn close(&self) {
         self.queue.close();

@@ -1,8 +1,12 @@
 //! Rows of the database can be moved from one job to another without any key; a worker signs nothing for them.
 
+use std::{sync::Arc, time::Duration};
+
 use assay_platform::{
+    Service,
     ids::{JobId, UniqueDir},
     job::{Job, NewJob, Priority, Status},
+    keys::{FIRST, Keys, Role},
 };
 
 use crate::support::Bench;
@@ -55,4 +59,25 @@ async fn inputs_that_changed_their_roles_are_not_trained_on() {
     .await;
     assert_eq!(job.status, Status::Failed);
     message(&job);
+}
+
+/// It was handed in before the worker's key was made.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_whose_layout_does_not_name_a_worker_waits_for_one_that_it_names() {
+    let mut bench = Bench::with(|config| config.scan.recheck = Duration::from_millis(20)).await;
+    let secrets = bench.folder.path().join("assay/secrets");
+    let id = bench.submit("done").await;
+    Keys::add(&secrets, Role::Worker, "late").unwrap();
+    let key_of = |name: &str| Arc::new(Keys::open_for(&secrets, Service::Worker, name).unwrap());
+    bench.platform.keys = key_of("late");
+    let late = bench.platform.keys.worker().unwrap().keyid().to_string();
+    let worker = bench.work();
+    let held = bench.until(id, |job| job.held.is_some()).await;
+    worker.stop().await;
+    let reason = held.held.unwrap();
+    assert!(reason.contains(&late), "{reason}");
+    bench.platform.keys = key_of(FIRST);
+    let worker = bench.work();
+    assert_eq!(bench.ended(id).await.status, Status::Completed);
+    worker.stop().await;
 }
