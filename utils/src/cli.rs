@@ -230,7 +230,8 @@ enum KeysCommand {
         #[arg(long, default_value = "assay-data/secrets")]
         dir: PathBuf,
     },
-    /// Write what one machine needs to a new folder: its key, the layouts, trust.json; never the owner's key.
+    /// Write what one machine needs to a new folder: its key, for a worker the platform's too, the layouts, trust.json; never
+    /// the owner's key.
     Export {
         /// The service that the machine runs.
         #[arg(value_parser = ["api", "worker", "scanner"])]

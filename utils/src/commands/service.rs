@@ -70,8 +70,12 @@ pub(crate) fn run(output: Output, service: Service, options: Options) -> anyhow:
 
 fn greeting(service: Service, url: Option<&str>, dir: &str) -> String {
     match (service, url) {
-        (Service::All | Service::Api, Some(url)) => format!(
+        (Service::All, Some(url)) => format!(
             "Assay listens on {url} and keeps its data in {dir}.\n\
+             API documentation: {url}/docs    Stop it with Ctrl-C."
+        ),
+        (Service::Api, Some(url)) => format!(
+            "Assay listens on {url}.\n\
              API documentation: {url}/docs    Stop it with Ctrl-C."
         ),
         (_, Some(url)) => {

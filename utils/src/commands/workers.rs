@@ -53,7 +53,7 @@ pub(crate) async fn drain(
     output.value(&answer)?;
     output.say(if draining {
         format!(
-            "{} takes no new jobs; those that it runs go on.",
+            "{} is told to take no new jobs; it hears within some seconds. Those that it runs go on.",
             shown(&name)
         )
     } else {
