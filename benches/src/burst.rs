@@ -6,12 +6,15 @@ use std::{
 };
 
 use assay_test_parts::{Docker, Image};
-use futures_util::future::try_join_all;
+use futures_util::{StreamExt as _, TryStreamExt as _, future::try_join_all, stream};
 
 use crate::{
     data, print,
     server::{Server, beside_us, http, submit, wait},
 };
+
+/// Requests at a time that hand jobs in.
+const CLIENTS: usize = 4;
 
 /// What the run asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -43,7 +46,10 @@ pub(crate) fn run(jobs: u32, rooms: Rooms) -> anyhow::Result<()> {
         wait(&http, &server.url, &first).await?;
         let begun = Instant::now();
         let hand_in = (0..jobs).map(|_| submit(&http, &server.url, &inputs, &[("epochs", "5")]));
-        let accepted = try_join_all(hand_in).await?;
+        let accepted: Vec<String> = stream::iter(hand_in)
+            .buffered(CLIENTS)
+            .try_collect()
+            .await?;
         try_join_all(accepted.iter().map(|job| wait(&http, &server.url, job))).await?;
         anyhow::Ok(begun.elapsed())
     })?;

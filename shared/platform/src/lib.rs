@@ -13,6 +13,7 @@ pub mod disk;
 pub mod ids;
 pub mod job;
 pub mod keys;
+pub mod memory;
 pub mod queue;
 pub mod sandbox;
 pub mod scan;

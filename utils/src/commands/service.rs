@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use assay_platform::{Config, Service, config, telemetry};
+use assay_platform::{Config, Service, config, memory, telemetry};
 use clap::Args;
 use serde_json::json;
 
@@ -51,6 +51,7 @@ pub(crate) fn print_config(output: Output) -> ExitCode {
 /// Runs a service until somebody stops it.
 pub(crate) fn run(output: Output, service: Service, options: Options) -> anyhow::Result<ExitCode> {
     let config = options.load(service)?;
+    memory::take_small_pages();
     block_on(async {
         telemetry::init_logs(&config.log, service)?;
         let dir = config.dir.clone();
