@@ -2,8 +2,10 @@
 
 use nix::sys::prctl;
 
-/// Has the kernel give this process its memory in small pages: a service that waits touches little of many regions, and a
-/// huge page for each doubles what it takes. Programs that it starts inherit this; trainers are freed of it.
+/// Has the kernel give this process its memory in small pages.
+///
+/// A service that waits touches little of many regions, and a huge page for each doubles what it takes. Programs that it
+/// starts inherit this; trainers are freed of it.
 pub fn take_small_pages() {
     // A kernel that refuses costs memory and nothing else.
     let _refused = prctl::set_thp_disable(true);
