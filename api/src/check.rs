@@ -16,8 +16,8 @@ use crate::problem::Problem;
 
 /// Checks that run at a time: each is a process that may use much memory.
 const RUNNING: usize = 2;
-/// Requests that wait for their check.
-const WAITING: usize = 16;
+/// Requests that wait for their check: a script may hand in dozens at once. Waiting costs little, their files lie on disk.
+const WAITING: usize = 64;
 /// How long one waits before it is told to come back.
 const PATIENCE: Duration = Duration::from_secs(60);
 

@@ -4,13 +4,13 @@ use std::{fmt::Display, time::Duration};
 
 use tokio::time::{Instant, sleep};
 
-/// A part that is there after so long was not worth a word: connections are made in the background.
+/// What is there within this time is not worth a word: connections are made in the background.
 const QUIET: Duration = Duration::from_secs(2);
 /// Between two tries, at first and at last.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(2));
 
-/// Opens a part, again and again while its trouble is one that goes by, for `patience` at most. Says so once, after a moment; other
-/// trouble, as a wrong password, ends it at once.
+/// Opens a part, again and again while its trouble is one that goes by, for `patience` at most. Says so once,
+/// after a moment; other trouble, as a wrong password, ends it at once.
 ///
 /// # Errors
 /// The last one.
