@@ -1,5 +1,7 @@
 //! What can be typed, and where it goes.
 
+mod intoto;
+
 use std::{path::PathBuf, process::ExitCode};
 
 use assay_platform::Service;
@@ -10,6 +12,8 @@ use crate::{
     output::Output,
     sample::Sample,
 };
+
+pub(crate) use intoto::Form;
 
 #[derive(Debug, Parser)]
 #[command(
@@ -139,6 +143,11 @@ enum Command {
         /// The trust anchor (`trust.json`), got from the platform's owner; `DIR/../trust/trust.json` when absent.
         #[arg(long)]
         trust: Option<PathBuf>,
+    },
+    /// Verify and sign links and layouts of any in-toto tool.
+    Intoto {
+        #[command(subcommand)]
+        command: intoto::IntotoCommand,
     },
     /// Open the server's page in the browser.
     Open,
@@ -320,6 +329,7 @@ pub(crate) fn run() -> ExitCode {
         },
         Command::Sample { name, dir } => commands::sample::run(output, name, &dir),
         Command::Verify { dir, trust } => commands::verify::run(output, &dir, trust),
+        Command::Intoto { command } => intoto::run(output, command),
         Command::Submit(submit) => commands::client(&cli.server, |client| {
             commands::submit::run(output, client, submit)
         }),

@@ -129,6 +129,7 @@ async fn train_and_prove(
         reading: &reading,
         resumed: trained.resumed.and(plan.offered.as_ref()),
         outputs: &outputs,
+        limits: &platform.config.sandbox.limits,
     };
     attest(platform, evidence, stored).await?;
     record.timings.proof_ms = ms(begun);

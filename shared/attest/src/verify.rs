@@ -7,8 +7,9 @@ mod artifacts;
 mod bundle;
 mod proof;
 mod report;
+mod statements;
 mod ties;
 
-pub use bundle::{AIBOM_FILE, AIBOM_SIGNATURE_FILE, LAYOUT_FILE, verify_bundle};
+pub use bundle::{AIBOM_FILE, AIBOM_SIGNATURE_FILE, LAYOUT_FILE, STATEMENTS_FILE, verify_bundle};
 pub use proof::{LinkFile, ProofFiles, VerifiedProof, verify_proof};
 pub use report::{Check, Outcome, Report};

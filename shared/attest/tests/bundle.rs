@@ -12,6 +12,7 @@ use assay_attest::{
     aibom::ScanFacts,
     intoto::{self, Link, link_file_name},
     json::jcs,
+    statement::{Statement, read_lines, write_lines},
     verify::{Outcome, Report, verify_bundle},
 };
 use sample::{DIR, Job, Keys, now};
@@ -60,7 +61,7 @@ fn an_untouched_bundle_is_verified() {
     let (keys, files) = good();
     let report = verify(&files, &keys.trust().unwrap());
     assert!(report.is_verified(), "{report:#?}");
-    assert_eq!(report.checks.len(), 25);
+    assert_eq!(report.checks.len(), 29);
 }
 
 #[test]
@@ -134,12 +135,23 @@ fn proof_of_another_job_is_refused() {
     files.insert(link.clone(), other[&link].clone());
     assert_eq!(
         failed(&verify(&files, &trust)),
-        ["aibom-links", "aibom-artifacts", "artifact-digest"]
+        [
+            "aibom-links",
+            "aibom-artifacts",
+            "provenance",
+            "aibom-statement",
+            "artifact-digest"
+        ]
     );
     files.insert(path.clone(), other[&path].clone());
     assert_eq!(
         failed(&verify(&files, &trust)),
-        ["aibom-links", "aibom-artifacts"]
+        [
+            "aibom-links",
+            "aibom-artifacts",
+            "provenance",
+            "aibom-statement"
+        ]
     );
 }
 
@@ -154,7 +166,12 @@ fn only_pinned_keys_count() {
     trust.platform = stranger.platform.public().clone();
     assert_eq!(
         failed(&verify(&files, &trust)),
-        ["aibom-detached-signature", "aibom-signature"]
+        [
+            "aibom-detached-signature",
+            "aibom-signature",
+            "statement-signature",
+            "statement-signature"
+        ]
     );
     // A bundle that is consistent in itself, signed by strangers throughout.
     let forged = Job::sample(&stranger).sign(&stranger).unwrap();
@@ -338,6 +355,63 @@ fn an_aibom_that_says_something_else_than_the_link_is_refused() {
     );
 }
 
+/// The failed checks when `bundle.jsonl` has these statements of a good job.
+fn with_statements(make: impl Fn(&[Statement], &SigningKey) -> Vec<Vec<u8>>) -> Vec<String> {
+    let (keys, mut files) = good();
+    let read = |line| Statement::verify(line, keys.platform.public()).unwrap();
+    let lines = read_lines(&files["bundle.jsonl"]).unwrap();
+    let statements: Vec<Statement> = lines.into_iter().map(read).collect();
+    let lines = make(&statements, &keys.platform);
+    files.insert("bundle.jsonl".into(), write_lines(&lines));
+    failed(&verify(&files, &keys.trust().unwrap()))
+}
+
+#[test]
+fn statements_say_what_links_request_and_aibom_say() {
+    let sign = |one: &Statement, key: &SigningKey| one.sign(key).unwrap();
+    let edited = |which: usize, edit: &dyn Fn(&mut Statement)| {
+        with_statements(|statements, key| {
+            let mut statements = statements.to_vec();
+            edit(&mut statements[which]);
+            statements.iter().map(|one| sign(one, key)).collect()
+        })
+    };
+    assert!(edited(0, &|_| ()).is_empty());
+    for part in [
+        "/buildDefinition/externalParameters/parameters/epochs",
+        "/buildDefinition/internalParameters/seed",
+        "/buildDefinition/resolvedDependencies/0/digest/sha256",
+        "/runDetails/builder/id",
+        "/runDetails/byproducts/0/digest/sha256",
+        "/runDetails/byproducts/0/name",
+        "/buildDefinition/buildType",
+    ] {
+        let edit = |one: &mut Statement| *one.predicate.pointer_mut(part).unwrap() = "x".into();
+        assert_eq!(edited(0, &edit), ["provenance"], "{part}");
+    }
+    let more = |one: &mut Statement| one.predicate["runDetails"]["more"] = 1.into();
+    assert_eq!(edited(0, &more), ["provenance"]);
+    let fewer = |one: &mut Statement| drop(one.subject.pop());
+    assert_eq!(edited(0, &fewer), ["provenance"]);
+    assert_eq!(edited(1, &fewer), ["aibom-statement"]);
+    let other = |one: &mut Statement| one.predicate["version"] = 2.into();
+    assert_eq!(edited(1, &other), ["aibom-statement"]);
+    let unknown = |one: &mut Statement| one.predicate_type = "https://example.org/x".into();
+    assert_eq!(edited(1, &unknown), ["statement-kinds"]);
+    // Signed by somebody else; the lines swapped, which is no matter.
+    let stranger = SigningKey::generate();
+    let foreign = with_statements(|statements, key| {
+        vec![sign(&statements[0], &stranger), sign(&statements[1], key)]
+    });
+    assert_eq!(foreign, ["statement-signature"]);
+    let swapped = with_statements(|statements, key| {
+        let mut lines: Vec<_> = statements.iter().map(|one| sign(one, key)).collect();
+        lines.reverse();
+        lines
+    });
+    assert!(swapped.is_empty());
+}
+
 #[test]
 fn edited_aiboms_are_refused_even_when_canonical() {
     let (keys, files) = good();
@@ -366,7 +440,11 @@ fn edited_aiboms_are_refused_even_when_canonical() {
         let failed = failed(&verify(&changed, &trust));
         assert_eq!(
             failed,
-            ["aibom-detached-signature", "aibom-signature"],
+            [
+                "aibom-detached-signature",
+                "aibom-signature",
+                "aibom-statement"
+            ],
             "{}",
             edit.0
         );

@@ -16,6 +16,7 @@ pub mod queue;
 pub mod sandbox;
 pub mod scan;
 pub mod store;
+pub mod supply_chain;
 pub mod telemetry;
 pub mod upkeep;
 pub mod worker;

@@ -228,6 +228,7 @@ impl Scene {
             reading: &self.reading,
             resumed: self.resumed.as_ref(),
             outputs: &self.outputs,
+            limits: &Limits::default(),
         };
         prove(evidence, &self.keys.worker, &self.keys.platform).unwrap()
     }
@@ -258,6 +259,7 @@ impl Scene {
             (proof.link_name, proof.link),
             (AIBOM_FILE.to_owned(), proof.aibom),
             (AIBOM_SIGNATURE_FILE.to_owned(), proof.aibom_signature),
+            (STATEMENTS_FILE.to_owned(), proof.statements),
         ]);
         let paths: BTreeSet<_> = bundle.keys().cloned().collect();
         verify_bundle(

@@ -118,6 +118,7 @@ fn refused(error: &BomError) -> BomAnswer {
 fn verify(bytes: &[u8], stored: &StoredProof, trust: &Trust) -> BomAnswer {
     let files = ProofFiles {
         aibom: Some(bytes),
+        statements: stored.statements.as_deref(),
         ..stored.files()
     };
     let proof = verify_proof(&files, trust, OffsetDateTime::now_utc());

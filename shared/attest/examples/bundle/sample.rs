@@ -9,7 +9,9 @@ use assay_attest::{
     ingest_command,
     intoto::{self, Layout, Link, link_file_name},
     json::{Limits, jcs, parse},
-    platform_layout, platform_layout_with_scan, scan_command, training_command,
+    platform_layout, platform_layout_with_scan, scan_command,
+    statement::{Build, Statement, write_lines},
+    training_command,
 };
 use serde_json::json;
 use time::{OffsetDateTime, macros::datetime};
@@ -226,6 +228,22 @@ impl Job {
         }
         let bom = aibom::sign(&self.facts, &keys.platform)?;
         files.insert("aibom.sig".into(), keys.platform.sign_der(&bom));
+        let parameters = Role::Parameters.path(DIR, "")?;
+        let build = Build {
+            training: &self.training,
+            link_name: &self.facts.training_link.file_name,
+            link: self.facts.training_link.sha256,
+            request: &parse(&files[&parameters], &Limits::METADATA)?,
+            platform: keys.platform.keyid(),
+        };
+        let document = parse(&bom, &Limits::BOM)?;
+        let statements = [
+            build.statement(),
+            Statement::of_bom(&self.training, document),
+        ];
+        let lines = statements.map(|one| one.sign(&keys.platform));
+        let lines = lines.into_iter().collect::<Result<Vec<_>, _>>()?;
+        files.insert("bundle.jsonl".into(), write_lines(&lines));
         files.insert("aibom.json".into(), bom);
         Ok(files)
     }

@@ -2,13 +2,13 @@ use std::collections::BTreeMap;
 
 use time::OffsetDateTime;
 
-use super::{Report, artifacts::check_paths, ties};
+use super::{Report, artifacts::check_paths, statements, ties};
 use crate::{
     Digest, INGEST, KeyId, RUN_TRAINING, SCAN_IMAGE, Trust,
     aibom::{self, VerifiedBom},
     intoto::{
-        ChainError, Layout, Link, Signed, check_rules, check_signer, check_thresholds,
-        link_file_name,
+        Agreement, ChainError, Layout, Link, Sides, Signed, Witness, check_rules, check_signer,
+        check_thresholds, link_file_name,
     },
 };
 
@@ -34,6 +34,8 @@ pub struct ProofFiles<'a> {
     pub aibom_signature: Option<&'a [u8]>,
     /// The artifact `parameters.json`, to be compared with the AIBoM.
     pub parameters: Option<&'a [u8]>,
+    /// `bundle.jsonl`.
+    pub statements: Option<&'a [u8]>,
 }
 
 /// What was verified.
@@ -56,6 +58,7 @@ pub struct VerifiedProof {
 /// Checks, by name: `layout-signature`, `layout-expiry`, `link-signature` (each link), `link-threshold`,
 /// `link-command` (each link), `artifact-rules`, `artifact-paths`, `aibom-signature`, `aibom-detached-signature`,
 /// `aibom-links`, `aibom-artifacts`, `aibom-parameters`, and `aibom-scan` where the layout has a step `scan_image`.
+/// Where there is a `bundle.jsonl`: `statement-signature` (each line), `provenance`, `aibom-statement`.
 /// Artifacts are not looked at: see [`super::verify_bundle`].
 pub fn verify_proof(files: &ProofFiles<'_>, trust: &Trust, now: OffsetDateTime) -> VerifiedProof {
     let mut report = Report::default();
@@ -80,6 +83,9 @@ pub fn verify_proof(files: &ProofFiles<'_>, trust: &Trust, now: OffsetDateTime) 
         files.parameters,
         &mut report,
     );
+    if let Some(bytes) = files.statements {
+        statements::check(bytes, files, training.as_ref(), trust, &mut report);
+    }
     if layout.is_some_and(|layout| layout.step(SCAN_IMAGE).is_some()) {
         ties::check_scan(bom.as_ref(), training.as_ref(), scan.as_ref(), &mut report);
     }
@@ -174,6 +180,14 @@ fn verify_link(file: &LinkFile<'_>, layout: &Layout) -> Result<(KeyId, Link), St
     Ok((signed.keyid(), link.clone()))
 }
 
+fn witness(keyid: KeyId, link: &Link) -> Witness<'_, Digest> {
+    Witness {
+        step: &link.name,
+        keyid,
+        sides: link.into(),
+    }
+}
+
 fn verify_chain(layout: Option<&Layout>, links: &[(KeyId, Link)], report: &mut Report) {
     let (threshold, rules) = (
         "links with the steps of the layout",
@@ -184,25 +198,29 @@ fn verify_chain(layout: Option<&Layout>, links: &[(KeyId, Link)], report: &mut R
         report.skipped("artifact-rules", rules, "the layout is not verified");
         return;
     };
-    let borrowed: Vec<_> = links.iter().map(|(keyid, link)| (*keyid, link)).collect();
-    let chain: BTreeMap<String, &Link> = match check_thresholds(layout, &borrowed) {
-        Ok(chain) => {
-            report.made("link-threshold", threshold, Ok::<(), &str>(()));
-            chain
-        }
-        Err(error) => {
-            match &error {
-                ChainError::Threshold { found: 0, .. } => {
-                    report.absent("link-threshold", threshold, error.to_string())
-                }
-                _ => {
-                    report.made("link-threshold", threshold, Err(error));
-                }
+    let witnesses: Vec<_> = links
+        .iter()
+        .map(|(keyid, link)| witness(*keyid, link))
+        .collect();
+    let chain: BTreeMap<&str, Sides<'_, Digest>> =
+        match check_thresholds(layout, &witnesses, Agreement::Always) {
+            Ok(chain) => {
+                report.made("link-threshold", threshold, Ok::<(), &str>(()));
+                chain
             }
-            report.skipped("artifact-rules", rules, "a step has no verified link");
-            BTreeMap::new()
-        }
-    };
+            Err(error) => {
+                match &error {
+                    ChainError::Threshold { found: 0, .. } => {
+                        report.absent("link-threshold", threshold, error.to_string())
+                    }
+                    _ => {
+                        report.made("link-threshold", threshold, Err(error));
+                    }
+                }
+                report.skipped("artifact-rules", rules, "a step has no verified link");
+                BTreeMap::new()
+            }
+        };
     for (_, link) in links {
         let expected = layout.step(&link.name).map(|step| &step.expected_command);
         let same = if expected == Some(&link.command) {
@@ -217,7 +235,11 @@ fn verify_chain(layout: Option<&Layout>, links: &[(KeyId, Link)], report: &mut R
         );
     }
     if !chain.is_empty() {
-        report.made("artifact-rules", rules, check_rules(layout, &chain));
+        report.made(
+            "artifact-rules",
+            rules,
+            check_rules(&layout.step_items(), &chain),
+        );
     }
 }
 
