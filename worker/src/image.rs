@@ -108,7 +108,7 @@ async fn layout_of(platform: &Platform, claim: &Claim) -> Result<Layout, Stop> {
     let signed = Signed::<Layout>::parse(&bytes)
         .map_err(|error| changed(&format!("the layout of the job: {error}")))?;
     signed
-        .verify(&platform.keys.trust().owner)
+        .verify(platform.keys.trust().owner_of(signed.keyid()))
         .cloned()
         .map_err(|error| changed(&format!("the layout of the job: {error}")))
 }

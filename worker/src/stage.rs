@@ -112,7 +112,7 @@ async fn ingest_link(platform: &Platform, claim: &Claim, ingest: &Artifact) -> R
     let layout = Signed::<Layout>::parse(&layout)
         .map_err(|error| changed(format!("the layout of the job: {error}")))?;
     let layout = layout
-        .verify(&platform.keys.trust().owner)
+        .verify(platform.keys.trust().owner_of(layout.keyid()))
         .map_err(|error| changed(format!("the layout of the job: {error}")))?;
     let worker = platform.keys.worker()?.keyid();
     let may_train = layout

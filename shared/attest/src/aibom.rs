@@ -24,6 +24,6 @@ pub use facts::{
     LinkRef, Measured, ModelFacts, Producer, ResumedFrom, Times, TrainerFacts,
 };
 pub use image::{ImageFacts, ScanFacts, ScanResult, VulnerabilityFacts};
-pub use read::{VerifiedBom, verify};
+pub use read::{VerifiedBom, names_signer, verify};
 pub use request::{claims, parameters};
 pub use sign::{BomError, sign};

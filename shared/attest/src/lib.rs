@@ -26,4 +26,6 @@ pub use layout::{
     platform_layout, platform_layout_with_scan, scan_command, training_command,
 };
 pub use path::{MAX_PATH_BYTES, PathError, check_path};
-pub use trust::{Functionary, Trust, TrustError};
+pub use trust::{
+    FormerKey, Functionary, KeyRefusal, Part, Revocation, Trust, TrustError, TrustSignature, Window,
+};

@@ -5,6 +5,7 @@
 
 mod artifacts;
 mod bundle;
+mod keys;
 mod proof;
 mod report;
 mod statements;

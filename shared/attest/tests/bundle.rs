@@ -8,7 +8,8 @@ mod sample;
 use std::collections::BTreeMap;
 
 use assay_attest::{
-    Digest, IMAGE_PATH, RUN_TRAINING, Role, SCAN_IMAGE, SCAN_REPORTS, SigningKey, Trust,
+    Digest, FormerKey, IMAGE_PATH, Part, RUN_TRAINING, Revocation, Role, SCAN_IMAGE, SCAN_REPORTS,
+    SigningKey, Trust, Window,
     aibom::ScanFacts,
     intoto::{self, Link, link_file_name},
     json::jcs,
@@ -17,6 +18,7 @@ use assay_attest::{
 };
 use sample::{DIR, Job, Keys, now};
 use serde_json::Value;
+use time::{Duration, OffsetDateTime};
 
 type Files = BTreeMap<String, Vec<u8>>;
 
@@ -61,7 +63,7 @@ fn an_untouched_bundle_is_verified() {
     let (keys, files) = good();
     let report = verify(&files, &keys.trust().unwrap());
     assert!(report.is_verified(), "{report:#?}");
-    assert_eq!(report.checks.len(), 29);
+    assert_eq!(report.checks.len(), 33);
 }
 
 #[test]
@@ -264,6 +266,64 @@ fn what_rules_cannot_say_is_checked_too() {
     assert_eq!(command, ["link-command"]);
     let expired = after(|job| job.layout.expires = now());
     assert_eq!(expired, ["layout-expiry"]);
+}
+
+#[test]
+fn proofs_outlive_a_rotation_and_end_with_a_revocation() {
+    let (keys, files) = good();
+    let new = Keys::generate();
+    let rotated = |until: OffsetDateTime| {
+        let mut trust = keys.trust().unwrap();
+        let former = |part, key: &SigningKey| FormerKey {
+            part,
+            key: key.public().clone(),
+            window: Window {
+                from: None,
+                until: Some(until),
+            },
+            successor: None,
+        };
+        trust.former = vec![
+            former(Part::Owner, &keys.owner),
+            former(Part::Platform, &keys.platform),
+        ];
+        trust.owner = new.owner.public().clone();
+        trust.platform = new.platform.public().clone();
+        trust.platform_since = Some(until - Duration::days(7));
+        trust
+    };
+    // The old keys sign in their time, also while both are good.
+    for until in [now(), now() + Duration::days(3)] {
+        let report = verify(&files, &rotated(until));
+        assert!(report.is_verified(), "{report:#?}");
+    }
+    let late = rotated(now() - Duration::days(30));
+    assert_eq!(
+        failed(&verify(&files, &late)),
+        ["key-validity", "key-validity"]
+    );
+    // What the new keys sign is good, and not what somebody else signed.
+    let mixed = Keys {
+        owner: new.owner.clone(),
+        platform: new.platform.clone(),
+        ..Keys::generate()
+    };
+    let files_of_new = Job::sample(&mixed).sign(&mixed).unwrap();
+    assert!(verify(&files_of_new, &rotated(now() + Duration::days(3))).is_verified());
+    assert!(verify(&files_of_new, &keys.trust().unwrap()).has_failed());
+
+    for key in [&keys.owner, &keys.api, &keys.worker, &keys.platform] {
+        let mut trust = rotated(now());
+        trust.revoked.push(Revocation {
+            keyid: key.keyid(),
+            at: now(),
+            reason: "lost".into(),
+        });
+        let report = verify(&files, &trust);
+        assert_eq!(failed(&report), ["key-validity"]);
+        let reason = report.not_passed().next().unwrap().detail.clone().unwrap();
+        assert!(reason.ends_with("lost"), "{reason}");
+    }
 }
 
 fn after_scan(change: impl FnOnce(&mut Job)) -> Vec<String> {

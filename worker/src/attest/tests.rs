@@ -5,7 +5,7 @@ use std::{
 };
 
 use assay_attest::{
-    Functionary, INGEST, LAYOUT_VALIDITY, Trust, ingest_command,
+    Functionary, INGEST, LAYOUT_VALIDITY, Trust, Window, ingest_command,
     intoto::{Link, sign as sign_metadata},
     json::jcs,
     platform_layout,
@@ -238,6 +238,7 @@ impl Scene {
             name: name.into(),
             key: key.public().clone(),
             steps: vec![step.into()],
+            window: Window::default(),
         };
         let functionaries = vec![
             functionary("api", &self.keys.api, INGEST),
@@ -246,13 +247,13 @@ impl Scene {
         let now = OffsetDateTime::now_utc();
         let layout = platform_layout(&functionaries, now + LAYOUT_VALIDITY);
         let layout = sign_metadata(&layout, &self.keys.owner).unwrap();
-        let trust = Trust {
-            layout_scan: None,
-            owner: self.keys.owner.public().clone(),
-            platform: self.keys.platform.public().clone(),
+        let trust = Trust::new(
+            self.keys.owner.public().clone(),
+            self.keys.platform.public().clone(),
             functionaries,
-            layout: serde_json::from_slice(&layout).unwrap(),
-        };
+            serde_json::from_slice(&layout).unwrap(),
+            None,
+        );
         let mut bundle = self.bundle.clone();
         bundle.extend([
             (LAYOUT_FILE.to_owned(), layout),

@@ -95,7 +95,7 @@ fn read(bytes: Vec<u8>, trust: &Trust) -> Result<Read, Problem> {
         let detail = "bom_file is JSON, but not a CycloneDX document";
         return Err(Problem::unprocessable("bom.not_cyclonedx", detail).field("bom_file"));
     }
-    let verified = aibom::verify(&bytes, &trust.platform);
+    let verified = aibom::verify(&bytes, trust.platform_of(&bytes));
     Ok((bytes, verified))
 }
 

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, error::Error};
 
 use assay_attest::{
     Digest, Functionary, IMAGE_PATH, INGEST, LAYOUT_VALIDITY, OUTPUT_NAMES, RUN_TRAINING, Role,
-    SCAN_IMAGE, SCAN_REPORTS, SigningKey, Trust,
+    SCAN_IMAGE, SCAN_REPORTS, SigningKey, Trust, Window,
     aibom::{self, *},
     ingest_command,
     intoto::{self, Layout, Link, link_file_name},
@@ -63,6 +63,7 @@ impl Keys {
             name: name.into(),
             key: key.public().clone(),
             steps: vec![step.into()],
+            window: Window::default(),
         })
         .into()
     }
@@ -85,13 +86,15 @@ impl Keys {
                 &Limits::METADATA,
             )?)
         };
-        Ok(Trust {
-            owner: self.owner.public().clone(),
-            platform: self.platform.public().clone(),
-            functionaries: self.functionaries(),
-            layout: signed(&self.layout())?,
-            layout_scan: Some(signed(&self.layout_with_scan())?),
-        })
+        let mut trust = Trust::new(
+            self.owner.public().clone(),
+            self.platform.public().clone(),
+            self.functionaries(),
+            signed(&self.layout())?,
+            Some(signed(&self.layout_with_scan())?),
+        );
+        trust.sign(&self.owner)?;
+        Ok(trust)
     }
 }
 

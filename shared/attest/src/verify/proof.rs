@@ -2,9 +2,9 @@ use std::collections::BTreeMap;
 
 use time::OffsetDateTime;
 
-use super::{Report, artifacts::check_paths, statements, ties};
+use super::{Report, artifacts::check_paths, keys, statements, ties};
 use crate::{
-    Digest, INGEST, KeyId, RUN_TRAINING, SCAN_IMAGE, Trust,
+    Digest, INGEST, KeyId, PublicKey, RUN_TRAINING, SCAN_IMAGE, Trust,
     aibom::{self, VerifiedBom},
     intoto::{
         Agreement, ChainError, Layout, Link, Sides, Signed, Witness, check_rules, check_signer,
@@ -57,12 +57,13 @@ pub struct VerifiedProof {
 ///
 /// Checks, by name: `layout-signature`, `layout-expiry`, `link-signature` (each link), `link-threshold`,
 /// `link-command` (each link), `artifact-rules`, `artifact-paths`, `aibom-signature`, `aibom-detached-signature`,
-/// `aibom-links`, `aibom-artifacts`, `aibom-parameters`, and `aibom-scan` where the layout has a step `scan_image`.
+/// `aibom-links`, `aibom-artifacts`, `aibom-parameters`, `key-validity` (each signer whose signature holds), and
+/// `aibom-scan` where the layout has a step `scan_image`.
 /// Where there is a `bundle.jsonl`: `statement-signature` (each line), `provenance`, `aibom-statement`.
 /// Artifacts are not looked at: see [`super::verify_bundle`].
 pub fn verify_proof(files: &ProofFiles<'_>, trust: &Trust, now: OffsetDateTime) -> VerifiedProof {
     let mut report = Report::default();
-    let layout = verify_layout(files, trust, now, &mut report);
+    let (layout, owner) = verify_layout(files, trust, now, &mut report).unzip();
     let links = verify_links(files, layout.as_ref(), &mut report);
     verify_chain(layout.as_ref(), &links, &mut report);
     let find = |step: &str| {
@@ -74,7 +75,10 @@ pub fn verify_proof(files: &ProofFiles<'_>, trust: &Trust, now: OffsetDateTime) 
     };
     let (ingest, training, scan) = (find(INGEST), find(RUN_TRAINING), find(SCAN_IMAGE));
     check_paths(ingest.as_ref(), training.as_ref(), &mut report);
-    let bom = verify_bom(files, trust, &mut report);
+    let platform = files
+        .aibom
+        .map_or(&trust.platform, |bytes| trust.platform_of(bytes));
+    let bom = verify_bom(files, platform, &mut report);
     ties::check_links(bom.as_ref(), files, &mut report);
     ties::check_artifacts(bom.as_ref(), training.as_ref(), &mut report);
     ties::check_parameters(
@@ -84,11 +88,23 @@ pub fn verify_proof(files: &ProofFiles<'_>, trust: &Trust, now: OffsetDateTime) 
         &mut report,
     );
     if let Some(bytes) = files.statements {
-        statements::check(bytes, files, training.as_ref(), trust, &mut report);
+        statements::check(bytes, files, training.as_ref(), platform, &mut report);
     }
     if layout.is_some_and(|layout| layout.step(SCAN_IMAGE).is_some()) {
         ties::check_scan(bom.as_ref(), training.as_ref(), scan.as_ref(), &mut report);
     }
+    let mut signers = Vec::new();
+    signers.extend(owner.map(|owner| ("the layout".to_owned(), owner)));
+    signers.extend(
+        links
+            .iter()
+            .map(|(keyid, link)| (link.name.clone(), *keyid)),
+    );
+    signers.extend(
+        bom.iter()
+            .map(|_| ("the AIBoM".to_owned(), platform.keyid())),
+    );
+    keys::check(&signers, bom.as_ref(), trust, &mut report);
     VerifiedProof {
         report,
         ingest,
@@ -103,19 +119,22 @@ fn verify_layout(
     trust: &Trust,
     now: OffsetDateTime,
     report: &mut Report,
-) -> Option<Layout> {
+) -> Option<(Layout, KeyId)> {
+    let signed = files.layout.map(Signed::<Layout>::parse);
+    // The layout names its signer, which must be one of the pinned keys.
+    let named = signed.as_ref().and_then(|signed| signed.as_ref().ok());
+    let owner = named.map_or(&trust.owner, |signed| trust.owner_of(signed.keyid()));
     let compared = format!(
         "layout.json with the pinned owner key {}",
-        trust.owner.keyid().short()
+        owner.keyid().short()
     );
     let expiry = "the layout's expiry with the time";
-    let Some(bytes) = files.layout else {
+    let Some(signed) = signed else {
         report.absent("layout-signature", compared, "there is no layout");
         report.skipped("layout-expiry", expiry, "there is no layout");
         return None;
     };
-    let result =
-        Signed::<Layout>::parse(bytes).and_then(|signed| signed.verify(&trust.owner).cloned());
+    let result = signed.and_then(|signed| signed.verify(owner).cloned());
     let layout = match result {
         Ok(layout) => layout,
         Err(error) => {
@@ -131,7 +150,7 @@ fn verify_layout(
         Err(format!("it expired at {}", layout.expires))
     };
     report.made("layout-expiry", expiry, expired);
-    Some(layout)
+    Some((layout, owner.keyid()))
 }
 
 /// The links that are signed by the functionaries of their steps, each with its signer.
@@ -243,8 +262,12 @@ fn verify_chain(layout: Option<&Layout>, links: &[(KeyId, Link)], report: &mut R
     }
 }
 
-fn verify_bom(files: &ProofFiles<'_>, trust: &Trust, report: &mut Report) -> Option<VerifiedBom> {
-    let key = trust.platform.keyid().short();
+fn verify_bom(
+    files: &ProofFiles<'_>,
+    platform: &PublicKey,
+    report: &mut Report,
+) -> Option<VerifiedBom> {
+    let key = platform.keyid().short();
     let compared = format!("aibom.json with the pinned platform key {key}");
     let detached = format!("aibom.sig with aibom.json and the pinned platform key {key}");
     let Some(bytes) = files.aibom else {
@@ -252,7 +275,7 @@ fn verify_bom(files: &ProofFiles<'_>, trust: &Trust, report: &mut Report) -> Opt
         report.absent("aibom-detached-signature", detached, "there is no AIBoM");
         return None;
     };
-    let result = aibom::verify(bytes, &trust.platform);
+    let result = aibom::verify(bytes, platform);
     match files.aibom_signature {
         None => report.absent(
             "aibom-detached-signature",
@@ -263,7 +286,7 @@ fn verify_bom(files: &ProofFiles<'_>, trust: &Trust, report: &mut Report) -> Opt
             report.made(
                 "aibom-detached-signature",
                 detached,
-                trust.platform.verify_der(bytes, signature),
+                platform.verify_der(bytes, signature),
             );
         }
     }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{ProofFiles, Report};
 use crate::{
-    Digest, Trust,
+    Digest, PublicKey,
     intoto::Link,
     json::{Limits, jcs, parse_canonical},
     statement::{BOM, Build, PROVENANCE, Statement, read_lines},
@@ -23,11 +23,11 @@ pub(super) fn check(
     bytes: &[u8],
     files: &ProofFiles<'_>,
     training: Option<&Link>,
-    trust: &Trust,
+    platform: &PublicKey,
     report: &mut Report,
 ) {
-    let statements = signed(bytes, trust, report);
-    check_provenance(&statements, files, training, trust, report);
+    let statements = signed(bytes, platform, report);
+    check_provenance(&statements, files, training, platform, report);
     check_bom(&statements, files, training, report);
     let other = |one: &&Statement| one.predicate_type != PROVENANCE && one.predicate_type != BOM;
     if let Some(one) = statements.iter().find(other) {
@@ -40,9 +40,9 @@ pub(super) fn check(
     }
 }
 
-fn signed(bytes: &[u8], trust: &Trust, report: &mut Report) -> Vec<Statement> {
+fn signed(bytes: &[u8], platform: &PublicKey, report: &mut Report) -> Vec<Statement> {
     let name = "statement-signature";
-    let key = trust.platform.keyid().short();
+    let key = platform.keyid().short();
     let lines = match read_lines(bytes) {
         Ok(lines) => lines,
         Err(error) => {
@@ -57,7 +57,7 @@ fn signed(bytes: &[u8], trust: &Trust, report: &mut Report) -> Vec<Statement> {
             "line {} of bundle.jsonl with the pinned platform key {key}",
             index + 1
         );
-        match Statement::verify(line, &trust.platform) {
+        match Statement::verify(line, platform) {
             Ok(statement) => {
                 report.made(name, compared, Ok::<(), &str>(()));
                 statements.push(statement);
@@ -84,7 +84,7 @@ fn check_provenance(
     statements: &[Statement],
     files: &ProofFiles<'_>,
     training: Option<&Link>,
-    trust: &Trust,
+    platform: &PublicKey,
     report: &mut Report,
 ) {
     let (name, compared) = (
@@ -101,7 +101,7 @@ fn check_provenance(
     let Some(parameters) = files.parameters else {
         return report.absent(name, compared, "there is no parameters.json");
     };
-    let result = expected(statement, parameters, files, training, trust).and_then(|expected| {
+    let result = expected(statement, parameters, files, training, platform).and_then(|expected| {
         let differs = [
             "/buildDefinition/buildType",
             "/buildDefinition/externalParameters",
@@ -129,7 +129,7 @@ fn expected(
     parameters: &[u8],
     files: &ProofFiles<'_>,
     training: &Link,
-    trust: &Trust,
+    platform: &PublicKey,
 ) -> Result<Statement, String> {
     let request: Value =
         parse_canonical(parameters, &Limits::METADATA).map_err(|error| error.to_string())?;
@@ -152,7 +152,7 @@ fn expected(
         link_name: link.name,
         link: link.digest(),
         request: &request,
-        platform: trust.platform.keyid(),
+        platform: platform.keyid(),
     };
     Ok(build.statement())
 }
