@@ -27,7 +27,7 @@ fn old_and_new_proofs_hold_after_a_rotation_until_a_key_is_revoked() {
     let old = server.bundle(&server.train("wine", &["epochs=1"]), dir.path());
     let first = Trust::from_json(&fs::read(pinned.join("trust.json")).unwrap()).unwrap();
     let keys = |arguments: &[&str]| {
-        let arguments = [&["keys"], arguments, &["--dir", text(&secrets)]].concat();
+        let arguments = [&["keys"][..], arguments, &["--dir", text(&secrets)]].concat();
         run_ok(&arguments);
     };
     for what in ["worker", "platform", "api", "owner"] {

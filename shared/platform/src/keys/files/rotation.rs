@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use assay_attest::{
-    FormerKey, Functionary, KeyId, Part, PublicKey, Revocation, SigningKey, Window,
+    FormerKey, Functionary, KeyId, Part, PublicKey, Revocation, SigningKey, TrustSignature, Window,
 };
 use time::{Duration, OffsetDateTime};
 
