@@ -80,13 +80,7 @@ pub(in crate::keys) fn rotate(
         }
     };
     let trust = sign_trust(dir, signer, trust)?;
-    let path = dir.join(what.file());
-    if path.exists() {
-        let stem = what.file().replace(".pem", "");
-        let kept = dir.join(format!("{stem}.former-{}.pem", old.keyid().short()));
-        fs::rename(&path, kept).map_err(file_error(&path))?;
-    }
-    write_key(&path, &new)?;
+    replace_key(&dir.join(what.file()), &old, &new)?;
     for (name, key) in [
         (OWNER_PUBLIC, &trust.owner),
         (PLATFORM_PUBLIC, &trust.platform),
@@ -95,6 +89,15 @@ pub(in crate::keys) fn rotate(
     }
     write_layouts(dir, &trust)?;
     Ok(new.public().clone())
+}
+
+/// Puts a new private key in the place of the old one, which is kept beside it if it is there.
+fn replace_key(path: &Path, old: &PublicKey, new: &SigningKey) -> Result<(), KeyError> {
+    if path.exists() {
+        let kept = path.with_extension(format!("former-{}.pem", old.keyid().short()));
+        fs::rename(path, kept).map_err(file_error(path))?;
+    }
+    write_key(path, new)
 }
 
 /// Signs a trust file that says that nothing of this key is to be believed, whenever it was signed, and layouts
