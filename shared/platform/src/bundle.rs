@@ -14,7 +14,7 @@ use assay_attest::{
 };
 use time::OffsetDateTime;
 
-/// Files that a bundle may have at most; a real one has fifteen.
+/// Files that a bundle may have at most; a real one has sixteen.
 const MAX_FILES: usize = 10_000;
 /// Folders within folders at most; a real one has four.
 const MAX_DEPTH: usize = 16;
