@@ -156,10 +156,32 @@ impl Job {
             artifacts.insert(path, bytes);
         }
         training.byproducts.insert("return-value".into(), 0.into());
-        training.environment.insert(
-            "isolation".into(),
-            json!({"landlock": "held", "kernel\tname": "a \"kernel\" \\ é"}),
-        );
+        for (part, said) in [
+            (
+                "isolation",
+                json!({"landlock": "held", "kernel\tname": "a \"kernel\" \\ é"}),
+            ),
+            (
+                "job",
+                json!({
+                    "id": "0197c5a0-0000-7000-8000-000000000001", "attempt": 1,
+                    "started-at": "2026-06-01T11:00:00.25Z", "finished-at": "2026-06-01T11:00:05Z",
+                }),
+            ),
+            (
+                "trainer",
+                json!({
+                    "name": "assay-trainer", "version": "0.1.0", "arithmetic": "cpu/x86-64/avx512f+fma/ftz",
+                    "threads": 2, "program-sha256": Digest::of(b"program"),
+                }),
+            ),
+            (
+                "limits",
+                json!({"cpu_seconds": 86_400, "memory_bytes": 8_589_934_592_u64}),
+            ),
+        ] {
+            training.environment.insert(part.into(), said);
+        }
         Self {
             layout: keys.layout(),
             ingest,
