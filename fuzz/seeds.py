@@ -1,5 +1,6 @@
 """Writes the seeds that need no build into corpus/. The standard library is enough."""
 
+import base64
 import io
 import json
 import pathlib
@@ -9,7 +10,7 @@ import zlib
 
 HERE = pathlib.Path(__file__).parent
 FIXTURES = HERE.parent / "worker/trainer/tests/fixtures"
-TARGETS = "keras keras_config keras_weights tfrecord csv images definition link layout bom events checkpoint"
+TARGETS = "keras keras_config keras_weights tfrecord csv images definition link layout bom events checkpoint dsse statement supply_chain"
 
 
 def seed(target, name, content):
@@ -81,6 +82,34 @@ def texts():
         {"event": "checkpoint", "epoch": 2, "bytes": 100},
     ):
         seed("events", event["event"], json.dumps(event).encode())
+    digest = {"sha256": "00" * 32}
+    statement = {
+        "_type": "https://in-toto.io/Statement/v1", "predicate": {"a": 1}, "predicateType": "https://example.org/t",
+        "subject": [{"digest": digest, "name": "a"}],
+    }
+    compact = json.dumps(statement, separators=(",", ":"), sort_keys=True)
+    seed("statement", "one", compact.encode())
+    envelope = {"payload": base64.b64encode(compact.encode()).decode(), "payloadType": "application/vnd.in-toto+json"}
+    envelope["signatures"] = [{"keyid": "00" * 32, "sig": "AAAA"}]
+    seed("dsse", "one", (json.dumps(envelope, separators=(",", ":"), sort_keys=True) + "\n").encode())
+    rules = [["MATCH", "*", "IN", "a", "WITH", "PRODUCTS", "IN", "b", "FROM", "s"], ["REQUIRE", "a"], ["DISALLOW", "*"]]
+    step = {
+        "_type": "step", "name": "s", "expected_materials": rules, "expected_products": [["CREATE", "*"]],
+        "pubkeys": ["00" * 32], "expected_command": ["make"], "threshold": 1,
+    }
+    inspection = {
+        "_type": "inspection", "name": "i", "expected_materials": rules, "expected_products": rules, "run": ["true"],
+    }
+    layout = {
+        "_type": "layout", "readme": "", "expires": "2099-01-01T00:00:00Z", "keys": {}, "steps": [step],
+        "inspect": [inspection],
+    }
+    seed("supply_chain", "layout", json.dumps(layout).encode())
+    link = {
+        "_type": "link", "name": "s", "command": [], "materials": {"a": digest}, "products": {"b": digest},
+        "byproducts": {}, "environment": {},
+    }
+    seed("supply_chain", "link", json.dumps(link).encode())
     head = {
         "version": 1, "belongs_to": "fuzz", "epoch": 3, "iterations": 9, "learning_rate_bits": 0, "metrics": ["loss"],
     }

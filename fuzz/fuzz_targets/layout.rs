@@ -27,6 +27,8 @@ fuzz_target!(|bytes: &[u8]| {
         link.products.insert(path.into(), Digest::of(b"out"));
     }
     let steps = layout.steps.iter();
-    let chain = steps.map(|step| (step.name.clone(), &link)).collect();
-    let _ = check_rules(layout, &chain);
+    let chain = steps
+        .map(|step| (step.name.as_str(), (&link).into()))
+        .collect();
+    let _ = check_rules(&layout.step_items(), &chain);
 });

@@ -1,7 +1,7 @@
 use std::sync::OnceLock;
 
 use assay_attest::{
-    Functionary, INGEST, RUN_TRAINING, SigningKey, Trust,
+    Functionary, INGEST, RUN_TRAINING, SigningKey, Trust, Window,
     intoto::{self, Layout},
     json::jcs,
     platform_layout,
@@ -29,6 +29,7 @@ fn functionaries() -> Vec<Functionary> {
         name: "fuzzer".into(),
         key: key().public().clone(),
         steps: vec![INGEST.into(), RUN_TRAINING.into()],
+        window: Window::default(),
     }]
 }
 
@@ -45,13 +46,9 @@ fn layout_value() -> Value {
 
 /// Trust in [`key`].
 pub fn trust() -> Trust {
-    Trust {
-        owner: key().public().clone(),
-        platform: key().public().clone(),
-        functionaries: functionaries(),
-        layout: layout_value(),
-        layout_scan: None,
-    }
+    let keys = [key(), key()].map(|key| key.public().clone());
+    let [owner, platform] = keys;
+    Trust::new(owner, platform, functionaries(), layout_value(), None)
 }
 
 /// The document as an AIBoM's file that [`key`] signed; `None` if it is no object.

@@ -24,6 +24,7 @@ mod many;
 #[cfg(feature = "outside-tools")]
 mod outside;
 mod resume;
+mod rotation;
 mod sandbox;
 #[cfg(all(feature = "outside-parts", feature = "outside-tools"))]
 mod scan;

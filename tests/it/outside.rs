@@ -2,6 +2,7 @@
 
 mod curl;
 mod keras;
+mod layouts;
 mod openssl;
 pub(crate) mod proof;
 

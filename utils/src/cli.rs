@@ -1,5 +1,8 @@
 //! What can be typed, and where it goes.
 
+mod intoto;
+mod keys;
+
 use std::{path::PathBuf, process::ExitCode};
 
 use assay_platform::{Service, ids::JobId};
@@ -10,6 +13,8 @@ use crate::{
     output::Output,
     sample::Sample,
 };
+
+pub(crate) use intoto::Form;
 
 #[derive(Debug, Parser)]
 #[command(
@@ -89,10 +94,10 @@ enum Command {
         #[command(flatten)]
         options: Options,
     },
-    /// Make, hand out and renew the keys and the layouts that proofs hang on.
+    /// Make, hand out, replace and revoke the keys and the layouts that proofs hang on.
     Keys {
         #[command(subcommand)]
-        command: KeysCommand,
+        command: keys::KeysCommand,
     },
     /// Write a real data set with a matching untrained model and its definition.
     Sample {
@@ -154,6 +159,11 @@ enum Command {
         #[arg(long)]
         job: Option<JobId>,
     },
+    /// Verify and sign links and layouts of any in-toto tool.
+    Intoto {
+        #[command(subcommand)]
+        command: intoto::IntotoCommand,
+    },
     /// Open the server's page in the browser.
     Open,
 }
@@ -202,61 +212,6 @@ enum QueueCommand {
         /// Take away what names no job, too.
         #[arg(long)]
         drop: bool,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-enum KeysCommand {
-    /// Make the keys of owner, API, workers and platform, and the layout that names them.
-    Init {
-        /// Folder of the keys; must not hold any yet.
-        #[arg(long, default_value = "assay-data/secrets")]
-        dir: PathBuf,
-        /// Workers that get a key each, by the names 1, 2, …
-        #[arg(long, default_value_t = 1)]
-        workers: u32,
-        /// Make a scanner's key too, and a second layout for jobs in scanned images.
-        #[arg(long)]
-        scan: bool,
-    },
-    /// Make one more key with the owner's key at hand, and sign layouts that name it.
-    Add {
-        /// Whose key.
-        #[arg(value_parser = ["worker", "scanner"])]
-        service: String,
-        /// Its name: lower-case letters, digits and hyphens, as gpu-2.
-        name: String,
-        /// Folder of the keys, the owner's among them.
-        #[arg(long, default_value = "assay-data/secrets")]
-        dir: PathBuf,
-    },
-    /// Write what one machine needs to a new folder: its key, for a worker the platform's too, the layouts, trust.json; never
-    /// the owner's key.
-    Export {
-        /// The service that the machine runs.
-        #[arg(value_parser = ["api", "worker", "scanner"])]
-        service: String,
-        /// The name of its key; the first one's is 1.
-        name: String,
-        /// Folder to write to; must not hold any keys yet.
-        to: PathBuf,
-        /// Folder of the keys.
-        #[arg(long, default_value = "assay-data/secrets")]
-        dir: PathBuf,
-    },
-    /// Sign the layouts anew for ten years. Bundles that carry an older one stay valid.
-    Layout {
-        /// Folder of the keys, the owner's among them.
-        #[arg(long, default_value = "assay-data/secrets")]
-        dir: PathBuf,
-    },
-    /// Write the trust anchor that verifiers pin: `owner.pub`, `platform.pub`, `trust.json`.
-    Trust {
-        /// Folder of the keys.
-        #[arg(long, default_value = "assay-data/secrets")]
-        dir: PathBuf,
-        /// Folder to write to.
-        to: PathBuf,
     },
 }
 
@@ -317,24 +272,10 @@ pub(crate) fn run() -> ExitCode {
         Command::Healthcheck { service, options } => {
             commands::healthcheck::run(output, service.into(), options)
         }
-        Command::Keys { command } => match command {
-            KeysCommand::Init { dir, workers, scan } => {
-                commands::keys::init(output, &dir, workers, scan)
-            }
-            KeysCommand::Add { service, name, dir } => {
-                commands::keys::add(output, &dir, &service, &name)
-            }
-            KeysCommand::Export {
-                service,
-                name,
-                to,
-                dir,
-            } => commands::keys::export(output, &dir, (&service, &name), &to),
-            KeysCommand::Layout { dir } => commands::keys::layout(output, &dir),
-            KeysCommand::Trust { dir, to } => commands::keys::trust(output, &dir, &to),
-        },
+        Command::Keys { command } => keys::run(output, command),
         Command::Sample { name, dir } => commands::sample::run(output, name, &dir),
         Command::Verify { dir, trust, job } => commands::verify::run(output, &dir, trust, job),
+        Command::Intoto { command } => intoto::run(output, command),
         Command::Submit(submit) => commands::client(&cli.server, |client| {
             commands::submit::run(output, client, submit)
         }),

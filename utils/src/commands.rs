@@ -6,6 +6,7 @@ pub(crate) mod cancel;
 pub(crate) mod demo;
 pub(crate) mod get;
 pub(crate) mod healthcheck;
+pub(crate) mod intoto;
 pub(crate) mod keys;
 pub(crate) mod logs;
 pub(crate) mod migrate;

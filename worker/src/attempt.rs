@@ -151,6 +151,7 @@ async fn train_and_prove(
         reading: &reading,
         resumed: trained.resumed.and(plan.offered.as_ref()),
         outputs: &outputs,
+        limits: &platform.config.sandbox.limits,
     };
     let attested = attest(platform, evidence, stored);
     let attested = part(tracing::debug_span!("attest"), attested);

@@ -1,19 +1,22 @@
-//! The proof of a good run: the signed `run_training` link, the signed AIBoM that names it by digest, and the AIBoM's detached signature.
+//! The proof of a good run: the signed `run_training` link, the signed AIBoM that names it by digest, the AIBoM's
+//! detached signature, and the signed Statements (provenance, AIBoM) for tools of others.
 
-mod aibom;
+mod facts;
 mod link;
 
 use std::fmt::Display;
 
 use assay_attest::{
-    Digest, RUN_TRAINING, SigningKey,
-    aibom::sign,
-    intoto::link_file_name,
-    verify::{AIBOM_FILE, AIBOM_SIGNATURE_FILE},
+    Digest, RUN_TRAINING, SigningKey, aibom,
+    intoto::{self, link_file_name},
+    json::{Limits as JsonLimits, parse},
+    statement::{Build, Statement, StatementError, write_lines},
+    verify::{AIBOM_FILE, AIBOM_SIGNATURE_FILE, STATEMENTS_FILE},
 };
 use assay_platform::{
     Platform,
     job::{Artifact, Claim, Role},
+    sandbox::Limits,
 };
 
 use crate::{
@@ -71,18 +74,21 @@ pub(crate) struct Evidence<'a> {
     /// The checkpoint from which it went on.
     pub(crate) resumed: Option<&'a Offered>,
     pub(crate) outputs: &'a [Artifact],
+    /// What the run might use.
+    pub(crate) limits: &'a Limits,
 }
 
-/// The three files of a proof.
+/// The four files of a proof.
 #[derive(Debug)]
 struct Proof {
     link_name: String,
     link: Vec<u8>,
     aibom: Vec<u8>,
     aibom_signature: Vec<u8>,
+    statements: Vec<u8>,
 }
 
-/// Signs the proof and stores its three files.
+/// Signs the proof and stores its four files.
 pub(crate) async fn attest(
     platform: &Platform,
     evidence: Evidence<'_>,
@@ -106,7 +112,7 @@ pub(crate) async fn attest(
         }
     };
     let notes = Notes::new(stored);
-    let (link, aibom, signature) = (
+    let (link, aibom, signature, statements) = (
         put(&proof.link_name, Role::TrainingLink, proof.link),
         put(AIBOM_FILE, Role::Aibom, proof.aibom),
         put(
@@ -114,11 +120,16 @@ pub(crate) async fn attest(
             Role::AibomSignature,
             proof.aibom_signature,
         ),
+        put(STATEMENTS_FILE, Role::Statements, proof.statements),
     );
     // Each to its end, also when another does not get there.
-    let (link, aibom, signature) =
-        tokio::join!(notes.when(link), notes.when(aibom), notes.when(signature));
-    link.and(aibom).and(signature)?;
+    let (link, aibom, signature, statements) = tokio::join!(
+        notes.when(link),
+        notes.when(aibom),
+        notes.when(signature),
+        notes.when(statements)
+    );
+    link.and(aibom).and(signature).and(statements)?;
     let image = evidence.circumstances.image.as_ref();
     if let Some((name, bytes)) = image.and_then(Image::link_file) {
         // Its object is there already; this holds it until the job names it, too.
@@ -141,17 +152,40 @@ fn prove(
             format!("{what} cannot be signed: {error}"),
         )
     };
-    let link =
-        link::training_link(evidence, worker).map_err(|error| unsigned("the link", &error))?;
+    let training = link::training_link(evidence);
+    let link = intoto::sign(&training, worker).map_err(|error| unsigned("the link", &error))?;
     let link_name = link_file_name(RUN_TRAINING, &worker.keyid());
-    let facts = aibom::facts(evidence, &link_name, Digest::of(&link));
-    let aibom = sign(&facts, platform).map_err(|error| unsigned("the AIBoM", &error))?;
+    let facts = facts::facts(evidence, &link_name, Digest::of(&link));
+    let aibom = aibom::sign(&facts, platform).map_err(|error| unsigned("the AIBoM", &error))?;
+    let build = Build {
+        training: &training,
+        link_name: &link_name,
+        link: Digest::of(&link),
+        request: &evidence.staged.request_json,
+        platform: platform.keyid(),
+    };
+    let statements =
+        statements(&build, &aibom, platform).map_err(|error| unsigned("a statement", &error))?;
     Ok(Proof {
         link_name,
         link,
         aibom_signature: platform.sign_der(&aibom),
         aibom,
+        statements,
     })
+}
+
+/// Provenance and AIBoM, each as a signed Statement on a line.
+fn statements(
+    build: &Build<'_>,
+    aibom: &[u8],
+    platform: &SigningKey,
+) -> Result<Vec<u8>, StatementError> {
+    let bom = Statement::of_bom(build.training, parse(aibom, &JsonLimits::BOM)?);
+    Ok(write_lines(&[
+        build.statement().sign(platform)?,
+        bom.sign(platform)?,
+    ]))
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ pub(crate) async fn layout_of(platform: &Platform, artifacts: &[Artifact]) -> Re
     let signed = Signed::<Layout>::parse(&bytes)
         .map_err(|error| changed(format!("the layout of the job: {error}")))?;
     signed
-        .verify(&platform.keys.trust().owner)
+        .verify(platform.keys.trust().owner_of(signed.keyid()))
         .cloned()
         .map_err(|error| changed(format!("the layout of the job: {error}")))
 }

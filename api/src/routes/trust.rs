@@ -2,9 +2,10 @@ use actix_web::{HttpResponse, http::header, web::Data};
 
 use crate::service::Service;
 
-/// The trust anchor: the owner's and the platform's public keys, the functionaries, the layout in force.
+/// The trust anchor, signed by the owner: public keys of owner, platform and functionaries with their windows, keys
+/// that were replaced or revoked, the layout in force.
 ///
-/// For information. Verifiers pin the keys that they got from the owner by another way than this.
+/// Verifiers pin the owner's key that they got by another way than this; who has it can take newer versions from here.
 #[utoipa::path(
     get, path = "/trust", tag = "verification",
     responses((status = 200, description = "trust.json", body = Object))

@@ -25,6 +25,6 @@ pub use facts::{
 };
 pub use image::{ImageFacts, ScanFacts, ScanResult, VulnerabilityFacts};
 pub(crate) use read::job_id;
-pub use read::{VerifiedBom, verify};
+pub use read::{VerifiedBom, names_signer, verify};
 pub use request::{claims, parameters};
 pub use sign::{BomError, sign};

@@ -18,6 +18,10 @@ use zeroize::Zeroizing;
 
 use crate::{Digest, json::olpc};
 
+mod verification;
+
+pub use verification::VerificationKey;
+
 /// What can go wrong with keys and signatures.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
@@ -29,6 +33,12 @@ pub enum KeyError {
         "not a P-256 public key; expected SubjectPublicKeyInfo in PEM (-----BEGIN PUBLIC KEY-----)"
     )]
     Public,
+    /// The text holds no public key of a kind that signatures are verified with here.
+    #[error(
+        "not a public key that can be used here; expected P-256, Ed25519 or RSA of 2048 bits and more, as \
+         SubjectPublicKeyInfo in PEM (-----BEGIN PUBLIC KEY-----)"
+    )]
+    Unsupported,
     /// The text is no key id.
     #[error("not a key id; expected 64 lower-case hexadecimal digits")]
     KeyId,
@@ -46,6 +56,12 @@ pub enum KeyError {
 pub struct KeyId(Digest);
 
 impl KeyId {
+    /// The id of a key as in-toto's metadata has it (securesystemslib's `compute_default_keyid`).
+    fn of(keytype: &str, scheme: &str, public: &str) -> Self {
+        let key = json!({"keytype": keytype, "keyval": {"public": public}, "scheme": scheme});
+        Self(Digest::of(&olpc(&key).unwrap_or_default()))
+    }
+
     /// The first 8 digits, as link file names carry them.
     pub fn short(&self) -> String {
         self.to_string().chars().take(8).collect()
@@ -171,9 +187,7 @@ impl PublicKey {
     fn from_point(point: ecdsa::VerifyingKey) -> Self {
         // The encoder fails only on lengths that a P-256 key does not have; an empty PEM would match no key id.
         let pem = point.to_public_key_pem(LineEnding::LF).unwrap_or_default();
-        let key =
-            json!({"keytype": "ecdsa", "keyval": {"public": pem}, "scheme": "ecdsa-sha2-nistp256"});
-        let keyid = KeyId(Digest::of(&olpc(&key).unwrap_or_default()));
+        let keyid = KeyId::of("ecdsa", "ecdsa-sha2-nistp256", &pem);
         Self { point, pem, keyid }
     }
 
@@ -220,6 +234,16 @@ impl PublicKey {
             return Err(KeyError::Encoding);
         }
         self.verify(message, &parsed)
+    }
+
+    /// Verifies like [`PublicKey::verify_der`], and takes the high s as well, which most other signers write in half of
+    /// their signatures.
+    ///
+    /// # Errors
+    /// [`KeyError::Encoding`] when it is no DER signature; [`KeyError::Mismatch`].
+    pub fn verify_der_any_s(&self, message: &[u8], signature: &[u8]) -> Result<(), KeyError> {
+        let parsed = ecdsa::Signature::from_der(signature).map_err(|_| KeyError::Encoding)?;
+        self.verify(message, &parsed.normalize_s())
     }
 
     /// Verifies a 64-byte r‖s signature of SHA-256 of the message.

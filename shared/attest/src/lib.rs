@@ -8,20 +8,24 @@
 pub mod aibom;
 mod artifact;
 mod digest;
+pub mod dsse;
 pub mod intoto;
 pub mod json;
 mod key;
 mod layout;
 mod path;
+pub mod statement;
 mod trust;
 pub mod verify;
 
 pub use artifact::{ArtifactPath, OUTPUT_NAMES, Role};
 pub use digest::{Digest, DigestError, Hasher, hash_reader};
-pub use key::{KeyError, KeyId, PublicKey, SigningKey};
+pub use key::{KeyError, KeyId, PublicKey, SigningKey, VerificationKey};
 pub use layout::{
     IMAGE_PATH, INGEST, LAYOUT_VALIDITY, RUN_TRAINING, SCAN_IMAGE, SCAN_REPORTS, ingest_command,
     platform_layout, platform_layout_with_scan, scan_command, training_command,
 };
 pub use path::{MAX_PATH_BYTES, PathError, check_path};
-pub use trust::{Functionary, Trust, TrustError};
+pub use trust::{
+    FormerKey, Functionary, KeyRefusal, Part, Revocation, Trust, TrustError, TrustSignature, Window,
+};

@@ -1,11 +1,18 @@
+mod signature;
+mod validity;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use time::OffsetDateTime;
 
 use crate::{
-    PublicKey,
+    KeyError, KeyId, PublicKey, aibom,
     intoto::{Layout, MetadataError, Signed},
     json::{JsonError, Limits, jcs, parse},
 };
+
+pub use signature::TrustSignature;
+pub use validity::{FormerKey, KeyRefusal, Part, Revocation, Window};
 
 /// One who signs links.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,13 +24,18 @@ pub struct Functionary {
     pub key: PublicKey,
     /// The steps that it may carry out.
     pub steps: Vec<String>,
+    /// When it may sign.
+    #[serde(default, skip_serializing_if = "Window::is_open")]
+    pub window: Window,
 }
 
-/// What a verifier starts from, given out of band: two pinned keys, and beside them, for information, the
-/// functionaries and the layout in force.
+/// What a verifier starts from, given out of band: two pinned keys, those that they replaced, the keys that were
+/// revoked, and for information the functionaries and the layout in force.
 ///
-/// Verification takes the `owner` key (layouts) and the `platform` key (AIBoMs) from here and nothing else; who may
-/// sign links is what the owner-signed layout beside the links says.
+/// Verification takes the owner's keys (layouts) and the platform's (AIBoMs, Statements) from here and nothing else;
+/// who may sign links is what the owner-signed layout beside the links says, within the windows that stand here.
+///
+/// The owner signs the file. Who has pinned an owner's key takes a newer version that it signed, wherever from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Trust {
@@ -39,6 +51,25 @@ pub struct Trust {
     /// has a key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layout_scan: Option<Value>,
+    /// Counts up with every change.
+    #[serde(default)]
+    pub version: u64,
+    /// Since when the platform's key signs; absent for the first one.
+    #[serde(
+        default,
+        with = "time::serde::rfc3339::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub platform_since: Option<OffsetDateTime>,
+    /// Keys of owner and platform that were replaced.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former: Vec<FormerKey>,
+    /// Keys that nothing is believed of any more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub revoked: Vec<Revocation>,
+    /// The owner's signature.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub signatures: Vec<TrustSignature>,
 }
 
 /// Why a file is no trust file.
@@ -49,20 +80,61 @@ pub enum TrustError {
     Json(#[from] JsonError),
     /// JSON of another shape.
     #[error(
-        "trust file: {0}; expected owner, platform, functionaries, layout and at most layout_scan"
+        "trust file: {0}; expected owner, platform, functionaries, layout, version, signatures and at most \
+         layout_scan, platform_since, former, revoked"
     )]
     Shape(String),
+    /// The owner has not signed it.
+    #[error(
+        "trust file: it is not signed with the owner's key {0}; the owner signs it with `assay keys layout`"
+    )]
+    Unsigned(KeyId),
+    /// The owner's signature does not fit.
+    #[error("trust file: {0}")]
+    Signature(KeyError),
     /// The layout in it is not signed by the owner in it.
     #[error("trust file: its layout: {0}")]
     Layout(#[from] MetadataError),
 }
 
 impl Trust {
-    /// Reads `trust.json` and checks that its layout is signed by its owner.
+    /// The first trust file of a platform, not signed yet.
+    pub fn new(
+        owner: PublicKey,
+        platform: PublicKey,
+        functionaries: Vec<Functionary>,
+        layout: Value,
+        layout_scan: Option<Value>,
+    ) -> Self {
+        Self {
+            owner,
+            platform,
+            functionaries,
+            layout,
+            layout_scan,
+            version: 1,
+            platform_since: None,
+            former: Vec::new(),
+            revoked: Vec::new(),
+            signatures: Vec::new(),
+        }
+    }
+
+    /// Reads `trust.json` and checks that its owner signed it and its layouts.
     ///
     /// # Errors
     /// [`TrustError`].
     pub fn from_json(bytes: &[u8]) -> Result<Self, TrustError> {
+        let trust = Self::from_unsigned_json(bytes)?;
+        trust.check_signed_by(&trust.owner)?;
+        Ok(trust)
+    }
+
+    /// Reads `trust.json` as [`Trust::from_json`], signed or not: for the owner, who is about to sign it.
+    ///
+    /// # Errors
+    /// [`TrustError::Json`], [`TrustError::Shape`], [`TrustError::Layout`].
+    pub fn from_unsigned_json(bytes: &[u8]) -> Result<Self, TrustError> {
         let value = parse(bytes, &Limits::METADATA)?;
         let trust: Self =
             serde_json::from_value(value).map_err(|error| TrustError::Shape(error.to_string()))?;
@@ -85,6 +157,69 @@ impl Trust {
         Ok(text + "\n")
     }
 
+    /// The owner's keys, the one in force first.
+    pub fn owners(&self) -> impl Iterator<Item = &PublicKey> {
+        std::iter::once(&self.owner).chain(self.former_of(Part::Owner))
+    }
+
+    /// The owner's key of this id, now or before; the one in force if there is none, whose check then says what is wrong.
+    pub fn owner_of(&self, keyid: KeyId) -> &PublicKey {
+        let named = self.owners().find(|key| key.keyid() == keyid);
+        named.unwrap_or(&self.owner)
+    }
+
+    /// The platform's keys, the one in force first.
+    pub fn platforms(&self) -> impl Iterator<Item = &PublicKey> {
+        std::iter::once(&self.platform).chain(self.former_of(Part::Platform))
+    }
+
+    fn former_of(&self, part: Part) -> impl Iterator<Item = &PublicKey> {
+        let of_part = self.former.iter().filter(move |one| one.part == part);
+        of_part.map(|one| &one.key)
+    }
+
+    /// The platform's key that an AIBoM names as its signer's, if it is one of the platform's; else the one in force,
+    /// whose check then says what is wrong.
+    pub fn platform_of(&self, bom: &[u8]) -> &PublicKey {
+        if self.former.is_empty() {
+            return &self.platform;
+        }
+        let mut keys = self.platforms();
+        let named = keys.find(|key| aibom::names_signer(bom, key));
+        named.unwrap_or(&self.platform)
+    }
+
+    /// Whether what the key signed at that time counts: it is not revoked, and the time lies in its window, if there
+    /// are both.
+    ///
+    /// # Errors
+    /// [`KeyRefusal`].
+    pub fn check_key(&self, keyid: KeyId, at: Option<OffsetDateTime>) -> Result<(), KeyRefusal> {
+        if let Some(one) = self.revoked.iter().find(|one| one.keyid == keyid) {
+            return Err(KeyRefusal::Revoked(one.clone()));
+        }
+        match (self.window_of(keyid), at) {
+            (Some(window), Some(at)) if !window.holds(at) => {
+                Err(KeyRefusal::OutOfWindow { keyid, window, at })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn window_of(&self, keyid: KeyId) -> Option<Window> {
+        if self.platform.keyid() == keyid {
+            return Some(Window {
+                from: self.platform_since,
+                until: None,
+            });
+        }
+        let former = self.former.iter().map(|one| (&one.key, one.window));
+        let functionaries = self.functionaries.iter().map(|one| (&one.key, one.window));
+        let mut all = former.chain(functionaries);
+        all.find(|(key, _)| key.keyid() == keyid)
+            .map(|(_, window)| window)
+    }
+
     /// The bytes of the signed layout's file.
     pub fn layout_file(&self) -> Vec<u8> {
         jcs(&self.layout)
@@ -97,63 +232,4 @@ impl Trust {
 }
 
 #[cfg(test)]
-mod tests {
-    use time::macros::datetime;
-
-    use super::*;
-    use crate::{Digest, INGEST, SigningKey, intoto::sign, platform_layout};
-
-    fn trust(signer: &SigningKey, owner: &SigningKey) -> Trust {
-        let functionary = Functionary {
-            name: "api".into(),
-            key: owner.public().clone(),
-            steps: vec![INGEST.into()],
-        };
-        let layout = platform_layout(
-            std::slice::from_ref(&functionary),
-            datetime!(2036-01-01 0:00 UTC),
-        );
-        let layout: Value = serde_json::from_slice(&sign(&layout, signer).unwrap()).unwrap();
-        Trust {
-            owner: owner.public().clone(),
-            platform: owner.public().clone(),
-            functionaries: vec![functionary],
-            layout_scan: Some(layout.clone()),
-            layout,
-        }
-    }
-
-    #[test]
-    fn the_file_round_trips_and_keeps_the_layouts_bytes() {
-        let key = SigningKey::generate();
-        let trust = trust(&key, &key);
-        let again = Trust::from_json(trust.to_json().unwrap().as_bytes()).unwrap();
-        assert_eq!(again, trust);
-        assert_eq!(
-            Digest::of(&again.layout_file()),
-            Digest::of(&jcs(&trust.layout))
-        );
-    }
-
-    #[test]
-    fn a_layout_of_another_owner_and_unknown_members_are_refused() {
-        let [key, other] = std::array::from_fn(|_| SigningKey::generate());
-        let text = trust(&other, &key).to_json().unwrap();
-        assert!(matches!(
-            Trust::from_json(text.as_bytes()),
-            Err(TrustError::Layout(_))
-        ));
-        let mut mixed = trust(&key, &key);
-        mixed.layout_scan = trust(&other, &key).layout_scan;
-        assert!(matches!(
-            Trust::from_json(mixed.to_json().unwrap().as_bytes()),
-            Err(TrustError::Layout(_))
-        ));
-        let mut value: Value = serde_json::from_str(&trust(&key, &key).to_json().unwrap()).unwrap();
-        value["extra"] = 1.into();
-        assert!(matches!(
-            Trust::from_json(value.to_string().as_bytes()),
-            Err(TrustError::Shape(_))
-        ));
-    }
-}
+mod tests;

@@ -6,11 +6,13 @@
 mod artifacts;
 mod bundle;
 mod job;
+mod keys;
 mod proof;
 mod report;
+mod statements;
 mod ties;
 
-pub use bundle::{AIBOM_FILE, AIBOM_SIGNATURE_FILE, LAYOUT_FILE, verify_bundle};
+pub use bundle::{AIBOM_FILE, AIBOM_SIGNATURE_FILE, LAYOUT_FILE, STATEMENTS_FILE, verify_bundle};
 pub use job::{link_job, named_job};
 pub use proof::{LinkFile, ProofFiles, VerifiedProof, verify_proof};
 pub use report::{Check, Outcome, Report};

@@ -14,7 +14,7 @@ use assay_attest::{
 };
 use time::OffsetDateTime;
 
-/// Files that a bundle may have at most; a real one has fifteen.
+/// Files that a bundle may have at most; a real one has sixteen.
 const MAX_FILES: usize = 10_000;
 /// Folders within folders at most; a real one has four.
 const MAX_DEPTH: usize = 16;
@@ -36,7 +36,12 @@ pub fn verify_folder(dir: &Path, trust: &Trust) -> io::Result<Report> {
 }
 
 /// Every entry that is not a folder, links and devices too: the verifier asks what nothing names.
-fn list(dir: &Path, prefix: &str, depth: usize, paths: &mut BTreeSet<String>) -> io::Result<()> {
+pub(crate) fn list(
+    dir: &Path,
+    prefix: &str,
+    depth: usize,
+    paths: &mut BTreeSet<String>,
+) -> io::Result<()> {
     if depth > MAX_DEPTH {
         return Err(io::Error::other("folders lie too deep for a bundle"));
     }
@@ -64,7 +69,7 @@ fn list(dir: &Path, prefix: &str, depth: usize, paths: &mut BTreeSet<String>) ->
     Ok(())
 }
 
-fn open_regular(path: &Path) -> io::Result<File> {
+pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
     // O_NONBLOCK: opening a FIFO must not wait for a writer that never comes.
     let file = OpenOptions::new()
         .read(true)

@@ -7,11 +7,13 @@ mod role;
 
 use std::path::Path;
 
-use assay_attest::{PublicKey, SigningKey, Trust};
+use assay_attest::{KeyId, PublicKey, SigningKey, Trust};
+use time::Duration;
 
 use crate::Service;
 
 pub use config::KeysConfig;
+pub use files::Rotated;
 pub use held::HeldKey;
 pub use role::{FIRST, Role};
 
@@ -80,6 +82,17 @@ impl Keys {
     /// Makes one more key, and signs new layouts that name it with the owner's key; gives the public half.
     pub fn add(dir: &Path, role: Role, name: &str) -> Result<PublicKey, KeyError> {
         files::add(dir, role, name)
+    }
+
+    /// Replaces a key, with the owner's key at hand: a new one signs from now on, the old one may for `overlap` yet. Gives
+    /// the new one's public half.
+    pub fn rotate(dir: &Path, what: Rotated<'_>, overlap: Duration) -> Result<PublicKey, KeyError> {
+        files::rotate(dir, what, overlap)
+    }
+
+    /// Signs a trust file, with the owner's key at hand, that says that nothing of this key is to be believed.
+    pub fn revoke(dir: &Path, keyid: KeyId, reason: &str) -> Result<(), KeyError> {
+        files::revoke(dir, keyid, reason)
     }
 
     /// Writes what one machine needs to a new folder `to`: the key of that name (as the folder's first), the platform's

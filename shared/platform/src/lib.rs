@@ -19,6 +19,7 @@ pub mod sandbox;
 pub mod scan;
 pub mod shutdown;
 pub mod store;
+pub mod supply_chain;
 pub mod telemetry;
 pub mod tls;
 pub mod upkeep;

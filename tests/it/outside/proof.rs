@@ -38,6 +38,20 @@ pub(crate) fn cyclonedx(bom: &Path, key: &Path) -> Result<(), String> {
     }
 }
 
+/// The signed Statements with the libraries of in-toto's attestation framework.
+fn statements(bundle: &Path, key: &Path) -> Result<(), String> {
+    let output = python("python")
+        .arg(script("check_statements.py"))
+        .args([bundle, key])
+        .output()
+        .unwrap();
+    if output.status.success() {
+        Ok(())
+    } else {
+        Err(show(&output))
+    }
+}
+
 fn link(bundle: &Path, step: &str) -> PathBuf {
     let name = files(bundle)
         .into_iter()
@@ -77,6 +91,22 @@ fn in_toto_and_cyclonedx_accept_the_bundle_and_refuse_changes() {
     let key = dir.path().join("trust/platform.pub");
     let bom = bundle.join("aibom.json");
     cyclonedx(&bom, &key).unwrap();
+
+    statements(&bundle, &key).unwrap();
+    let lines = bundle.join("bundle.jsonl");
+    // The first bytes of the provenance in base64, then a byte within.
+    for (from, to) in [("eyJf", "eyJg"), ("LCJ", "LCK")] {
+        assert!(with_change(&lines, from, to, || statements(&bundle, &key)).is_err());
+    }
+    assert!(statements(&bundle, &dir.path().join("trust/owner.pub")).is_err());
+    let model = files(&bundle)
+        .into_iter()
+        .find(|file| file.ends_with("outputs/metrics.json"))
+        .unwrap();
+    let changed = with_change(&bundle.join(model), "loss", "lost", || {
+        statements(&bundle, &key)
+    });
+    assert!(changed.is_err());
 
     let training = link(&bundle, "run_training");
     let ingest = link(&bundle, "ingest");

@@ -135,7 +135,13 @@ fn place(path: &str, role: &str) -> anyhow::Result<PathBuf> {
     }
     let proof = matches!(
         role,
-        "layout" | "ingest_link" | "training_link" | "scan_link" | "aibom" | "aibom_signature"
+        "layout"
+            | "ingest_link"
+            | "training_link"
+            | "scan_link"
+            | "aibom"
+            | "aibom_signature"
+            | "statements"
     );
     match relative.file_name() {
         Some(name) if proof => Ok(PathBuf::from(name)),
@@ -143,7 +149,8 @@ fn place(path: &str, role: &str) -> anyhow::Result<PathBuf> {
     }
 }
 
-/// Writes the trust anchor unless one lies there; another owner's is never overwritten.
+/// Writes the trust anchor. Where one lies already, only a newer version that its owner signed takes its place: so news
+/// of replaced and revoked keys arrive, and another owner's file is never taken.
 async fn write_trust(client: &Client, dir: &Path) -> anyhow::Result<()> {
     let served = client.get("/trust").await?;
     let served = Trust::from_json(&serde_json::to_vec(&served)?)
@@ -152,7 +159,7 @@ async fn write_trust(client: &Client, dir: &Path) -> anyhow::Result<()> {
     if let Ok(bytes) = fs::read(&file) {
         let present = Trust::from_json(&bytes)
             .with_context(|| format!("{} is not a trust anchor", file.display()))?;
-        if present.owner.keyid() != served.owner.keyid() {
+        if served.check_continues(&present.owner).is_err() {
             bail!(
                 "{} pins another owner ({}) than this server ({}); fetch below another parent folder",
                 file.display(),
@@ -160,7 +167,9 @@ async fn write_trust(client: &Client, dir: &Path) -> anyhow::Result<()> {
                 served.owner.keyid()
             );
         }
-        return Ok(());
+        if served.version <= present.version {
+            return Ok(());
+        }
     }
     assay_platform::keys::write_trust(&served, dir)?;
     Ok(())

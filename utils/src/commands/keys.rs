@@ -2,11 +2,13 @@
 
 use std::{path::Path, process::ExitCode};
 
+use assay_attest::KeyId;
 use assay_platform::{
-    keys::{Keys, Role, read_trust, write_trust},
+    keys::{Keys, Role, Rotated, read_trust, write_trust},
     worker::signer_name,
 };
 use serde_json::json;
+use time::Duration;
 
 use crate::output::Output;
 
@@ -73,6 +75,46 @@ fn role(service: &str) -> anyhow::Result<Role> {
     Role::parse(service).ok_or_else(|| {
         anyhow::anyhow!("{service:?} signs no links; expected api, worker or scanner")
     })
+}
+
+pub(crate) fn rotate(
+    output: Output,
+    dir: &Path,
+    (what, name): (&str, &str),
+    overlap_days: u16,
+) -> anyhow::Result<ExitCode> {
+    let rotated = match what {
+        "owner" => Rotated::Owner,
+        "platform" => Rotated::Platform,
+        service => Rotated::Functionary(role(service)?, name),
+    };
+    let key = Keys::rotate(dir, rotated, Duration::days(overlap_days.into()))?;
+    output.value(
+        &json!({ "what": what, "name": name, "keyid": key.keyid(), "overlap_days": overlap_days }),
+    )?;
+    output.say(format!(
+        "Made the new key {} of {what} {name}. The old one may sign for {overlap_days} days yet.\n\
+         Give the new key, layouts and trust.json to the services and start them again in that time; then remove the \
+         file of the old key, *.former-*.pem.\n\
+         Who verifies takes the new trust.json from you or, since it is signed, from GET /trust.",
+        key.keyid()
+    ));
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) fn revoke(
+    output: Output,
+    dir: &Path,
+    keyid: KeyId,
+    reason: &str,
+) -> anyhow::Result<ExitCode> {
+    Keys::revoke(dir, keyid, reason)?;
+    output.value(&json!({ "revoked": keyid, "reason": reason }))?;
+    output.say(format!(
+        "Revoked {keyid}. Give the new trust.json and layouts to every service and start them again; who verifies \
+         takes it from you or from GET /trust."
+    ));
+    Ok(ExitCode::SUCCESS)
 }
 
 pub(crate) fn layout(output: Output, dir: &Path) -> anyhow::Result<ExitCode> {

@@ -1,6 +1,6 @@
 use assay_attest::{
-    RUN_TRAINING, SigningKey,
-    intoto::{Artifacts, Link, MetadataError, sign},
+    RUN_TRAINING,
+    intoto::{Artifacts, Link},
     training_command,
 };
 use assay_platform::{
@@ -13,15 +13,12 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use super::Evidence;
 use crate::{environment::Measured, image::Image};
 
-/// The signed `run_training` link: the inputs as measured on the way into the room, the outputs as measured on the way out.
+/// The `run_training` link: the inputs as measured on the way into the room, the outputs as measured on the way out.
 ///
 /// Byproducts follow in-toto's convention (`stdout`, `stderr`, `return-value`): `stdout` is the last lines for people
 /// among the events that the trainer printed, `stderr` the end of what it wrote there. `resumed-from` stands there when
 /// the run went on from a checkpoint of an earlier attempt: it is no material, for the result does not depend on it.
-pub(crate) fn training_link(
-    evidence: Evidence<'_>,
-    key: &SigningKey,
-) -> Result<Vec<u8>, MetadataError> {
+pub(crate) fn training_link(evidence: Evidence<'_>) -> Link {
     let trained = evidence.trained;
     let mut link = Link::new(RUN_TRAINING, training_command());
     link.materials = artifacts(&evidence.staged.materials);
@@ -53,8 +50,9 @@ pub(crate) fn training_link(
         "usage": usage(&trained.finished.usage),
         "machine": facts(&evidence.circumstances.machine),
         "counters": facts(&evidence.reading.facts()),
+        "limits": evidence.limits,
     }));
-    sign(&link, key)
+    link
 }
 
 fn facts(facts: &[(String, Measured)]) -> Value {

@@ -5,7 +5,7 @@ use std::{
 };
 
 use assay_attest::{
-    Functionary, INGEST, LAYOUT_VALIDITY, Trust, ingest_command,
+    Functionary, INGEST, LAYOUT_VALIDITY, Trust, Window, ingest_command,
     intoto::{Link, sign as sign_metadata},
     json::jcs,
     platform_layout,
@@ -231,6 +231,7 @@ impl Scene {
             reading: &self.reading,
             resumed: self.resumed.as_ref(),
             outputs: &self.outputs,
+            limits: &Limits::default(),
         };
         prove(evidence, &self.keys.worker, &self.keys.platform).unwrap()
     }
@@ -240,6 +241,7 @@ impl Scene {
             name: name.into(),
             key: key.public().clone(),
             steps: vec![step.into()],
+            window: Window::default(),
         };
         let functionaries = vec![
             functionary("api", &self.keys.api, INGEST),
@@ -248,19 +250,20 @@ impl Scene {
         let now = OffsetDateTime::now_utc();
         let layout = platform_layout(&functionaries, now + LAYOUT_VALIDITY);
         let layout = sign_metadata(&layout, &self.keys.owner).unwrap();
-        let trust = Trust {
-            layout_scan: None,
-            owner: self.keys.owner.public().clone(),
-            platform: self.keys.platform.public().clone(),
+        let trust = Trust::new(
+            self.keys.owner.public().clone(),
+            self.keys.platform.public().clone(),
             functionaries,
-            layout: serde_json::from_slice(&layout).unwrap(),
-        };
+            serde_json::from_slice(&layout).unwrap(),
+            None,
+        );
         let mut bundle = self.bundle.clone();
         bundle.extend([
             (LAYOUT_FILE.to_owned(), layout),
             (proof.link_name, proof.link),
             (AIBOM_FILE.to_owned(), proof.aibom),
             (AIBOM_SIGNATURE_FILE.to_owned(), proof.aibom_signature),
+            (STATEMENTS_FILE.to_owned(), proof.statements),
         ]);
         let paths: BTreeSet<_> = bundle.keys().cloned().collect();
         verify_bundle(

@@ -54,6 +54,9 @@ pub(super) fn check(
             ));
         }
     };
+    trust
+        .check_key(key.keyid(), None)
+        .map_err(|refusal| refusal.to_string())?;
     key.verify_hex(&statement(checkpoint, belongs_to), &checkpoint.signature)
         .map_err(|error| {
             format!(

@@ -95,7 +95,7 @@ fn read(bytes: Vec<u8>, trust: &Trust) -> Result<Read, Problem> {
         let detail = "bom_file is JSON, but not a CycloneDX document";
         return Err(Problem::unprocessable("bom.not_cyclonedx", detail).field("bom_file"));
     }
-    let verified = aibom::verify(&bytes, &trust.platform);
+    let verified = aibom::verify(&bytes, trust.platform_of(&bytes));
     Ok((bytes, verified))
 }
 
@@ -119,6 +119,7 @@ fn refused(error: &BomError) -> BomAnswer {
 fn verify(bytes: &[u8], stored: &StoredProof, trust: &Trust) -> BomAnswer {
     let files = ProofFiles {
         aibom: Some(bytes),
+        statements: stored.statements.as_deref(),
         ..stored.files()
     };
     let proof = verify_proof(&files, trust, OffsetDateTime::now_utc());

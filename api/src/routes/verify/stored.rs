@@ -10,6 +10,8 @@ use crate::{problem::Problem, service::Service};
 
 /// Bytes of a stored proof file at most; the service and its workers write far smaller ones.
 const PROOF_BYTES: u64 = 4 << 20;
+/// Bytes of the stored Statements at most, which hold the AIBoM once more.
+const STATEMENTS_BYTES: u64 = 48 << 20;
 
 /// Jobs that are looked up for one link at most.
 const MOST_JOBS: u32 = 100;
@@ -25,6 +27,7 @@ pub(super) struct StoredProof {
     pub(super) links: Vec<(String, Vec<u8>)>,
     pub(super) aibom_signature: Option<Vec<u8>>,
     pub(super) parameters: Option<Vec<u8>>,
+    pub(super) statements: Option<Vec<u8>>,
     /// The jobs whose proof holds the link that was handed in, the newest first; looked up only where the link itself
     /// speaks of no job.
     pub(super) holders: Vec<JobId>,
@@ -67,13 +70,14 @@ impl StoredProof {
         if let Some(id) = id {
             proof.artifacts = service.platform.db.artifacts(id).await?;
         }
-        let (layout, ingest, training, scan, signature, parameters) = tokio::try_join!(
+        let (layout, ingest, training, scan, signature, parameters, statements) = tokio::try_join!(
             proof.read(service, Role::Layout),
             proof.read(service, Role::IngestLink),
             proof.read(service, Role::TrainingLink),
             proof.read(service, Role::ScanLink),
             proof.read(service, Role::AibomSignature),
             proof.read(service, Role::Parameters),
+            proof.read(service, Role::Statements),
         )?;
         let mut take = |read: Result<Option<Named>, String>| {
             read.unwrap_or_else(|damage| {
@@ -90,6 +94,7 @@ impl StoredProof {
             .collect();
         proof.aibom_signature = take(signature).map(bytes);
         proof.parameters = take(parameters).map(bytes);
+        proof.statements = take(statements).map(bytes);
         Ok(proof)
     }
 
@@ -103,7 +108,11 @@ impl StoredProof {
             return Ok(Ok(None));
         };
         let store = &service.platform.store;
-        match store.read(artifact.digest, PROOF_BYTES).await {
+        let limit = match role {
+            Role::Statements => STATEMENTS_BYTES,
+            _ => PROOF_BYTES,
+        };
+        match store.read(artifact.digest, limit).await {
             Ok(bytes) => Ok(Ok(Some((artifact.name().to_owned(), bytes)))),
             Err(error @ (StoreError::Corrupt { .. } | StoreError::Missing(_))) => {
                 Ok(Err(format!("{}: {error}", artifact.name())))
@@ -141,6 +150,8 @@ impl StoredProof {
             aibom: None,
             aibom_signature: self.aibom_signature.as_deref(),
             parameters: self.parameters.as_deref(),
+            // Only with the AIBoM, which they are held against.
+            statements: None,
         }
     }
 }

@@ -4,12 +4,14 @@ use std::{collections::BTreeMap, error::Error};
 
 use assay_attest::{
     Digest, Functionary, IMAGE_PATH, INGEST, LAYOUT_VALIDITY, OUTPUT_NAMES, RUN_TRAINING, Role,
-    SCAN_IMAGE, SCAN_REPORTS, SigningKey, Trust,
+    SCAN_IMAGE, SCAN_REPORTS, SigningKey, Trust, Window,
     aibom::{self, *},
     ingest_command,
     intoto::{self, Layout, Link, link_file_name},
     json::{Limits, jcs, parse},
-    platform_layout, platform_layout_with_scan, scan_command, training_command,
+    platform_layout, platform_layout_with_scan, scan_command,
+    statement::{Build, Statement, write_lines},
+    training_command,
 };
 use serde_json::json;
 use time::{OffsetDateTime, macros::datetime};
@@ -64,6 +66,7 @@ impl Keys {
             name: name.into(),
             key: key.public().clone(),
             steps: vec![step.into()],
+            window: Window::default(),
         })
         .into()
     }
@@ -86,13 +89,15 @@ impl Keys {
                 &Limits::METADATA,
             )?)
         };
-        Ok(Trust {
-            owner: self.owner.public().clone(),
-            platform: self.platform.public().clone(),
-            functionaries: self.functionaries(),
-            layout: signed(&self.layout())?,
-            layout_scan: Some(signed(&self.layout_with_scan())?),
-        })
+        let mut trust = Trust::new(
+            self.owner.public().clone(),
+            self.platform.public().clone(),
+            self.functionaries(),
+            signed(&self.layout())?,
+            Some(signed(&self.layout_with_scan())?),
+        );
+        trust.sign(&self.owner)?;
+        Ok(trust)
     }
 }
 
@@ -157,10 +162,32 @@ impl Job {
             artifacts.insert(path, bytes);
         }
         training.byproducts.insert("return-value".into(), 0.into());
-        training.environment.insert(
-            "isolation".into(),
-            json!({"landlock": "held", "kernel\tname": "a \"kernel\" \\ é"}),
-        );
+        for (part, said) in [
+            (
+                "isolation",
+                json!({"landlock": "held", "kernel\tname": "a \"kernel\" \\ é"}),
+            ),
+            (
+                "job",
+                json!({
+                    "id": "0197c5a0-0000-7000-8000-000000000001", "attempt": 1,
+                    "started-at": "2026-06-01T11:00:00.25Z", "finished-at": "2026-06-01T11:00:05Z",
+                }),
+            ),
+            (
+                "trainer",
+                json!({
+                    "name": "assay-trainer", "version": "0.1.0", "arithmetic": "cpu/x86-64/avx512f+fma/ftz",
+                    "threads": 2, "program-sha256": Digest::of(b"program"),
+                }),
+            ),
+            (
+                "limits",
+                json!({"cpu_seconds": 86_400, "memory_bytes": 8_589_934_592_u64}),
+            ),
+        ] {
+            training.environment.insert(part.into(), said);
+        }
         Self {
             layout: keys.layout(),
             ingest,
@@ -232,6 +259,22 @@ impl Job {
         }
         let bom = aibom::sign(&self.facts, &keys.platform)?;
         files.insert("aibom.sig".into(), keys.platform.sign_der(&bom));
+        let parameters = Role::Parameters.path(DIR, "")?;
+        let build = Build {
+            training: &self.training,
+            link_name: &self.facts.training_link.file_name,
+            link: self.facts.training_link.sha256,
+            request: &parse(&files[&parameters], &Limits::METADATA)?,
+            platform: keys.platform.keyid(),
+        };
+        let document = parse(&bom, &Limits::BOM)?;
+        let statements = [
+            build.statement(),
+            Statement::of_bom(&self.training, document),
+        ];
+        let lines = statements.map(|one| one.sign(&keys.platform));
+        let lines = lines.into_iter().collect::<Result<Vec<_>, _>>()?;
+        files.insert("bundle.jsonl".into(), write_lines(&lines));
         files.insert("aibom.json".into(), bom);
         Ok(files)
     }

@@ -70,6 +70,14 @@ pub fn verify(bytes: &[u8], platform: &PublicKey) -> Result<VerifiedBom, BomErro
     read(document)
 }
 
+/// Whether a document says that this key signed it; nothing is verified.
+pub fn names_signer(bytes: &[u8], key: &PublicKey) -> bool {
+    let document = parse_canonical(bytes, &Limits::BOM);
+    document.is_ok_and(|document| {
+        document.pointer("/signature/publicKey") == signature_core(key).get("publicKey")
+    })
+}
+
 fn read(document: Value) -> Result<VerifiedBom, BomError> {
     let shape = |text: &str| BomError::Shape(text.to_owned());
     let metadata = document

@@ -3,12 +3,13 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::Rule;
-use crate::{KeyId, PublicKey};
+use super::{Inspection, Item, Rule};
+use crate::{KeyId, PublicKey, VerificationKey};
+
+mod keys;
+mod names;
 
 /// What must have happened, and who may have done it; signed by the owner (in-toto specification 1.0 §4.3).
-///
-/// Inspections are not supported: a layout that has some is refused.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Layout {
@@ -21,10 +22,13 @@ pub struct Layout {
     pub expires: OffsetDateTime,
     /// The functionaries' keys.
     #[serde(with = "keys")]
-    pub keys: BTreeMap<KeyId, PublicKey>,
-    /// What is to be done, in order. Names are unique.
+    pub keys: BTreeMap<KeyId, VerificationKey>,
+    /// What is to be done, in order. Names are unique, with those of the inspections.
+    #[serde(deserialize_with = "names::unique")]
     pub steps: Vec<Step>,
-    inspect: [(); 0],
+    /// What the verifier is to look at.
+    #[serde(deserialize_with = "names::unique")]
+    pub inspect: Vec<Inspection>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -41,20 +45,28 @@ impl Layout {
         keys: impl IntoIterator<Item = PublicKey>,
         steps: Vec<Step>,
     ) -> Self {
-        let keys = keys.into_iter().map(|key| (key.keyid(), key)).collect();
+        let keys = keys
+            .into_iter()
+            .map(|key| (key.keyid(), key.into()))
+            .collect();
         Self {
             kind: Kind::Layout,
             readme: readme.into(),
             expires,
             keys,
             steps,
-            inspect: [],
+            inspect: Vec::new(),
         }
     }
 
     /// The step of that name.
     pub fn step(&self, name: &str) -> Option<&Step> {
         self.steps.iter().find(|step| step.name == name)
+    }
+
+    /// The steps' names and rules, for [`super::check_rules`].
+    pub fn step_items(&self) -> Vec<Item<'_>> {
+        self.steps.iter().map(Step::item).collect()
     }
 }
 
@@ -101,6 +113,14 @@ impl Step {
             threshold: 1,
         }
     }
+
+    fn item(&self) -> Item<'_> {
+        Item {
+            name: &self.name,
+            materials: &self.expected_materials,
+            products: &self.expected_products,
+        }
+    }
 }
 
 /// `YYYY-MM-DDTHH:MM:SSZ`, the one form that in-toto takes.
@@ -138,79 +158,5 @@ mod instant {
             ))
         };
         parsed.map(PrimitiveDateTime::assume_utc).ok_or_else(wrong)
-    }
-}
-
-/// Keys as layouts write them: `{keyid: {keyid, keytype, scheme, keyval: {public: PEM}}}`.
-mod keys {
-    use std::collections::BTreeMap;
-
-    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
-
-    use crate::{KeyId, PublicKey};
-
-    #[derive(Serialize, Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Key {
-        keyid: KeyId,
-        keytype: KeyType,
-        scheme: Scheme,
-        keyval: KeyValue,
-    }
-
-    #[derive(Serialize, Deserialize)]
-    enum KeyType {
-        #[serde(rename = "ecdsa")]
-        Ecdsa,
-    }
-
-    #[derive(Serialize, Deserialize)]
-    enum Scheme {
-        #[serde(rename = "ecdsa-sha2-nistp256")]
-        P256,
-    }
-
-    #[derive(Serialize, Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct KeyValue {
-        public: PublicKey,
-    }
-
-    pub(super) fn serialize<S: Serializer>(
-        keys: &BTreeMap<KeyId, PublicKey>,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(keys.iter().map(|(&keyid, key)| {
-            let keyval = KeyValue {
-                public: key.clone(),
-            };
-            (
-                keyid,
-                Key {
-                    keyid,
-                    keytype: KeyType::Ecdsa,
-                    scheme: Scheme::P256,
-                    keyval,
-                },
-            )
-        }))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<BTreeMap<KeyId, PublicKey>, D::Error> {
-        let keys = BTreeMap::<KeyId, Key>::deserialize(deserializer)?;
-        keys.into_iter()
-            .map(|(keyid, key)| {
-                // An id that is not computed from its key would let one key count twice towards a threshold.
-                if key.keyid == keyid && key.keyval.public.keyid() == keyid {
-                    Ok((keyid, key.keyval.public))
-                } else {
-                    Err(D::Error::custom(format_args!(
-                        "{keyid} is not the id of the key that stands under it"
-                    )))
-                }
-            })
-            .collect()
     }
 }

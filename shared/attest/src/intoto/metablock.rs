@@ -29,6 +29,9 @@ pub enum MetadataError {
         /// The key that it was to be verified with.
         expected: KeyId,
     },
+    /// There is no signature of the key.
+    #[error("it is not signed with the key {0}")]
+    Unsigned(KeyId),
     /// The signature is malformed or does not fit.
     #[error(transparent)]
     Key(#[from] KeyError),

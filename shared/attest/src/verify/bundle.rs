@@ -5,7 +5,7 @@ use std::{
 
 use time::OffsetDateTime;
 
-use super::{LinkFile, ProofFiles, Report, VerifiedProof, verify_proof};
+use super::{LinkFile, ProofFiles, Report, VerifiedProof, statements, verify_proof};
 use crate::{
     ArtifactPath, Digest, IMAGE_PATH, Role, Trust, aibom::VerifiedBom, hash_reader, intoto::Link,
     json::Limits,
@@ -17,6 +17,10 @@ pub const LAYOUT_FILE: &str = "layout.json";
 pub const AIBOM_FILE: &str = "aibom.json";
 /// The file of the AIBoM's detached signature in a bundle.
 pub const AIBOM_SIGNATURE_FILE: &str = "aibom.sig";
+/// The file of a model's signed Statements in a bundle.
+pub const STATEMENTS_FILE: &str = "bundle.jsonl";
+/// Bytes of that file at most: an AIBoM in base64, and as much again.
+const MAX_STATEMENTS_BYTES: usize = 48 << 20;
 /// Links looked at in one bundle: far more than there are steps and workers to witness one job.
 const MAX_LINKS: usize = 64;
 /// Bytes of a detached signature at most; a P-256 one has 72.
@@ -54,6 +58,7 @@ pub fn verify_bundle<R: Read>(
         .collect();
     let aibom = read(AIBOM_FILE, Limits::BOM.max_bytes);
     let signature = read(AIBOM_SIGNATURE_FILE, MAX_SIGNATURE_BYTES);
+    let statements = read(STATEMENTS_FILE, MAX_STATEMENTS_BYTES);
     let is_parameters =
         |path: &&String| ArtifactPath::parse(path).is_ok_and(|path| path.role == Role::Parameters);
     let parameters = paths
@@ -69,10 +74,14 @@ pub fn verify_bundle<R: Read>(
         aibom: aibom.as_deref(),
         aibom_signature: signature.as_deref(),
         parameters: parameters.as_deref(),
+        statements: statements.as_deref(),
     };
     let proof = verify_proof(&files, trust, now);
     let known = known_paths(&proof, &files);
     let mut report = proof.report;
+    if statements.is_none() {
+        statements::absent(&mut report);
+    }
     if !unreadable.is_empty() {
         report.made(
             "bundle-files",
@@ -106,9 +115,14 @@ fn read_limited(reader: impl Read, limit: usize) -> io::Result<Vec<u8>> {
 
 /// Every path that something verified names.
 fn known_paths(proof: &VerifiedProof, files: &ProofFiles<'_>) -> BTreeSet<String> {
-    let mut known: BTreeSet<String> = [LAYOUT_FILE, AIBOM_FILE, AIBOM_SIGNATURE_FILE]
-        .map(str::to_owned)
-        .into();
+    let mut known: BTreeSet<String> = [
+        LAYOUT_FILE,
+        AIBOM_FILE,
+        AIBOM_SIGNATURE_FILE,
+        STATEMENTS_FILE,
+    ]
+    .map(str::to_owned)
+    .into();
     // A link that is not verified has failed a check of its own.
     known.extend(files.links.iter().map(|file| file.name.to_owned()));
     let links = [&proof.ingest, &proof.training].into_iter().flatten();

@@ -2,13 +2,13 @@ use std::collections::BTreeMap;
 
 use time::OffsetDateTime;
 
-use super::{Report, artifacts::check_paths, job::check_job, ties};
+use super::{Report, artifacts::check_paths, job::check_job, keys, statements, ties};
 use crate::{
-    Digest, INGEST, KeyId, RUN_TRAINING, SCAN_IMAGE, Trust,
+    Digest, INGEST, KeyId, PublicKey, RUN_TRAINING, SCAN_IMAGE, Trust,
     aibom::{self, VerifiedBom},
     intoto::{
-        ChainError, Layout, Link, Signed, check_rules, check_signer, check_thresholds,
-        link_file_name,
+        Agreement, ChainError, Layout, Link, Sides, Signed, Witness, check_rules, check_signer,
+        check_thresholds, link_file_name,
     },
 };
 
@@ -34,6 +34,8 @@ pub struct ProofFiles<'a> {
     pub aibom_signature: Option<&'a [u8]>,
     /// The artifact `parameters.json`, to be compared with the AIBoM.
     pub parameters: Option<&'a [u8]>,
+    /// `bundle.jsonl`.
+    pub statements: Option<&'a [u8]>,
 }
 
 /// What was verified.
@@ -55,12 +57,13 @@ pub struct VerifiedProof {
 ///
 /// Checks, by name: `layout-signature`, `layout-expiry`, `link-signature` (each link), `link-threshold`,
 /// `link-command` (each link), `artifact-rules`, `artifact-paths`, `aibom-signature`, `aibom-detached-signature`,
-/// `aibom-links`, `aibom-artifacts`, `aibom-parameters`, `job-identity`, and `aibom-scan` where the layout has a step
-/// `scan_image`.
+/// `aibom-links`, `aibom-artifacts`, `aibom-parameters`, `job-identity`, `key-validity` (each signer whose signature
+/// holds), and `aibom-scan` where the layout has a step `scan_image`.
+/// Where there is a `bundle.jsonl`: `statement-signature` (each line), `provenance`, `aibom-statement`.
 /// Artifacts are not looked at: see [`super::verify_bundle`].
 pub fn verify_proof(files: &ProofFiles<'_>, trust: &Trust, now: OffsetDateTime) -> VerifiedProof {
     let mut report = Report::default();
-    let layout = verify_layout(files, trust, now, &mut report);
+    let (layout, owner) = verify_layout(files, trust, now, &mut report).unzip();
     let links = verify_links(files, layout.as_ref(), &mut report);
     verify_chain(layout.as_ref(), &links, &mut report);
     let find = |step: &str| {
@@ -72,7 +75,10 @@ pub fn verify_proof(files: &ProofFiles<'_>, trust: &Trust, now: OffsetDateTime) 
     };
     let (ingest, training, scan) = (find(INGEST), find(RUN_TRAINING), find(SCAN_IMAGE));
     check_paths(ingest.as_ref(), training.as_ref(), &mut report);
-    let bom = verify_bom(files, trust, &mut report);
+    let platform = files
+        .aibom
+        .map_or(&trust.platform, |bytes| trust.platform_of(bytes));
+    let bom = verify_bom(files, platform, &mut report);
     ties::check_links(bom.as_ref(), files, &mut report);
     ties::check_artifacts(bom.as_ref(), training.as_ref(), &mut report);
     ties::check_parameters(
@@ -82,9 +88,24 @@ pub fn verify_proof(files: &ProofFiles<'_>, trust: &Trust, now: OffsetDateTime) 
         &mut report,
     );
     check_job(&links, bom.as_ref(), &mut report);
+    if let Some(bytes) = files.statements {
+        statements::check(bytes, files, training.as_ref(), platform, &mut report);
+    }
     if layout.is_some_and(|layout| layout.step(SCAN_IMAGE).is_some()) {
         ties::check_scan(bom.as_ref(), training.as_ref(), scan.as_ref(), &mut report);
     }
+    let mut signers = Vec::new();
+    signers.extend(owner.map(|owner| ("the layout".to_owned(), owner)));
+    signers.extend(
+        links
+            .iter()
+            .map(|(keyid, link)| (link.name.clone(), *keyid)),
+    );
+    signers.extend(
+        bom.iter()
+            .map(|_| ("the AIBoM".to_owned(), platform.keyid())),
+    );
+    keys::check(&signers, bom.as_ref(), trust, &mut report);
     VerifiedProof {
         report,
         ingest,
@@ -99,19 +120,22 @@ fn verify_layout(
     trust: &Trust,
     now: OffsetDateTime,
     report: &mut Report,
-) -> Option<Layout> {
+) -> Option<(Layout, KeyId)> {
+    let signed = files.layout.map(Signed::<Layout>::parse);
+    // The layout names its signer, which must be one of the pinned keys.
+    let named = signed.as_ref().and_then(|signed| signed.as_ref().ok());
+    let owner = named.map_or(&trust.owner, |signed| trust.owner_of(signed.keyid()));
     let compared = format!(
         "layout.json with the pinned owner key {}",
-        trust.owner.keyid().short()
+        owner.keyid().short()
     );
     let expiry = "the layout's expiry with the time";
-    let Some(bytes) = files.layout else {
+    let Some(signed) = signed else {
         report.absent("layout-signature", compared, "there is no layout");
         report.skipped("layout-expiry", expiry, "there is no layout");
         return None;
     };
-    let result =
-        Signed::<Layout>::parse(bytes).and_then(|signed| signed.verify(&trust.owner).cloned());
+    let result = signed.and_then(|signed| signed.verify(owner).cloned());
     let layout = match result {
         Ok(layout) => layout,
         Err(error) => {
@@ -127,7 +151,7 @@ fn verify_layout(
         Err(format!("it expired at {}", layout.expires))
     };
     report.made("layout-expiry", expiry, expired);
-    Some(layout)
+    Some((layout, owner.keyid()))
 }
 
 /// The links that are signed by the functionaries of their steps, each with its signer.
@@ -176,6 +200,14 @@ fn verify_link(file: &LinkFile<'_>, layout: &Layout) -> Result<(KeyId, Link), St
     Ok((signed.keyid(), link.clone()))
 }
 
+fn witness(keyid: KeyId, link: &Link) -> Witness<'_, Digest> {
+    Witness {
+        step: &link.name,
+        keyid,
+        sides: link.into(),
+    }
+}
+
 fn verify_chain(layout: Option<&Layout>, links: &[(KeyId, Link)], report: &mut Report) {
     let (threshold, rules) = (
         "links with the steps of the layout",
@@ -186,25 +218,29 @@ fn verify_chain(layout: Option<&Layout>, links: &[(KeyId, Link)], report: &mut R
         report.skipped("artifact-rules", rules, "the layout is not verified");
         return;
     };
-    let borrowed: Vec<_> = links.iter().map(|(keyid, link)| (*keyid, link)).collect();
-    let chain: BTreeMap<String, &Link> = match check_thresholds(layout, &borrowed) {
-        Ok(chain) => {
-            report.made("link-threshold", threshold, Ok::<(), &str>(()));
-            chain
-        }
-        Err(error) => {
-            match &error {
-                ChainError::Threshold { found: 0, .. } => {
-                    report.absent("link-threshold", threshold, error.to_string())
-                }
-                _ => {
-                    report.made("link-threshold", threshold, Err(error));
-                }
+    let witnesses: Vec<_> = links
+        .iter()
+        .map(|(keyid, link)| witness(*keyid, link))
+        .collect();
+    let chain: BTreeMap<&str, Sides<'_, Digest>> =
+        match check_thresholds(layout, &witnesses, Agreement::Always) {
+            Ok(chain) => {
+                report.made("link-threshold", threshold, Ok::<(), &str>(()));
+                chain
             }
-            report.skipped("artifact-rules", rules, "a step has no verified link");
-            BTreeMap::new()
-        }
-    };
+            Err(error) => {
+                match &error {
+                    ChainError::Threshold { found: 0, .. } => {
+                        report.absent("link-threshold", threshold, error.to_string())
+                    }
+                    _ => {
+                        report.made("link-threshold", threshold, Err(error));
+                    }
+                }
+                report.skipped("artifact-rules", rules, "a step has no verified link");
+                BTreeMap::new()
+            }
+        };
     for (_, link) in links {
         let expected = layout.step(&link.name).map(|step| &step.expected_command);
         let same = if expected == Some(&link.command) {
@@ -219,12 +255,20 @@ fn verify_chain(layout: Option<&Layout>, links: &[(KeyId, Link)], report: &mut R
         );
     }
     if !chain.is_empty() {
-        report.made("artifact-rules", rules, check_rules(layout, &chain));
+        report.made(
+            "artifact-rules",
+            rules,
+            check_rules(&layout.step_items(), &chain),
+        );
     }
 }
 
-fn verify_bom(files: &ProofFiles<'_>, trust: &Trust, report: &mut Report) -> Option<VerifiedBom> {
-    let key = trust.platform.keyid().short();
+fn verify_bom(
+    files: &ProofFiles<'_>,
+    platform: &PublicKey,
+    report: &mut Report,
+) -> Option<VerifiedBom> {
+    let key = platform.keyid().short();
     let compared = format!("aibom.json with the pinned platform key {key}");
     let detached = format!("aibom.sig with aibom.json and the pinned platform key {key}");
     let Some(bytes) = files.aibom else {
@@ -232,7 +276,7 @@ fn verify_bom(files: &ProofFiles<'_>, trust: &Trust, report: &mut Report) -> Opt
         report.absent("aibom-detached-signature", detached, "there is no AIBoM");
         return None;
     };
-    let result = aibom::verify(bytes, &trust.platform);
+    let result = aibom::verify(bytes, platform);
     match files.aibom_signature {
         None => report.absent(
             "aibom-detached-signature",
@@ -243,7 +287,7 @@ fn verify_bom(files: &ProofFiles<'_>, trust: &Trust, report: &mut Report) -> Opt
             report.made(
                 "aibom-detached-signature",
                 detached,
-                trust.platform.verify_der(bytes, signature),
+                platform.verify_der(bytes, signature),
             );
         }
     }

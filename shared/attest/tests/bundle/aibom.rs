@@ -46,7 +46,11 @@ fn edited_aiboms_are_refused_even_when_canonical() {
         let failed = failed(&verify(&changed, &trust));
         assert_eq!(
             failed,
-            ["aibom-detached-signature", "aibom-signature"],
+            [
+                "aibom-detached-signature",
+                "aibom-signature",
+                "aibom-statement"
+            ],
             "{}",
             edit.0
         );

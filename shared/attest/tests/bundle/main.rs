@@ -9,18 +9,22 @@ mod rules;
 mod sample;
 mod scan;
 mod signers;
+mod statements;
 
 use std::collections::BTreeMap;
 
 use assay_attest::{
-    Digest, IMAGE_PATH, RUN_TRAINING, Role, SCAN_IMAGE, SCAN_REPORTS, SigningKey, Trust,
+    Digest, FormerKey, IMAGE_PATH, Part, RUN_TRAINING, Revocation, Role, SCAN_IMAGE, SCAN_REPORTS,
+    SigningKey, Trust, Window,
     aibom::ScanFacts,
     intoto::{self, Link, link_file_name},
     json::jcs,
+    statement::{Statement, read_lines, write_lines},
     verify::{Outcome, Report, verify_bundle},
 };
 use sample::{DIR, Job, Keys, now};
 use serde_json::Value;
+use time::{Duration, OffsetDateTime};
 
 type Files = BTreeMap<String, Vec<u8>>;
 

@@ -13,7 +13,12 @@ fn only_pinned_keys_count() {
     trust.platform = stranger.platform.public().clone();
     assert_eq!(
         failed(&verify(&files, &trust)),
-        ["aibom-detached-signature", "aibom-signature"]
+        [
+            "aibom-detached-signature",
+            "aibom-signature",
+            "statement-signature",
+            "statement-signature"
+        ]
     );
     // A bundle that is consistent in itself, signed by strangers throughout.
     let forged = Job::sample(&stranger).sign(&stranger).unwrap();
@@ -61,4 +66,62 @@ fn a_second_witness_must_agree() {
     // The AIBoM names one witness; a second one that it does not name is reported.
     assert_eq!(with(agreeing), ["aibom-links"]);
     assert!(with(disagreeing).contains(&"link-threshold".to_owned()));
+}
+
+#[test]
+fn proofs_outlive_a_rotation_and_end_with_a_revocation() {
+    let (keys, files) = good();
+    let new = Keys::generate();
+    let rotated = |until: OffsetDateTime| {
+        let mut trust = keys.trust().unwrap();
+        let former = |part, key: &SigningKey| FormerKey {
+            part,
+            key: key.public().clone(),
+            window: Window {
+                from: None,
+                until: Some(until),
+            },
+            successor: None,
+        };
+        trust.former = vec![
+            former(Part::Owner, &keys.owner),
+            former(Part::Platform, &keys.platform),
+        ];
+        trust.owner = new.owner.public().clone();
+        trust.platform = new.platform.public().clone();
+        trust.platform_since = Some(until - Duration::days(7));
+        trust
+    };
+    // The old keys sign in their time, also while both are good.
+    for until in [now(), now() + Duration::days(3)] {
+        let report = verify(&files, &rotated(until));
+        assert!(report.is_verified(), "{report:#?}");
+    }
+    let late = rotated(now() - Duration::days(30));
+    assert_eq!(
+        failed(&verify(&files, &late)),
+        ["key-validity", "key-validity"]
+    );
+    // What the new keys sign is good, and not what somebody else signed.
+    let mixed = Keys {
+        owner: new.owner.clone(),
+        platform: new.platform.clone(),
+        ..Keys::generate()
+    };
+    let files_of_new = Job::sample(&mixed).sign(&mixed).unwrap();
+    assert!(verify(&files_of_new, &rotated(now() + Duration::days(3))).is_verified());
+    assert!(verify(&files_of_new, &keys.trust().unwrap()).has_failed());
+
+    for key in [&keys.owner, &keys.api, &keys.worker, &keys.platform] {
+        let mut trust = rotated(now());
+        trust.revoked.push(Revocation {
+            keyid: key.keyid(),
+            at: now(),
+            reason: "lost".into(),
+        });
+        let report = verify(&files, &trust);
+        assert_eq!(failed(&report), ["key-validity"]);
+        let reason = report.not_passed().next().unwrap().detail.clone().unwrap();
+        assert!(reason.ends_with("lost"), "{reason}");
+    }
 }

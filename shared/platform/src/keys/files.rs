@@ -2,16 +2,20 @@
 
 mod folder;
 mod making;
+mod rotation;
 
 use std::path::Path;
 
 use assay_attest::{PublicKey, SigningKey, Trust};
+use time::OffsetDateTime;
 
 use super::{FIRST, KeyError, Role, role::is_name};
 use crate::Service;
 use folder::{error, file_error, read_public, read_secret};
 
 pub(super) use making::{add, exist, export, init, reissue_layout, write_trust};
+pub use rotation::Rotated;
+pub(super) use rotation::{revoke, rotate};
 
 const OWNER: &str = "owner.pem";
 const PLATFORM: &str = "platform.pem";
@@ -79,6 +83,7 @@ fn needed(dir: &Path, trust: &Trust, role: Role, name: &str) -> Result<SigningKe
     };
     let key = read_key(&path)?;
     if may(trust, key.public(), role.step()) {
+        in_force(&path, trust, &key)?;
         return Ok(key);
     }
     Err(foreign(&path, &format!("a functionary of {}", role.step())))
@@ -87,11 +92,23 @@ fn needed(dir: &Path, trust: &Trust, role: Role, name: &str) -> Result<SigningKe
 fn platform(dir: &Path, trust: &Trust) -> Result<SigningKey, KeyError> {
     let path = dir.join(PLATFORM);
     let key = read_key(&path)?;
-    if key.public() == &trust.platform {
+    if trust.platforms().any(|one| one == key.public()) {
+        in_force(&path, trust, &key)?;
         Ok(key)
     } else {
         Err(foreign(&path, "the platform"))
     }
+}
+
+/// A service does not sign what no verifier would believe.
+fn in_force(path: &Path, trust: &Trust, key: &SigningKey) -> Result<(), KeyError> {
+    let now = OffsetDateTime::now_utc();
+    trust.check_key(key.keyid(), Some(now)).map_err(|refusal| {
+        error(
+            path,
+            format!("must not sign now: {refusal}; fetch the key that took its place"),
+        )
+    })
 }
 
 fn foreign(path: &Path, whose: &str) -> KeyError {

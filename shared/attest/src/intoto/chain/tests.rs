@@ -1,9 +1,11 @@
+use std::collections::BTreeMap;
+
 use time::macros::datetime;
 
 use super::*;
 use crate::{
     Digest, SigningKey,
-    intoto::{Step, sign},
+    intoto::{Artifacts, Rule, Step, sign},
 };
 
 fn artifacts(list: &[(&str, &str)]) -> Artifacts {
@@ -41,8 +43,8 @@ fn keeps(
         [],
         vec![step, Step::new("t", vec![], vec![])],
     );
-    let chain = BTreeMap::from([("s".to_owned(), &link), ("t".to_owned(), &other)]);
-    check_rules(&layout, &chain).is_ok()
+    let chain = BTreeMap::from([("s", Sides::from(&link)), ("t", Sides::from(&other))]);
+    check_rules(&layout.step_items(), &chain).is_ok()
 }
 
 #[test]
@@ -160,31 +162,62 @@ fn signers_are_those_of_the_step() {
     ));
 }
 
-#[test]
-fn thresholds_count_functionaries_who_agree() {
-    let [a, b] = std::array::from_fn(|_| SigningKey::generate());
+fn witness(key: &SigningKey, link: &'static Link) -> Witness<'static, Digest> {
+    Witness {
+        step: "s",
+        keyid: key.keyid(),
+        sides: link.into(),
+    }
+}
+
+/// Two links that differ; they live as long as the test program.
+fn two_links() -> [&'static Link; 2] {
     let link = Link::new("s", vec![]);
     let mut differs = link.clone();
     differs.products = artifacts(&[("a", "1")]);
+    [Box::leak(Box::new(link)), Box::leak(Box::new(differs))]
+}
+
+#[test]
+fn thresholds_count_functionaries_who_agree() {
+    let [a, b, stranger] = std::array::from_fn(|_| SigningKey::generate());
+    let [link, differs] = two_links();
     let layout = layout_of(&[&a, &b], 2);
-    let once = [(a.keyid(), &link)];
-    let twice_the_same = [(a.keyid(), &link), (a.keyid(), &link)];
-    for links in [&once[..], &twice_the_same, &[]] {
+    let check = |links: &[_]| check_thresholds(&layout, links, Agreement::AboveOne).map(|_| ());
+    let [of_a, of_b] = [&a, &b].map(|key| witness(key, link));
+    for links in [
+        &[of_a][..],
+        &[of_a, of_a],
+        &[of_a, witness(&stranger, link)],
+        &[],
+    ] {
         assert!(matches!(
-            check_thresholds(&layout, links),
+            check(links),
             Err(ChainError::Threshold { needed: 2, .. })
         ));
     }
-    assert!(check_thresholds(&layout, &[(a.keyid(), &link), (b.keyid(), &link)]).is_ok());
-    let disagreeing = [(a.keyid(), &link), (b.keyid(), &differs)];
+    assert!(check(&[of_a, of_b]).is_ok());
     assert_eq!(
-        check_thresholds(&layout, &disagreeing),
+        check(&[of_a, witness(&b, differs)]),
         Err(ChainError::Disagreement("s".into()))
     );
 }
 
 #[test]
+fn one_of_several_counts_in_in_totos_way_and_all_must_agree_in_ours() {
+    let [a, b] = std::array::from_fn(|_| SigningKey::generate());
+    let [link, differs] = two_links();
+    let layout = layout_of(&[&b, &a], 1);
+    let links = [witness(&a, link), witness(&b, differs)];
+    assert!(check_thresholds(&layout, &links, Agreement::Always).is_err());
+    // The functionary whom the layout names first.
+    let chain = check_thresholds(&layout, &links, Agreement::AboveOne).unwrap();
+    assert_eq!(chain["s"].products, &differs.products);
+}
+
+#[test]
 fn a_threshold_of_none_still_wants_a_link() {
     let key = SigningKey::generate();
-    assert!(check_thresholds(&layout_of(&[&key], 0), &[]).is_err());
+    let none: &[Witness<'_, Digest>] = &[];
+    assert!(check_thresholds(&layout_of(&[&key], 0), none, Agreement::AboveOne).is_err());
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use assay_attest::{
-    Functionary, LAYOUT_VALIDITY, PublicKey, SCAN_IMAGE, SigningKey, Trust,
+    Functionary, LAYOUT_VALIDITY, PublicKey, SCAN_IMAGE, SigningKey, Trust, Window,
     intoto::{self, Layout},
     platform_layout, platform_layout_with_scan,
 };
@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 
 use super::{
     LAYOUT, LAYOUT_SCAN, NOTE, OWNER, OWNER_PUBLIC, PLATFORM, PLATFORM_PUBLIC, TRUST,
-    folder::{self, Access, error, file_error, read_secret},
+    folder::{self, Access, error, file_error, read_public, read_secret},
     may, read_key, read_trust,
 };
 use crate::keys::{FIRST, KeyError, Role, role::is_name};
@@ -21,8 +21,8 @@ use crate::keys::{FIRST, KeyError, Role, role::is_name};
 const MOST_WORKERS: u32 = 1000;
 
 const NOTE_TEXT: &str = "\
-owner.pem signs layouts, and nothing else. No service reads it. Move it to a medium that is kept offline, and bring
-it back only for `assay keys layout` and `assay keys add`.
+owner.pem signs layouts and trust.json, and nothing else. No service reads it. Move it to a medium that is kept
+offline, and bring it back only for `assay keys layout`, `add`, `rotate` and `revoke`.
 
 The other .pem files are what the services sign with; they stay here, readable by the owner of this folder only. For
 a machine that runs one service, `assay keys export` writes a folder with what that service needs. Verifiers need
@@ -78,7 +78,17 @@ pub(in crate::keys) fn init(dir: &Path, workers: u32, scan: bool) -> Result<(), 
         .iter()
         .map(|(role, name, key)| functionary(*role, name, key.public()))
         .collect();
-    let trust = sign_layouts(dir, &owner, platform.public().clone(), functionaries)?;
+    let unsigned = Trust {
+        version: 0,
+        ..Trust::new(
+            owner.public().clone(),
+            platform.public().clone(),
+            functionaries,
+            Value::Null,
+            None,
+        )
+    };
+    let trust = sign_trust(dir, &owner, unsigned)?;
     write_key(&dir.join(OWNER), &owner)?;
     write_key(&dir.join(PLATFORM), &platform)?;
     for (role, name, key) in &made {
@@ -94,53 +104,50 @@ pub(in crate::keys) fn init(dir: &Path, workers: u32, scan: bool) -> Result<(), 
     write_layouts(dir, &trust)
 }
 
-fn functionary(role: Role, name: &str, key: &PublicKey) -> Functionary {
+pub(super) fn functionary(role: Role, name: &str, key: &PublicKey) -> Functionary {
     Functionary {
         name: role.functionary(name),
         key: key.clone(),
         steps: vec![role.step().to_owned()],
+        window: Window::default(),
     }
 }
 
-fn write_key(path: &Path, key: &SigningKey) -> Result<(), KeyError> {
+pub(super) fn write_key(path: &Path, key: &SigningKey) -> Result<(), KeyError> {
     let pem = key.to_pkcs8_pem().map_err(file_error(path))?;
     folder::create(path, pem.as_bytes(), Access::Owner)
 }
 
-/// Signs layouts that are valid from now on: the one with a step `scan_image` only if somebody may carry it out.
-fn sign_layouts(
+/// The next version of a trust file: layouts that are valid from now on (the one with a step `scan_image` only if
+/// somebody may carry it out) and the file itself, all signed. The layouts name the functionaries that may sign now.
+pub(super) fn sign_trust(
     dir: &Path,
     owner: &SigningKey,
-    platform: PublicKey,
-    functionaries: Vec<Functionary>,
+    mut trust: Trust,
 ) -> Result<Trust, KeyError> {
-    let expires = OffsetDateTime::now_utc() + LAYOUT_VALIDITY;
+    let now = OffsetDateTime::now_utc();
+    let expires = now + LAYOUT_VALIDITY;
     let sign = |name: &str, layout: &Layout| -> Result<Value, KeyError> {
         let path = dir.join(name);
         let signed = intoto::sign(layout, owner).map_err(file_error(&path))?;
         serde_json::from_slice(&signed).map_err(file_error(&path))
     };
-    let scans = functionaries
+    let mut current = trust.functionaries.clone();
+    current.retain(|one| trust.check_key(one.key.keyid(), Some(now)).is_ok());
+    let scans = current
         .iter()
         .any(|one| one.steps.iter().any(|step| step == SCAN_IMAGE));
-    let layout_scan = scans
-        .then(|| {
-            sign(
-                LAYOUT_SCAN,
-                &platform_layout_with_scan(&functionaries, expires),
-            )
-        })
-        .transpose()?;
-    Ok(Trust {
-        owner: owner.public().clone(),
-        platform,
-        layout: sign(LAYOUT, &platform_layout(&functionaries, expires))?,
-        layout_scan,
-        functionaries,
-    })
+    let layout_scan =
+        scans.then(|| sign(LAYOUT_SCAN, &platform_layout_with_scan(&current, expires)));
+    trust.layout = sign(LAYOUT, &platform_layout(&current, expires))?;
+    trust.layout_scan = layout_scan.transpose()?;
+    trust.version += 1;
+    trust.signatures.clear();
+    trust.sign(owner).map_err(file_error(&dir.join(TRUST)))?;
+    Ok(trust)
 }
 
-fn write_layouts(dir: &Path, trust: &Trust) -> Result<(), KeyError> {
+pub(super) fn write_layouts(dir: &Path, trust: &Trust) -> Result<(), KeyError> {
     folder::replace(&dir.join(LAYOUT), &trust.layout_file())?;
     if let Some(layout) = trust.layout_scan_file() {
         folder::replace(&dir.join(LAYOUT_SCAN), &layout)?;
@@ -152,8 +159,7 @@ fn write_layouts(dir: &Path, trust: &Trust) -> Result<(), KeyError> {
 
 pub(in crate::keys) fn reissue_layout(dir: &Path) -> Result<(), KeyError> {
     let (owner, trust) = with_owner(dir)?;
-    let trust = sign_layouts(dir, &owner, trust.platform, trust.functionaries)?;
-    write_layouts(dir, &trust)
+    write_layouts(dir, &sign_trust(dir, &owner, trust)?)
 }
 
 pub(in crate::keys) fn add(dir: &Path, role: Role, name: &str) -> Result<PublicKey, KeyError> {
@@ -163,21 +169,24 @@ pub(in crate::keys) fn add(dir: &Path, role: Role, name: &str) -> Result<PublicK
     let (owner, mut trust) = with_owner(dir)?;
     let key = SigningKey::generate();
     let new = functionary(role, name, key.public());
-    if trust.functionaries.iter().any(|one| one.name == new.name) {
+    let taken = |one: &Functionary| one.name == new.name && one.window.until.is_none();
+    if trust.functionaries.iter().any(taken) {
         let reason = format!("names {} already; choose another name", new.name);
         return Err(error(&dir.join(TRUST), reason));
     }
     trust.functionaries.push(new);
-    let trust = sign_layouts(dir, &owner, trust.platform, trust.functionaries)?;
+    let trust = sign_trust(dir, &owner, trust)?;
     write_key(&dir.join(role.file(name)), &key)?;
     write_layouts(dir, &trust)?;
     Ok(key.public().clone())
 }
 
 /// The owner's key and the trust file that it made.
-fn with_owner(dir: &Path) -> Result<(SigningKey, Trust), KeyError> {
+pub(super) fn with_owner(dir: &Path) -> Result<(SigningKey, Trust), KeyError> {
     folder::check(dir)?;
-    let trust = read_trust(dir)?;
+    // The owner may be about to sign a file that nobody has signed yet.
+    let path = dir.join(TRUST);
+    let trust = Trust::from_unsigned_json(&read_public(&path)?).map_err(file_error(&path))?;
     let path = dir.join(OWNER);
     let owner = read_key(&path)?;
     if owner.public() == &trust.owner {

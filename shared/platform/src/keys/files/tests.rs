@@ -4,6 +4,7 @@ use std::{
 };
 
 use assay_attest::intoto::{Layout, Signed};
+use time::Duration;
 
 use super::*;
 use crate::{
@@ -271,4 +272,76 @@ fn a_folder_without_a_scanner_gets_one_later() {
     assert_eq!(step.pubkeys, [after.scanner().unwrap().keyid()]);
     Keys::reissue_layout(&dir).unwrap();
     assert!(Keys::open(&dir).unwrap().layout_with_scan().is_some());
+}
+
+#[test]
+fn a_rotated_key_signs_anew_and_the_old_one_for_a_while() {
+    let base = tempfile::tempdir().unwrap();
+    let dir = base.path().join("secrets");
+    let before = Keys::init(&dir).unwrap();
+    let old = before.trust().clone();
+    for what in [
+        Rotated::Platform,
+        Rotated::Functionary(Role::Worker, "1"),
+        Rotated::Owner,
+    ] {
+        Keys::rotate(&dir, what, Duration::days(7)).unwrap();
+    }
+    let after = Keys::open(&dir).unwrap();
+    let trust = after.trust();
+    assert_eq!(trust.version, old.version + 3);
+    assert_eq!(trust.platforms().count(), 2);
+    assert_eq!(trust.owners().count(), 2);
+    assert!(trust.owner != old.owner && trust.platform != old.platform);
+    assert_ne!(
+        after.worker().unwrap().keyid(),
+        before.worker().unwrap().keyid()
+    );
+    // Who pinned the owner before takes the file, too.
+    trust.check_continues(&old.owner).unwrap();
+    // New layouts name both workers while both may sign; the old keys' files go on to work in services.
+    let layout = Signed::<Layout>::parse(after.layout()).unwrap();
+    let layout = layout.verify(&trust.owner).unwrap();
+    let step = layout.step(assay_attest::RUN_TRAINING).unwrap();
+    assert_eq!(step.pubkeys.len(), 2);
+    for (now, part) in [(WORKER, "worker.former"), (PLATFORM, "platform.former")] {
+        let former = names(&dir).into_iter().find(|name| name.starts_with(part));
+        fs::copy(dir.join(former.unwrap()), dir.join(now)).unwrap();
+    }
+    Keys::open(&dir).unwrap();
+}
+
+#[test]
+fn a_key_signs_no_more_when_its_time_is_over_or_it_is_revoked() {
+    let base = tempfile::tempdir().unwrap();
+    let dir = base.path().join("secrets");
+    Keys::init_with(&dir, 2, false).unwrap();
+    let worker = |name| Keys::open_for(&dir, Service::Worker, name);
+    let keyid = worker("2").unwrap().worker().unwrap().keyid();
+    Keys::revoke(&dir, keyid, "its machine was sold").unwrap();
+    let refused = worker("2").unwrap_err().to_string();
+    assert!(refused.contains("its machine was sold"), "{refused}");
+    let trust = worker("1").unwrap().trust().clone();
+    let layout = Signed::<Layout>::parse(&trust.layout_file()).unwrap();
+    let layout = layout.verify(&trust.owner).unwrap();
+    assert!(!layout.keys.contains_key(&keyid));
+    assert!(Keys::revoke(&dir, keyid, "again").is_err());
+    assert!(Keys::revoke(&dir, trust.platform.keyid(), "in force").is_err());
+
+    Keys::rotate(&dir, Rotated::Platform, Duration::days(-1)).unwrap();
+    let former = names(&dir)
+        .into_iter()
+        .find(|name| name.starts_with("platform.former"))
+        .unwrap();
+    fs::copy(dir.join(former), dir.join(PLATFORM)).unwrap();
+    let refused = worker("1").unwrap_err().to_string();
+    assert!(refused.contains("may sign until"), "{refused}");
+    assert!(
+        Keys::rotate(
+            &dir,
+            Rotated::Functionary(Role::Scanner, "1"),
+            Duration::DAY
+        )
+        .is_err()
+    );
 }

@@ -1,0 +1,188 @@
+//! The signed Statements of a model against its links, its request and its AIBoM.
+
+use serde_json::Value;
+
+use super::{ProofFiles, Report};
+use crate::{
+    Digest, PublicKey,
+    intoto::Link,
+    json::{Limits, jcs, parse_canonical},
+    statement::{BOM, Build, PROVENANCE, Statement, read_lines},
+};
+
+const NO_LINK: &str = "there is no verified run_training link";
+
+/// Notes that a bundle has no Statements.
+pub(super) fn absent(report: &mut Report) {
+    let compared = "bundle.jsonl with the pinned platform key";
+    report.absent("statement-signature", compared, "there is no bundle.jsonl");
+}
+
+/// Checks `statement-signature` of each line, then `provenance` and `aibom-statement`.
+pub(super) fn check(
+    bytes: &[u8],
+    files: &ProofFiles<'_>,
+    training: Option<&Link>,
+    platform: &PublicKey,
+    report: &mut Report,
+) {
+    let statements = signed(bytes, platform, report);
+    check_provenance(&statements, files, training, platform, report);
+    check_bom(&statements, files, training, report);
+    let other = |one: &&Statement| one.predicate_type != PROVENANCE && one.predicate_type != BOM;
+    if let Some(one) = statements.iter().find(other) {
+        let kind: String = one.predicate_type.chars().take(80).collect();
+        let compared = "the kinds of the statements with those that are known";
+        let error = Err(format!(
+            "nothing is known of statements of the type {kind:?}"
+        ));
+        report.made("statement-kinds", compared, error);
+    }
+}
+
+fn signed(bytes: &[u8], platform: &PublicKey, report: &mut Report) -> Vec<Statement> {
+    let name = "statement-signature";
+    let key = platform.keyid().short();
+    let lines = match read_lines(bytes) {
+        Ok(lines) => lines,
+        Err(error) => {
+            let compared = format!("bundle.jsonl with the pinned platform key {key}");
+            report.made(name, compared, Err(error));
+            return Vec::new();
+        }
+    };
+    let mut statements = Vec::new();
+    for (index, line) in lines.into_iter().enumerate() {
+        let compared = format!(
+            "line {} of bundle.jsonl with the pinned platform key {key}",
+            index + 1
+        );
+        match Statement::verify(line, platform) {
+            Ok(statement) => {
+                report.made(name, compared, Ok::<(), &str>(()));
+                statements.push(statement);
+            }
+            Err(error) => {
+                report.made(name, compared, Err(error));
+            }
+        }
+    }
+    statements
+}
+
+/// The one verified statement of a type; the reason when there is none or another.
+fn only<'a>(statements: &'a [Statement], kind: &str) -> Result<&'a Statement, &'static str> {
+    let mut of_kind = statements.iter().filter(|one| one.predicate_type == kind);
+    match (of_kind.next(), of_kind.next()) {
+        (Some(one), None) => Ok(one),
+        (None, _) => Err("there is none that is verified"),
+        (Some(_), Some(_)) => Err("there are several"),
+    }
+}
+
+fn check_provenance(
+    statements: &[Statement],
+    files: &ProofFiles<'_>,
+    training: Option<&Link>,
+    platform: &PublicKey,
+    report: &mut Report,
+) {
+    let (name, compared) = (
+        "provenance",
+        "the SLSA provenance with the run_training link and parameters.json",
+    );
+    let statement = match only(statements, PROVENANCE) {
+        Ok(statement) => statement,
+        Err(reason) => return report.absent(name, compared, reason),
+    };
+    let Some(training) = training else {
+        return report.skipped(name, compared, NO_LINK);
+    };
+    let Some(parameters) = files.parameters else {
+        return report.absent(name, compared, "there is no parameters.json");
+    };
+    let result = expected(statement, parameters, files, training, platform).and_then(|expected| {
+        let differs = [
+            "/buildDefinition/buildType",
+            "/buildDefinition/externalParameters",
+            "/buildDefinition/internalParameters",
+            "/buildDefinition/resolvedDependencies",
+            "/runDetails/builder",
+            "/runDetails/metadata",
+            "/runDetails/byproducts",
+        ]
+        .into_iter()
+        .find(|part| statement.predicate.pointer(part) != expected.predicate.pointer(part));
+        match differs {
+            Some(part) => Err(format!("{} differs", part.trim_start_matches('/'))),
+            None if statement.subject != expected.subject => Err("the subjects differ".to_owned()),
+            None if *statement != expected => Err("it says more".to_owned()),
+            None => Ok(()),
+        }
+    });
+    report.made(name, compared, result);
+}
+
+/// The provenance that link and request give.
+fn expected(
+    statement: &Statement,
+    parameters: &[u8],
+    files: &ProofFiles<'_>,
+    training: &Link,
+    platform: &PublicKey,
+) -> Result<Statement, String> {
+    let request: Value =
+        parse_canonical(parameters, &Limits::METADATA).map_err(|error| error.to_string())?;
+    let digest = Digest::of(parameters);
+    if !training.materials.values().any(|named| *named == digest) {
+        return Err(format!(
+            "parameters.json has SHA-256 {digest}, which is not the link's"
+        ));
+    }
+    let named = statement
+        .predicate
+        .pointer("/runDetails/byproducts/0/name")
+        .and_then(Value::as_str);
+    let mut links = files.links.iter();
+    let Some(link) = links.find(|link| Some(link.name) == named) else {
+        return Err("the link that it names is not there".to_owned());
+    };
+    let build = Build {
+        training,
+        link_name: link.name,
+        link: link.digest(),
+        request: &request,
+        platform: platform.keyid(),
+    };
+    Ok(build.statement())
+}
+
+fn check_bom(
+    statements: &[Statement],
+    files: &ProofFiles<'_>,
+    training: Option<&Link>,
+    report: &mut Report,
+) {
+    let (name, compared) = (
+        "aibom-statement",
+        "the AIBoM statement with aibom.json and the products of run_training",
+    );
+    let statement = match only(statements, BOM) {
+        Ok(statement) => statement,
+        Err(reason) => return report.absent(name, compared, reason),
+    };
+    let Some(training) = training else {
+        return report.skipped(name, compared, NO_LINK);
+    };
+    let Some(aibom) = files.aibom else {
+        return report.absent(name, compared, "there is no AIBoM");
+    };
+    let result = if jcs(&statement.predicate) != aibom {
+        Err("it says something else than aibom.json")
+    } else if *statement != Statement::of_bom(training, statement.predicate.clone()) {
+        Err("its subjects are not the products")
+    } else {
+        Ok(())
+    };
+    report.made(name, compared, result);
+}
