@@ -20,6 +20,7 @@ use crate::{
     stage::{Staged, stage},
     stop::Stop,
     train::train,
+    transcript,
 };
 
 /// What an attempt has to show so far.
@@ -118,7 +119,10 @@ async fn train_and_prove(
     let begun = Instant::now();
     let said = &trained.done.outputs;
     let (unique_dir, stored) = (claim.job.unique_dir, &mut record.stored);
-    let outputs = collect(platform, unique_dir, &staged.room, said, stored).await?;
+    let collected = collect(platform, unique_dir, &staged.room, said, stored).await?;
+    let outputs = &collected.outputs;
+    transcript::ends_in(trained.transcript.as_ref(), outputs)?;
+    let kept = plan.kept(&collected.checkpoints);
     lease.check()?;
     let evidence = Evidence {
         claim,
@@ -128,7 +132,8 @@ async fn train_and_prove(
         trained: &trained,
         reading: &reading,
         resumed: trained.resumed.and(plan.offered.as_ref()),
-        outputs: &outputs,
+        kept: kept.as_ref(),
+        outputs,
     };
     attest(platform, evidence, stored).await?;
     record.timings.proof_ms = ms(begun);

@@ -6,7 +6,7 @@ mod link;
 use std::fmt::Display;
 
 use assay_attest::{
-    Digest, RUN_TRAINING, SigningKey,
+    Digest, KeptCheckpoints, RUN_TRAINING, SigningKey,
     aibom::sign,
     intoto::link_file_name,
     verify::{AIBOM_FILE, AIBOM_SIGNATURE_FILE},
@@ -69,6 +69,8 @@ pub(crate) struct Evidence<'a> {
     pub(crate) reading: &'a Reading,
     /// The checkpoint from which it went on.
     pub(crate) resumed: Option<&'a Offered>,
+    /// The checkpoints that go into the bundle.
+    pub(crate) kept: Option<&'a KeptCheckpoints>,
     pub(crate) outputs: &'a [Artifact],
 }
 

@@ -26,6 +26,7 @@ mod run_loop;
 mod stage;
 mod stop;
 mod train;
+mod transcript;
 
 pub use error::WorkerError;
 pub use run_loop::run;

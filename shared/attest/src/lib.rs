@@ -7,16 +7,20 @@
 
 pub mod aibom;
 mod artifact;
+mod checkpoints;
 mod digest;
 pub mod intoto;
 pub mod json;
 mod key;
 mod layout;
 mod path;
+mod transcript;
 mod trust;
 pub mod verify;
+mod witness;
 
 pub use artifact::{ArtifactPath, OUTPUT_NAMES, Role};
+pub use checkpoints::{CHECKPOINTS, KeptCheckpoint, KeptCheckpoints, checkpoint_path};
 pub use digest::{Digest, DigestError, Hasher, hash_reader};
 pub use key::{KeyError, KeyId, PublicKey, SigningKey};
 pub use layout::{
@@ -24,4 +28,8 @@ pub use layout::{
     platform_layout, platform_layout_with_scan, scan_command, training_command,
 };
 pub use path::{MAX_PATH_BYTES, PathError, check_path};
+pub use transcript::{
+    MAX_LISTED, RecordedTranscript, TRANSCRIPT, Transcript, TranscriptError, trained_weights,
+};
 pub use trust::{Functionary, Trust, TrustError};
+pub use witness::{WITNESS, WITNESSED, witness_command, witness_link};

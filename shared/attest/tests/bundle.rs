@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+#[path = "bundle/again.rs"]
+mod again;
 #[path = "../examples/bundle/sample.rs"]
 mod sample;
 
@@ -60,7 +62,7 @@ fn an_untouched_bundle_is_verified() {
     let (keys, files) = good();
     let report = verify(&files, &keys.trust().unwrap());
     assert!(report.is_verified(), "{report:#?}");
-    assert_eq!(report.checks.len(), 25);
+    assert_eq!(report.checks.len(), 26);
 }
 
 #[test]

@@ -1,5 +1,5 @@
 use assay_attest::{
-    RUN_TRAINING, SigningKey,
+    CHECKPOINTS, RUN_TRAINING, SigningKey, TRANSCRIPT,
     intoto::{Artifacts, Link, MetadataError, sign},
     training_command,
 };
@@ -7,6 +7,7 @@ use assay_platform::{
     job::Artifact,
     sandbox::{Isolation, Usage},
 };
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
@@ -18,6 +19,7 @@ use crate::{environment::Measured, image::Image};
 /// Byproducts follow in-toto's convention (`stdout`, `stderr`, `return-value`): `stdout` is the last lines for people
 /// among the events that the trainer printed, `stderr` the end of what it wrote there. `resumed-from` stands there when
 /// the run went on from a checkpoint of an earlier attempt: it is no material, for the result does not depend on it.
+/// `transcript` has the weights' digests epoch by epoch, `checkpoints` what lies in the bundle to begin at.
 pub(crate) fn training_link(
     evidence: Evidence<'_>,
     key: &SigningKey,
@@ -46,6 +48,14 @@ pub(crate) fn training_link(
             }),
         );
     }
+    if let Some(transcript) = &trained.transcript {
+        let record = value(&transcript.record())?;
+        link.byproducts.insert(TRANSCRIPT.to_owned(), record);
+    }
+    if let Some(kept) = evidence.kept {
+        let kept = value(kept)?;
+        link.byproducts.insert(CHECKPOINTS.to_owned(), kept);
+    }
     link.environment = object(json!({
         "job": run(evidence),
         "trainer": trainer(evidence),
@@ -55,6 +65,10 @@ pub(crate) fn training_link(
         "counters": facts(&evidence.reading.facts()),
     }));
     sign(&link, key)
+}
+
+fn value(of: &impl Serialize) -> Result<Value, MetadataError> {
+    serde_json::to_value(of).map_err(|error| MetadataError::Shape(error.to_string()))
 }
 
 fn facts(facts: &[(String, Measured)]) -> Value {

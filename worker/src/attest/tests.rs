@@ -227,6 +227,7 @@ impl Scene {
             trained: &self.trained,
             reading: &self.reading,
             resumed: self.resumed.as_ref(),
+            kept: None,
             outputs: &self.outputs,
         };
         prove(evidence, &self.keys.worker, &self.keys.platform).unwrap()

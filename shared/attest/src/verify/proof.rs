@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use time::OffsetDateTime;
 
-use super::{Report, artifacts::check_paths, ties};
+use super::{Report, artifacts::check_paths, ties, transcript};
 use crate::{
     Digest, INGEST, KeyId, RUN_TRAINING, SCAN_IMAGE, Trust,
     aibom::{self, VerifiedBom},
@@ -54,7 +54,7 @@ pub struct VerifiedProof {
 /// Verifies the files of a proof: layout, links, rules, AIBoM and the ties between them.
 ///
 /// Checks, by name: `layout-signature`, `layout-expiry`, `link-signature` (each link), `link-threshold`,
-/// `link-command` (each link), `artifact-rules`, `artifact-paths`, `aibom-signature`, `aibom-detached-signature`,
+/// `link-command` (each link), `artifact-rules`, `artifact-paths`, `transcript`, `aibom-signature`, `aibom-detached-signature`,
 /// `aibom-links`, `aibom-artifacts`, `aibom-parameters`, and `aibom-scan` where the layout has a step `scan_image`.
 /// Artifacts are not looked at: see [`super::verify_bundle`].
 pub fn verify_proof(files: &ProofFiles<'_>, trust: &Trust, now: OffsetDateTime) -> VerifiedProof {
@@ -71,6 +71,7 @@ pub fn verify_proof(files: &ProofFiles<'_>, trust: &Trust, now: OffsetDateTime) 
     };
     let (ingest, training, scan) = (find(INGEST), find(RUN_TRAINING), find(SCAN_IMAGE));
     check_paths(ingest.as_ref(), training.as_ref(), &mut report);
+    transcript::check(training.as_ref(), &mut report);
     let bom = verify_bom(files, trust, &mut report);
     ties::check_links(bom.as_ref(), files, &mut report);
     ties::check_artifacts(bom.as_ref(), training.as_ref(), &mut report);
