@@ -19,6 +19,7 @@ mod licences;
 mod many;
 #[cfg(feature = "outside-tools")]
 mod outside;
+mod reproduce;
 mod resume;
 mod sandbox;
 #[cfg(all(feature = "outside-parts", feature = "outside-tools"))]

@@ -4,6 +4,7 @@ mod curl;
 mod keras;
 mod openssl;
 pub(crate) mod proof;
+mod witness;
 
 use std::{
     path::Path,

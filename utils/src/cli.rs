@@ -6,7 +6,7 @@ use assay_platform::Service;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{
-    commands::{self, service::Options},
+    commands::{self, reproduce::Segment, service::Options},
     output::Output,
     sample::Sample,
 };
@@ -140,6 +140,8 @@ enum Command {
         #[arg(long)]
         trust: Option<PathBuf>,
     },
+    /// Train again what a bundle proves, on this machine, and compare: exit code 0 when it gives the same model.
+    Reproduce(Reproduce),
     /// Open the server's page in the browser.
     Open,
 }
@@ -245,6 +247,24 @@ enum KeysCommand {
     },
 }
 
+/// A training to run again.
+#[derive(Debug, Args)]
+pub(crate) struct Reproduce {
+    /// Folder of the bundle, as `assay get` writes it.
+    pub(crate) dir: PathBuf,
+    /// The trust anchor, as `assay verify` takes it.
+    #[arg(long)]
+    pub(crate) trust: Option<PathBuf>,
+    /// Only these epochs, as `3..4`: from the weights after the first of them to those after the last. Other than from the
+    /// very beginning, it needs a checkpoint that the platform kept (`checkpoints.keep`).
+    #[arg(long, value_name = "K..M")]
+    pub(crate) epochs: Option<Segment>,
+    /// Vouch for the result with this key (P-256, PKCS #8 PEM): writes the in-toto link `witness.<key id>.link` to the
+    /// current folder if all is identical.
+    #[arg(long, value_name = "KEY", conflicts_with = "epochs")]
+    pub(crate) witness: Option<PathBuf>,
+}
+
 /// A job to hand in.
 #[derive(Debug, Args)]
 pub(crate) struct Submit {
@@ -319,6 +339,7 @@ pub(crate) fn run() -> ExitCode {
             KeysCommand::Trust { dir, to } => commands::keys::trust(output, &dir, &to),
         },
         Command::Sample { name, dir } => commands::sample::run(output, name, &dir),
+        Command::Reproduce(reproduce) => commands::reproduce::run(output, reproduce),
         Command::Verify { dir, trust } => commands::verify::run(output, &dir, trust),
         Command::Submit(submit) => commands::client(&cli.server, |client| {
             commands::submit::run(output, client, submit)
