@@ -7,7 +7,6 @@ use assay_platform::{
     job::Artifact,
     sandbox::{Isolation, Usage},
 };
-use serde::Serialize;
 use serde_json::{Map, Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
@@ -49,12 +48,11 @@ pub(crate) fn training_link(
         );
     }
     if let Some(transcript) = &trained.transcript {
-        let record = value(&transcript.record())?;
+        let record = json!(transcript.record());
         link.byproducts.insert(TRANSCRIPT.to_owned(), record);
     }
     if let Some(kept) = evidence.kept {
-        let kept = value(kept)?;
-        link.byproducts.insert(CHECKPOINTS.to_owned(), kept);
+        link.byproducts.insert(CHECKPOINTS.to_owned(), json!(kept));
     }
     link.environment = object(json!({
         "job": run(evidence),
@@ -65,10 +63,6 @@ pub(crate) fn training_link(
         "counters": facts(&evidence.reading.facts()),
     }));
     sign(&link, key)
-}
-
-fn value(of: &impl Serialize) -> Result<Value, MetadataError> {
-    serde_json::to_value(of).map_err(|error| MetadataError::Shape(error.to_string()))
 }
 
 fn facts(facts: &[(String, Measured)]) -> Value {
