@@ -38,13 +38,8 @@ pub fn witness_link(training: &Link) -> Link {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
-    use crate::{
-        Digest, SigningKey,
-        intoto::{Artifact, ChainError, Layout, Rule, Step, check_rules, check_thresholds},
-    };
+    use crate::Digest;
 
     fn training() -> Link {
         let mut link = Link::new("run_training", Vec::new());
@@ -62,29 +57,6 @@ mod tests {
         link
     }
 
-    /// The training and two witnesses, of whom neither may differ.
-    fn layout(witnesses: &[&SigningKey]) -> Layout {
-        let keys = || witnesses.iter().map(|key| key.keyid()).collect();
-        let mut step = Step::new(WITNESS, keys(), witness_command());
-        step.threshold = 2;
-        step.expected_products = vec![
-            Rule::matching("*", Artifact::Products, "run_training"),
-            Rule::Disallow("*".into()),
-        ];
-        let mut training = Step::new("run_training", keys(), Vec::new());
-        training.expected_products = vec![
-            Rule::matching("*/outputs/model.safetensors", Artifact::Products, WITNESS),
-            Rule::Disallow("*/outputs/model.safetensors".into()),
-        ];
-        let keys = witnesses.iter().map(|key| key.public().clone());
-        Layout::new(
-            "",
-            time::OffsetDateTime::UNIX_EPOCH,
-            keys,
-            vec![training, step],
-        )
-    }
-
     #[test]
     fn a_witness_vouches_for_what_is_the_same_everywhere() {
         let link = witness_link(&training());
@@ -98,41 +70,5 @@ mod tests {
             ]
         );
         assert_eq!(link.materials.len(), 2);
-    }
-
-    #[test]
-    fn two_witnesses_satisfy_a_threshold_of_two() {
-        let (one, other) = (SigningKey::generate(), SigningKey::generate());
-        let layout = layout(&[&one, &other]);
-        let (training, witness) = (training(), witness_link(&training()));
-        let links = [
-            (one.keyid(), &training),
-            (one.keyid(), &witness),
-            (other.keyid(), &witness),
-        ];
-        let chain: BTreeMap<String, &Link> = check_thresholds(&layout, &links).unwrap();
-        assert_eq!(check_rules(&layout, &chain), Ok(()));
-        let alone = check_thresholds(&layout, &links[..2]).unwrap_err();
-        assert!(matches!(alone, ChainError::Threshold { found: 1, .. }));
-
-        let mut different = witness.clone();
-        let path = "d/outputs/model.safetensors".to_owned();
-        different
-            .products
-            .insert(path, Digest::of(b"another model"));
-        let links = [
-            (one.keyid(), &training),
-            (one.keyid(), &witness),
-            (other.keyid(), &different),
-        ];
-        let disagree = check_thresholds(&layout, &links).unwrap_err();
-        assert!(matches!(disagree, ChainError::Disagreement(_)));
-        let links = [
-            (one.keyid(), &training),
-            (one.keyid(), &different),
-            (other.keyid(), &different),
-        ];
-        let chain = check_thresholds(&layout, &links).unwrap();
-        assert!(check_rules(&layout, &chain).is_err());
     }
 }
