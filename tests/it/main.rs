@@ -23,6 +23,7 @@ mod licences;
 mod many;
 #[cfg(feature = "outside-tools")]
 mod outside;
+mod reproduce;
 mod resume;
 mod rotation;
 mod sandbox;

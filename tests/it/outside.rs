@@ -5,6 +5,7 @@ mod keras;
 mod layouts;
 mod openssl;
 pub(crate) mod proof;
+mod witness;
 
 use std::{
     path::Path,

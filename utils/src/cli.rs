@@ -9,7 +9,7 @@ use assay_platform::{Service, ids::JobId};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{
-    commands::{self, service::Options},
+    commands::{self, reproduce::Segment, service::Options},
     output::Output,
     sample::Sample,
 };
@@ -164,6 +164,8 @@ enum Command {
         #[command(subcommand)]
         command: intoto::IntotoCommand,
     },
+    /// Train again what a bundle proves, on this machine, and compare: exit code 0 when it gives the same model.
+    Reproduce(Reproduce),
     /// Open the server's page in the browser.
     Open,
 }
@@ -213,6 +215,24 @@ enum QueueCommand {
         #[arg(long)]
         drop: bool,
     },
+}
+
+/// A training to run again.
+#[derive(Debug, Args)]
+pub(crate) struct Reproduce {
+    /// Folder of the bundle, as `assay get` writes it.
+    pub(crate) dir: PathBuf,
+    /// The trust anchor, as `assay verify` takes it.
+    #[arg(long)]
+    pub(crate) trust: Option<PathBuf>,
+    /// Only these epochs, as `3..4`: from the weights after the first of them to those after the last. Other than from the
+    /// very beginning, it needs a checkpoint that the platform kept (`checkpoints.keep`).
+    #[arg(long, value_name = "K..M")]
+    pub(crate) epochs: Option<Segment>,
+    /// Vouch for the result with this key (P-256, PKCS #8 PEM): writes the in-toto link `witness.<key id>.link` to the
+    /// current folder if all is identical.
+    #[arg(long, value_name = "KEY", conflicts_with = "epochs")]
+    pub(crate) witness: Option<PathBuf>,
 }
 
 /// A job to hand in.
@@ -274,6 +294,7 @@ pub(crate) fn run() -> ExitCode {
         }
         Command::Keys { command } => keys::run(output, command),
         Command::Sample { name, dir } => commands::sample::run(output, name, &dir),
+        Command::Reproduce(reproduce) => commands::reproduce::run(output, reproduce),
         Command::Verify { dir, trust, job } => commands::verify::run(output, &dir, trust, job),
         Command::Intoto { command } => intoto::run(output, command),
         Command::Submit(submit) => commands::client(&cli.server, |client| {

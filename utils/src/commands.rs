@@ -13,6 +13,7 @@ pub(crate) mod migrate;
 pub(crate) mod open;
 pub(crate) mod prepare;
 pub(crate) mod queue;
+pub(crate) mod reproduce;
 pub(crate) mod sample;
 pub(crate) mod scanner;
 pub(crate) mod server;

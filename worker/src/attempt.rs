@@ -25,6 +25,7 @@ use crate::{
     stop::Stop,
     trace::{self, part},
     train::train,
+    transcript,
 };
 
 /// What an attempt has to show so far.
@@ -138,9 +139,12 @@ async fn train_and_prove(
     let begun = Instant::now();
     let said = &trained.done.outputs;
     let (unique_dir, stored) = (claim.job.unique_dir, &mut record.stored);
-    let outputs = collect(platform, unique_dir, &staged.room, said, stored);
-    let outputs = part(tracing::debug_span!("collect"), outputs);
-    let outputs = lease.during(outputs).await?;
+    let collected = collect(platform, unique_dir, &staged.room, said, stored);
+    let collected = part(tracing::debug_span!("collect"), collected);
+    let collected = lease.during(collected).await?;
+    let outputs = &collected.outputs;
+    transcript::ends_in(trained.transcript.as_ref(), outputs)?;
+    let kept = plan.kept(&collected.checkpoints);
     lease.check()?;
     let evidence = Evidence {
         claim,
@@ -150,7 +154,8 @@ async fn train_and_prove(
         trained: &trained,
         reading: &reading,
         resumed: trained.resumed.and(plan.offered.as_ref()),
-        outputs: &outputs,
+        kept: kept.as_ref(),
+        outputs,
         limits: &platform.config.sandbox.limits,
     };
     let attested = attest(platform, evidence, stored);

@@ -7,7 +7,7 @@ mod link;
 use std::fmt::Display;
 
 use assay_attest::{
-    Digest, RUN_TRAINING, SigningKey, aibom,
+    Digest, KeptCheckpoints, RUN_TRAINING, SigningKey, aibom,
     intoto::{self, link_file_name},
     json::{Limits as JsonLimits, parse},
     statement::{Build, Statement, StatementError, write_lines},
@@ -73,6 +73,8 @@ pub(crate) struct Evidence<'a> {
     pub(crate) reading: &'a Reading,
     /// The checkpoint from which it went on.
     pub(crate) resumed: Option<&'a Offered>,
+    /// The checkpoints that go into the bundle.
+    pub(crate) kept: Option<&'a KeptCheckpoints>,
     pub(crate) outputs: &'a [Artifact],
     /// What the run might use.
     pub(crate) limits: &'a Limits,

@@ -18,7 +18,16 @@ use crate::stop::Stop;
 /// Bytes of a failed training's `logs.txt` that are kept.
 const MAX_KEPT_LOG_BYTES: u64 = 16 << 20;
 
-/// Takes the outputs of a good run into the store, each read and hashed once on the way.
+/// What a good run left, in the store.
+#[derive(Debug)]
+pub(crate) struct Collected {
+    /// The outputs, in the order in which people see them.
+    pub(crate) outputs: Vec<Artifact>,
+    /// The checkpoints that it was asked to leave, with their epochs, the oldest first.
+    pub(crate) checkpoints: Vec<(u32, Artifact)>,
+}
+
+/// Takes the outputs of a good run into the store, each read and hashed once on the way, and up to `keep` checkpoints.
 ///
 /// Refused as a whole: a file that is absent, too many, not a plain file, of another size than the trainer
 /// said, or plainly not of its kind.
@@ -28,9 +37,9 @@ pub(crate) async fn collect(
     room: &Room,
     said: &[OutputFile],
     stored: &mut Vec<Artifact>,
-) -> Result<Vec<Artifact>, Stop> {
+) -> Result<Collected, Stop> {
     let entries = open(platform, room).await?;
-    check(&entries, said)?;
+    check(&entries, said, platform.config.checkpoints.keep)?;
     let mut waiting: BTreeMap<String, FileEntry> = entries
         .into_iter()
         .map(|entry| (entry.name.clone(), entry))
@@ -47,7 +56,22 @@ pub(crate) async fn collect(
         notes.when(e),
         notes.when(f)
     );
-    [a, b, c, d, e, f].into_iter().collect()
+    let outputs: Result<Vec<_>, _> = [a, b, c, d, e, f].into_iter().collect();
+    let outputs = outputs?;
+    let mut checkpoints = Vec::new();
+    for (name, entry) in waiting {
+        let Some(epoch) = room::checkpoint_epoch(&name) else {
+            continue;
+        };
+        let path = assay_attest::checkpoint_path(&unique_dir.to_string(), epoch);
+        let kept = notes.when(put(platform, path, Role::Checkpoint, entry));
+        checkpoints.push((epoch, kept.await?));
+    }
+    checkpoints.sort_by_key(|(epoch, _)| *epoch);
+    Ok(Collected {
+        outputs,
+        checkpoints,
+    })
 }
 
 /// Notes everything that reached the store at the moment when it did: whoever clears up has to know of it, also when
@@ -109,18 +133,24 @@ async fn open(platform: &Platform, room: &Room) -> Result<Vec<FileEntry>, Stop> 
     }
 }
 
-fn check(entries: &[FileEntry], said: &[OutputFile]) -> Result<(), Stop> {
+fn check(entries: &[FileEntry], said: &[OutputFile], keep: u32) -> Result<(), Stop> {
     let refuse = |message: String| Err(Stop::ours("trainer.outputs", message));
-    if let Some(extra) = entries
-        .iter()
-        .find(|entry| !room::OUTPUTS.contains(&entry.name.as_str()))
-    {
-        return refuse(format!(
-            "the training left a file that it may not: {:?}",
-            extra.name
-        ));
+    let mut names = room::OUTPUTS.to_vec();
+    for entry in entries {
+        let is_output = room::OUTPUTS.contains(&entry.name.as_str());
+        let room_for_more = names.len() - room::OUTPUTS.len() < keep as usize;
+        match room::checkpoint_epoch(&entry.name) {
+            Some(_) if room_for_more => names.push(&entry.name),
+            _ if is_output => {}
+            _ => {
+                return refuse(format!(
+                    "the training left a file that it may not: {:?}",
+                    entry.name
+                ));
+            }
+        }
     }
-    for name in room::OUTPUTS {
+    for name in names {
         let Some(entry) = entries.iter().find(|entry| entry.name == name) else {
             return refuse(format!("the training left no {name}"));
         };
@@ -148,7 +178,7 @@ fn is_plausible(name: &str, entry: &FileEntry) -> io::Result<bool> {
     let [len @ .., first] = head;
     Ok(match name {
         room::TRAINED_MODEL => head.starts_with(b"PK\x03\x04"),
-        room::WEIGHTS => {
+        name if name == room::WEIGHTS || room::checkpoint_epoch(name).is_some() => {
             let header = u64::from_le_bytes(len);
             read == head.len() && first == b'{' && header <= entry.bytes.saturating_sub(8)
         }
@@ -172,12 +202,21 @@ async fn store(
     let path = assay_attest::Role::Output
         .path(&unique_dir.to_string(), name)
         .map_err(|error| Stop::Infrastructure(error.to_string()))?;
+    put(platform, path, Role::Output, entry).await
+}
+
+async fn put(
+    platform: &Platform,
+    path: String,
+    role: Role,
+    entry: FileEntry,
+) -> Result<Artifact, Stop> {
     // The very file that was looked at, copied: what the trainer made would keep the trainer's owner. The digest is
     // of the copied bytes, so the record is of what is stored, whatever happens to the file.
     let stored = platform.store.put_open_file(entry.file).await?;
     Ok(Artifact {
         path,
-        role: Role::Output,
+        role,
         digest: stored.digest,
         bytes: stored.bytes,
     })

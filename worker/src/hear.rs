@@ -3,13 +3,18 @@
 //! The trainer has opened a user's model, so its events are claims. Their order, their sizes and their number are judged
 //! here; whether the run went well is not: that takes the exit status and what the sandbox saw, too (`outcome`).
 
+mod digests;
+
 use std::collections::BTreeMap;
 
+use assay_attest::Transcript;
 use assay_platform::telemetry::metrics::EPOCH_SECONDS;
 use assay_protocol::{
     DataSummary, EpochReport, Event, Fault, LogLevel, ModelSummary, OutputFile, Parameters,
     TrainerInfo, deceives,
 };
+
+use digests::Digests;
 
 /// Log lines of one attempt that reach the event log; a flood is cut with a note.
 const MAX_LOG_LINES: u32 = 10_000;
@@ -55,6 +60,9 @@ pub(crate) struct Heard {
     /// The epoch after which it went on with an earlier training.
     pub(crate) resumed: Option<u32>,
     pub(crate) last_epoch: Option<EpochReport>,
+    digests: Digests,
+    /// The digests of the weights of every epoch; `None` from a trainer that reports none.
+    pub(crate) transcript: Option<Transcript>,
     /// The newest checkpoint that it wrote.
     pub(crate) checkpoint: Option<Written>,
     pub(crate) done: Option<Done>,
@@ -106,6 +114,7 @@ impl Heard {
                 });
                 Some(event)
             }
+            Event::Weights { epoch, sha256 } => self.take_weights(epoch, &sha256, parameters),
             Event::Resumed { epoch } => self.take_resumed(epoch),
             Event::Checkpoint { epoch, bytes } => self.take_checkpoint(Written { epoch, bytes }),
             Event::Checked { .. } => self.refuse("the end of a check in a training"),
@@ -114,11 +123,14 @@ impl Heard {
                 outputs,
                 metrics,
                 training_seconds,
-            } => self.take_done(Done {
-                outputs,
-                metrics,
-                training_seconds,
-            }),
+            } => {
+                let done = Done {
+                    outputs,
+                    metrics,
+                    training_seconds,
+                };
+                self.take_done(done, parameters)
+            }
             Event::Failed(fault) => {
                 let Some(fault) = fault.sanitized() else {
                     return self.refuse("a failure whose code is not a dotted lower-case word");
@@ -165,9 +177,28 @@ impl Heard {
         if !plausible(&report.metrics) {
             return self.refuse("metrics too many or with names that none can have");
         }
+        if let Some(sha256) = &report.weights_sha256 {
+            let first = parameters.initial_epoch;
+            if !self.digests.take(first, report.epoch, sha256) {
+                return self.refuse("weights of another epoch than the next");
+            }
+        }
         metrics::histogram!(EPOCH_SECONDS).record(report.seconds);
         self.last_epoch = Some(report.clone());
         Some(Event::Epoch(report))
+    }
+
+    /// Weights that this run does not train: those handed in, and those of the training that it goes on with. The event
+    /// log does not need them.
+    fn take_weights(&mut self, epoch: u32, sha256: &str, parameters: &Parameters) -> Option<Event> {
+        let first = parameters.initial_epoch;
+        let due = self.started.is_some()
+            && self.last_epoch.is_none()
+            && epoch <= self.resumed.unwrap_or(first);
+        if !due || !self.digests.take(first, epoch, sha256) {
+            return self.refuse("weights of another epoch than the next");
+        }
+        None
     }
 
     fn take_resumed(&mut self, epoch: u32) -> Option<Event> {
@@ -195,12 +226,18 @@ impl Heard {
         None
     }
 
-    fn take_done(&mut self, done: Done) -> Option<Event> {
+    fn take_done(&mut self, done: Done, parameters: &Parameters) -> Option<Event> {
         if self.started.is_none() {
             return self.refuse("an end before the start");
         }
         if !plausible(&done.metrics) {
             return self.refuse("metrics too many or with names that none can have");
+        }
+        let last = self.last_epoch.as_ref().map(|last| last.epoch);
+        let last = last.or(self.resumed).unwrap_or(parameters.initial_epoch);
+        match self.digests.transcript(parameters.initial_epoch, last) {
+            Ok(transcript) => self.transcript = transcript,
+            Err(()) => return self.refuse("the weights of some epochs only"),
         }
         self.done = Some(done.clone());
         Some(Event::Done {

@@ -29,6 +29,7 @@ mod stage;
 mod stop;
 mod trace;
 mod train;
+mod transcript;
 
 pub use error::WorkerError;
 pub use run_loop::run;

@@ -1,3 +1,4 @@
+use assay_attest::Transcript;
 use assay_platform::sandbox::{Ended, Finished, LimitHit};
 use assay_protocol::Fault;
 use time::OffsetDateTime;
@@ -23,6 +24,8 @@ pub(crate) struct Trained {
     pub(crate) events: u64,
     /// The epoch after which it went on with an earlier training.
     pub(crate) resumed: Option<u32>,
+    /// The digests of the weights of every epoch; `None` from a trainer that reports none.
+    pub(crate) transcript: Option<Transcript>,
 }
 
 /// Judges a run. What the sandbox saw goes before what the trainer said: a `done` counts only together with exit status 0.
@@ -71,6 +74,7 @@ pub(crate) fn judge(
             log_tail,
             events: heard.events,
             resumed: heard.resumed,
+            transcript: heard.transcript,
         }),
         (None, None, _, done) => fail(Fault::without_field(
             "trainer.exit_status",

@@ -209,6 +209,7 @@ fn name(event: &JobEvent) -> &'static str {
         JobEvent::Trainer { event } => match event {
             Event::Started { .. } => "started",
             Event::Checked { .. } => "checked",
+            Event::Weights { .. } => "weights",
             Event::Epoch(_) => "epoch",
             Event::Resumed { .. } => "resumed",
             Event::Checkpoint { .. } => "checkpoint",

@@ -16,6 +16,7 @@ fn epoch(epoch: u32) -> JobEvent {
             of: 2,
             metrics: [("loss".to_owned(), 0.5)].into(),
             seconds: 0.1,
+            weights_sha256: None,
         }),
     }
 }

@@ -7,6 +7,7 @@
 
 pub mod aibom;
 mod artifact;
+mod checkpoints;
 mod digest;
 pub mod dsse;
 pub mod intoto;
@@ -15,10 +16,13 @@ mod key;
 mod layout;
 mod path;
 pub mod statement;
+mod transcript;
 mod trust;
 pub mod verify;
+mod witness;
 
 pub use artifact::{ArtifactPath, OUTPUT_NAMES, Role};
+pub use checkpoints::{CHECKPOINTS, KeptCheckpoint, KeptCheckpoints, checkpoint_path};
 pub use digest::{Digest, DigestError, Hasher, hash_reader};
 pub use key::{KeyError, KeyId, PublicKey, SigningKey, VerificationKey};
 pub use layout::{
@@ -26,6 +30,10 @@ pub use layout::{
     platform_layout, platform_layout_with_scan, scan_command, training_command,
 };
 pub use path::{MAX_PATH_BYTES, PathError, check_path};
+pub use transcript::{
+    MAX_LISTED, RecordedTranscript, TRANSCRIPT, Transcript, TranscriptError, trained_weights,
+};
 pub use trust::{
     FormerKey, Functionary, KeyRefusal, Part, Revocation, Trust, TrustError, TrustSignature, Window,
 };
+pub use witness::{WITNESS, WITNESSED, witness_command, witness_link};

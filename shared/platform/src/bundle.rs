@@ -10,7 +10,7 @@ use std::{
 
 use assay_attest::{
     Trust,
-    verify::{Report, verify_bundle},
+    verify::{Report, VerifiedBundle, examine_bundle},
 };
 use time::OffsetDateTime;
 
@@ -24,10 +24,18 @@ const MAX_DEPTH: usize = 16;
 /// # Errors
 /// The folder cannot be listed, or holds more than a bundle could. What a file's content gives rise to is in the report.
 pub fn verify_folder(dir: &Path, trust: &Trust) -> io::Result<Report> {
+    Ok(examine_folder(dir, trust)?.report)
+}
+
+/// As [`verify_folder`], with the link that was verified.
+///
+/// # Errors
+/// As [`verify_folder`].
+pub fn examine_folder(dir: &Path, trust: &Trust) -> io::Result<VerifiedBundle> {
     let mut paths = BTreeSet::new();
     list(dir, "", 0, &mut paths)?;
     let open = |path: &str| open_regular(&dir.join(path));
-    Ok(verify_bundle(
+    Ok(examine_bundle(
         &paths,
         open,
         trust,

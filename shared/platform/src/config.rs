@@ -220,6 +220,10 @@ impl Config {
             (1..=1000).contains(&self.database.connections),
             "database.connections must be between 1 and 1000",
         )?;
+        rule(
+            self.checkpoints.keep <= 32,
+            "checkpoints.keep must be at most 32",
+        )?;
         self.store.check().map_err(ConfigError::Value)?;
         self.scan.check().map_err(ConfigError::Value)
     }

@@ -75,6 +75,8 @@ pub enum Role {
     Parameters,
     /// Something the training wrote; its name says what.
     Output,
+    /// A checkpoint that was kept; the `run_training` link names it beside its products.
+    Checkpoint,
     /// The signed layout that was in force.
     Layout,
     /// The `ingest` link.
@@ -106,6 +108,7 @@ impl Role {
         Self::IngestLink,
         Self::TrainingLink,
         Self::ScanLink,
+        Self::Checkpoint,
     ];
 
     /// The word that the database and the API use.
@@ -116,6 +119,7 @@ impl Role {
             Self::DatasetDefinition => "dataset_definition",
             Self::Parameters => "parameters",
             Self::Output => "output",
+            Self::Checkpoint => "checkpoint",
             Self::Layout => "layout",
             Self::IngestLink => "ingest_link",
             Self::TrainingLink => "training_link",
@@ -131,7 +135,7 @@ impl Role {
         Self::ALL.into_iter().find(|role| role.as_str() == text)
     }
 
-    /// What the proof calls it; `None` for the proof's own files, which no link names.
+    /// What the proof calls it; `None` for the proof's own files and for checkpoints, which no link names as an artifact.
     pub fn kind(self) -> Option<assay_attest::Role> {
         match self {
             Self::Model => Some(assay_attest::Role::Model),
@@ -139,7 +143,8 @@ impl Role {
             Self::DatasetDefinition => Some(assay_attest::Role::DatasetDefinition),
             Self::Parameters => Some(assay_attest::Role::Parameters),
             Self::Output => Some(assay_attest::Role::Output),
-            Self::Layout
+            Self::Checkpoint
+            | Self::Layout
             | Self::IngestLink
             | Self::TrainingLink
             | Self::ScanLink

@@ -15,4 +15,13 @@ pub struct CheckpointRule {
     /// What the training is of: the platform's digest over the inputs and the program that trains. A checkpoint that
     /// says another is not gone on from.
     pub belongs_to: String,
+    /// How many of the newest checkpoints stay in `out/` when the training ends well, as outputs of their own. Left out
+    /// when 0, so that older trainers understand the rule.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub keep: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }

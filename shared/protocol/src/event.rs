@@ -24,6 +24,14 @@ pub enum Event {
         /// The data as read.
         data: DataSummary,
     },
+    /// The weights after an epoch that this run does not train: first those handed in (after `initial_epoch`), then, of a
+    /// training that it goes on with, those after each epoch that the checkpoint holds.
+    Weights {
+        /// The epoch, counted from 1; before the first it is 0.
+        epoch: u32,
+        /// As [`EpochReport::weights_sha256`].
+        sha256: String,
+    },
     /// An epoch ended.
     Epoch(EpochReport),
     /// Training goes on from the checkpoint that the room holds. Comes before the first epoch, if at all.
@@ -70,6 +78,10 @@ pub struct EpochReport {
     pub metrics: BTreeMap<String, f64>,
     /// Wall time of the epoch, validation included.
     pub seconds: f64,
+    /// SHA-256 of the weights after it: of the very bytes that `model.safetensors` would have then. Older programs do not
+    /// say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights_sha256: Option<String>,
 }
 
 /// How serious a log line is.
@@ -196,6 +208,7 @@ mod tests {
             of: 5,
             metrics,
             seconds: 0.5,
+            weights_sha256: None,
         });
         let text = serde_json::to_string(&event).unwrap();
         let expected =
@@ -217,6 +230,13 @@ mod tests {
             (
                 Event::Resumed { epoch: 3 },
                 r#"{"event":"resumed","epoch":3}"#,
+            ),
+            (
+                Event::Weights {
+                    epoch: 0,
+                    sha256: "00".to_owned(),
+                },
+                r#"{"event":"weights","epoch":0,"sha256":"00"}"#,
             ),
         ] {
             assert_eq!(serde_json::to_string(&event).unwrap(), expected);

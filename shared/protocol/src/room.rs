@@ -16,10 +16,20 @@ pub const CHECKPOINT_RULE: &str = "checkpoints.json";
 /// Optional: the checkpoint from which to go on, as an earlier attempt wrote it.
 pub const CHECKPOINT: &str = "checkpoint";
 
-/// The name in `out/` of the checkpoint after this epoch (counted from 1). None is left there by a training that ended
-/// well.
+/// The name in `out/` of the checkpoint after this epoch (counted from 1). A training that ended well leaves there as many
+/// as [`crate::CheckpointRule::keep`] says.
 pub fn checkpoint(epoch: u32) -> String {
     format!("checkpoint-{epoch}.safetensors")
+}
+
+/// The epoch of a name that [`checkpoint`] gave; `None` for every other name.
+pub fn checkpoint_epoch(name: &str) -> Option<u32> {
+    let number = name
+        .strip_prefix("checkpoint-")?
+        .strip_suffix(".safetensors")?
+        .parse()
+        .ok()?;
+    (checkpoint(number) == name).then_some(number)
 }
 
 /// The trained model as a Keras 3 archive.
@@ -44,3 +54,21 @@ pub const OUTPUTS: [&str; 6] = [
     ARCHITECTURE,
     PREPROCESSING,
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checkpoint_has_one_name() {
+        assert_eq!(checkpoint_epoch(&checkpoint(12)), Some(12));
+        for other in [
+            "checkpoint-012.safetensors",
+            "checkpoint-+1.safetensors",
+            "checkpoint-.safetensors",
+            "model.safetensors",
+        ] {
+            assert_eq!(checkpoint_epoch(other), None, "{other}");
+        }
+    }
+}

@@ -74,7 +74,7 @@ fn line(event: &JobEvent) -> Option<String> {
             Event::Checkpoint { epoch, bytes } => {
                 format!("checkpoint after epoch {epoch} kept ({bytes} bytes)")
             }
-            Event::Checked { .. } => return None,
+            Event::Checked { .. } | Event::Weights { .. } => return None,
         },
     })
 }

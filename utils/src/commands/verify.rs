@@ -7,7 +7,10 @@ use std::{
 };
 
 use anyhow::Context;
-use assay_attest::{Trust, verify::Report};
+use assay_attest::{
+    Trust,
+    verify::{Report, VerifiedBundle},
+};
 use assay_platform::ids::JobId;
 use serde_json::json;
 
@@ -48,6 +51,15 @@ pub(crate) fn run(
 
 /// Verifies the bundle in `dir`; gives the anchor that was used and what was found.
 pub(crate) fn bundle(dir: &Path, trust: Option<PathBuf>) -> anyhow::Result<(PathBuf, Report)> {
+    let (anchor, bundle) = examine(dir, trust)?;
+    Ok((anchor, bundle.report))
+}
+
+/// As [`bundle`], with the link that was verified.
+pub(super) fn examine(
+    dir: &Path,
+    trust: Option<PathBuf>,
+) -> anyhow::Result<(PathBuf, VerifiedBundle)> {
     let dir = dir
         .canonicalize()
         .with_context(|| format!("no bundle at {}", dir.display()))?;
@@ -73,6 +85,6 @@ pub(crate) fn bundle(dir: &Path, trust: Option<PathBuf>) -> anyhow::Result<(Path
     })?;
     let trust = Trust::from_json(&bytes)
         .with_context(|| format!("{} is not a trust anchor", anchor.display()))?;
-    let report = assay_platform::bundle::verify_folder(&dir, &trust)?;
-    Ok((anchor, report))
+    let bundle = assay_platform::bundle::examine_folder(&dir, &trust)?;
+    Ok((anchor, bundle))
 }

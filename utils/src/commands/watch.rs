@@ -90,7 +90,8 @@ async fn follow(
     Ok(End { status, reason })
 }
 
-fn show(output: Output, bar: &ProgressBar, event: &Event) {
+/// Tells a person of an event.
+pub(super) fn show(output: Output, bar: &ProgressBar, event: &Event) {
     match event {
         Event::Started { model, data, .. } => {
             let line = format!(
@@ -143,7 +144,8 @@ fn measures(report: &EpochReport) -> String {
     parts.join("  ")
 }
 
-fn epoch_bar(output: Output) -> ProgressBar {
+/// A bar of epochs, on a terminal.
+pub(super) fn epoch_bar(output: Output) -> ProgressBar {
     if output.is_json() || !on_terminal() {
         return ProgressBar::hidden();
     }

@@ -1,5 +1,5 @@
 use assay_attest::{
-    RUN_TRAINING,
+    CHECKPOINTS, RUN_TRAINING, TRANSCRIPT,
     intoto::{Artifacts, Link},
     training_command,
 };
@@ -18,6 +18,7 @@ use crate::{environment::Measured, image::Image};
 /// Byproducts follow in-toto's convention (`stdout`, `stderr`, `return-value`): `stdout` is the last lines for people
 /// among the events that the trainer printed, `stderr` the end of what it wrote there. `resumed-from` stands there when
 /// the run went on from a checkpoint of an earlier attempt: it is no material, for the result does not depend on it.
+/// `transcript` has the weights' digests epoch by epoch, `checkpoints` what lies in the bundle to begin at.
 pub(crate) fn training_link(evidence: Evidence<'_>) -> Link {
     let trained = evidence.trained;
     let mut link = Link::new(RUN_TRAINING, training_command());
@@ -42,6 +43,13 @@ pub(crate) fn training_link(evidence: Evidence<'_>) -> Link {
                 "worker-keyid": from.worker_keyid,
             }),
         );
+    }
+    if let Some(transcript) = &trained.transcript {
+        let record = json!(transcript.record());
+        link.byproducts.insert(TRANSCRIPT.to_owned(), record);
+    }
+    if let Some(kept) = evidence.kept {
+        link.byproducts.insert(CHECKPOINTS.to_owned(), json!(kept));
     }
     link.environment = object(json!({
         "job": run(evidence),

@@ -230,6 +230,7 @@ impl Scene {
             trained: &self.trained,
             reading: &self.reading,
             resumed: self.resumed.as_ref(),
+            kept: None,
             outputs: &self.outputs,
             limits: &Limits::default(),
         };

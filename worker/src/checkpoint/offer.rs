@@ -1,11 +1,11 @@
 use std::{io, path::Path};
 
-use assay_attest::{Digest, SigningKey};
+use assay_attest::{Digest, KeptCheckpoint, KeptCheckpoints, SigningKey};
 use assay_platform::{
     Platform,
     checkpoint::Checkpoint,
     ids::JobId,
-    job::{Claim, JobEvent},
+    job::{Artifact, Claim, JobEvent},
     store::StoreError,
 };
 use assay_protocol::{CheckpointRule, Event, LogLevel, room};
@@ -59,6 +59,19 @@ impl Plan {
         checkpoint.signature = key.sign_hex(&statement(&checkpoint, self.belongs_to));
         checkpoint
     }
+
+    /// What the link says of the checkpoints that the training left to be kept; `None` when there are none.
+    pub(crate) fn kept(&self, left: &[(u32, Artifact)]) -> Option<KeptCheckpoints> {
+        let kept = left.iter().map(|(epoch, artifact)| KeptCheckpoint {
+            epoch: *epoch,
+            sha256: artifact.digest,
+            bytes: artifact.bytes,
+        });
+        (!left.is_empty()).then(|| KeptCheckpoints {
+            belongs_to: self.belongs_to,
+            kept: kept.collect(),
+        })
+    }
 }
 
 /// Tells the trainer when to write checkpoints, and puts the newest one of an earlier attempt into the room if it can
@@ -76,8 +89,9 @@ pub(crate) async fn plan(
         min_seconds: config.min_seconds,
         max_bytes: config
             .max_bytes
-            .min(platform.config.sandbox.limits.output_bytes / 4),
+            .min(platform.config.sandbox.limits.output_bytes / (4 + u64::from(config.keep))),
         belongs_to: belongs_to.to_string(),
+        keep: config.keep,
     };
     let text = serde_json::to_vec(&rule).map_err(|e| Stop::Infrastructure(e.to_string()))?;
     staged.room.add_input_bytes(room::CHECKPOINT_RULE, &text)?;

@@ -4,6 +4,9 @@ use assay_platform::sandbox::Limits;
 
 use super::*;
 
+/// Checkpoints that a training may leave.
+const KEEP: u32 = 2;
+
 fn outputs(folder: &Path) -> Vec<OutputFile> {
     let mut weights = 2_u64.to_le_bytes().to_vec();
     weights.extend(b"{}");
@@ -29,7 +32,7 @@ fn outputs(folder: &Path) -> Vec<OutputFile> {
 
 fn reason(folder: &Path, said: &[OutputFile]) -> Option<String> {
     let entries = open_outputs(folder, &Limits::default()).unwrap();
-    match check(&entries, said) {
+    match check(&entries, said, KEEP) {
         Ok(()) => None,
         Err(Stop::Failed(failure)) => {
             assert_eq!(failure.fault.code, "trainer.outputs");
@@ -92,4 +95,23 @@ fn refuses_files_that_are_not_of_their_kind() {
         let found = reason(folder.path(), &said).unwrap();
         assert!(found.contains(name), "{found}");
     }
+}
+
+#[test]
+fn takes_as_many_checkpoints_as_are_kept_and_no_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut said = outputs(folder.path());
+    let mut leave = |epoch: u32| {
+        let mut bytes = 2_u64.to_le_bytes().to_vec();
+        bytes.extend(b"{}");
+        fs::write(folder.path().join(room::checkpoint(epoch)), &bytes).unwrap();
+        said.push(OutputFile {
+            name: room::checkpoint(epoch),
+            bytes: bytes.len() as u64,
+        });
+        reason(folder.path(), &said)
+    };
+    assert_eq!(leave(7), None);
+    assert_eq!(leave(10), None);
+    assert!(leave(11).unwrap().contains("may not"));
 }

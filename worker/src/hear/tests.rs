@@ -54,6 +54,7 @@ fn epoch(epoch: u32) -> Event {
         of: 3,
         metrics: BTreeMap::new(),
         seconds: 0.1,
+        weights_sha256: None,
     })
 }
 
@@ -213,4 +214,74 @@ fn a_checkpoint_is_of_the_epoch_that_just_ended() {
         let heard = hear(events);
         assert!(heard.violation.is_some(), "{heard:?}");
     }
+}
+
+#[test]
+fn weights_are_of_every_epoch_or_of_none() {
+    let digest = |epoch: u32| assay_attest::Digest::of(&epoch.to_be_bytes());
+    let weights = |epoch| Event::Weights {
+        epoch,
+        sha256: digest(epoch).to_string(),
+    };
+    let trained = |number| match epoch(number) {
+        Event::Epoch(report) => Event::Epoch(EpochReport {
+            weights_sha256: Some(digest(number).to_string()),
+            ..report
+        }),
+        other => other,
+    };
+    let whole = hear([started(), weights(0), trained(1), trained(2), done()]);
+    assert_eq!(whole.violation, None);
+    let expected = Transcript::new(0, (0..3).map(digest).collect());
+    assert_eq!(whole.transcript, expected);
+    assert_eq!(hear([started(), epoch(1), done()]).transcript, None);
+    let garbage = Event::Weights {
+        epoch: 0,
+        sha256: "not a digest".to_owned(),
+    };
+    for events in [
+        vec![started(), weights(0), trained(1), epoch(2), done()],
+        vec![started(), trained(1), done()],
+        vec![started(), weights(0), trained(2)],
+        vec![started(), weights(1)],
+        vec![started(), weights(0), weights(1)],
+        vec![started(), weights(0), trained(1), weights(1)],
+        vec![weights(0)],
+        vec![started(), garbage],
+    ] {
+        let heard = hear(events);
+        assert!(heard.violation.is_some(), "{heard:?}");
+    }
+}
+
+#[test]
+fn a_training_that_goes_on_repeats_the_weights_before() {
+    let parameters = Parameters {
+        epochs: 3,
+        ..Parameters::default()
+    };
+    let digest = assay_attest::Digest::of(b"weights");
+    let weights = |epoch| Event::Weights {
+        epoch,
+        sha256: digest.to_string(),
+    };
+    let mut heard = Heard::offered(Some(2));
+    let mut last = epoch(3);
+    if let Event::Epoch(report) = &mut last {
+        report.weights_sha256 = Some(digest.to_string());
+    }
+    let resumed = Event::Resumed { epoch: 2 };
+    for event in [
+        started(),
+        weights(0),
+        resumed,
+        weights(1),
+        weights(2),
+        last,
+        done(),
+    ] {
+        heard.take(event, &parameters);
+    }
+    assert_eq!(heard.violation, None);
+    assert_eq!(heard.transcript, Transcript::new(0, vec![digest; 4]));
 }

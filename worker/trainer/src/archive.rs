@@ -26,7 +26,7 @@ mod write;
 
 use assay_protocol::{DataLimits, Fault};
 
-pub use export::{architecture, safetensors};
+pub use export::{architecture, safetensors, safetensors_digest};
 pub use state::{fresh_state, slot_shapes};
 pub use summary::summary;
 pub use untrained::{initial_weights, untrained};

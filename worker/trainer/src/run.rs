@@ -11,6 +11,7 @@ mod job;
 mod outputs;
 #[cfg(test)]
 mod tests;
+mod transcript;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -26,6 +27,7 @@ use arguments::{Command, HELP};
 use checkpoints::Checkpoints;
 use events::Reporter;
 use job::Job;
+use transcript::Transcript;
 
 /// The version of candle that [`TrainerInfo`] names; a test holds it against the lock file.
 const CANDLE: &str = "0.11.1";
@@ -121,10 +123,12 @@ fn train(
     for (level, message) in std::mem::take(&mut job.remarks) {
         reporter.log(level, message)?;
     }
-    let resume = checkpoints::resume(input, &mut job, reporter)?;
+    let mut transcript = Transcript::begin(&job, reporter)?;
+    let resume = checkpoints::resume(input, &mut job, &mut transcript, reporter)?;
     job.engine.move_to(&job.device)?;
     let mut checkpoints = Checkpoints::new(output, &job, reporter)?;
     let begun = Instant::now();
+    let spec = &job.archive.spec;
     let history = engine::train(
         &mut job.engine,
         &job.dataset,
@@ -132,16 +136,14 @@ fn train(
         &job.parameters,
         resume,
         &mut |epoch| {
-            reporter.epoch(epoch.report.clone())?;
+            reporter.epoch(transcript.after(spec, &epoch)?)?;
             match &mut checkpoints {
-                Some(checkpoints) => checkpoints.after(&epoch, reporter),
+                Some(checkpoints) => checkpoints.after(&epoch, &transcript, reporter),
                 None => Ok(()),
             }
         },
     )?;
-    if let Some(checkpoints) = &mut checkpoints {
-        checkpoints.clear();
-    }
+    let kept = checkpoints.map(Checkpoints::end).unwrap_or_default();
     let training_seconds = begun.elapsed().as_secs_f64();
     reporter.note(&format!("trained in {training_seconds:.3} s"));
     let metrics = history
@@ -149,7 +151,8 @@ fn train(
         .filter_map(|(name, values)| Some((name.to_owned(), *values.last()?)))
         .filter(|(_, value)| value.is_finite())
         .collect();
-    let outputs = outputs::write(output, &job, &history, reporter.lines())?;
+    let mut outputs = outputs::write(output, &job, &history, reporter.lines())?;
+    outputs.extend(kept);
     reporter.emit(&Event::Done {
         outputs,
         metrics,

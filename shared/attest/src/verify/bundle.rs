@@ -1,5 +1,5 @@
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     io::{self, Read},
 };
 
@@ -7,7 +7,8 @@ use time::OffsetDateTime;
 
 use super::{LinkFile, ProofFiles, Report, VerifiedProof, statements, verify_proof};
 use crate::{
-    ArtifactPath, Digest, IMAGE_PATH, Role, Trust, aibom::VerifiedBom, hash_reader, intoto::Link,
+    ArtifactPath, Digest, IMAGE_PATH, Role, Trust, aibom::VerifiedBom, checkpoints, hash_reader,
+    intoto::Link,
     json::Limits,
 };
 
@@ -26,6 +27,25 @@ const MAX_LINKS: usize = 64;
 /// Bytes of a detached signature at most; a P-256 one has 72.
 const MAX_SIGNATURE_BYTES: usize = 256;
 
+/// A bundle that was looked at.
+#[derive(Debug, Clone, Default)]
+pub struct VerifiedBundle {
+    /// Every check.
+    pub report: Report,
+    /// The `run_training` link, if its signature holds. Nothing else about it need hold: see the report.
+    pub training: Option<Link>,
+}
+
+/// As [`examine_bundle`], the report alone.
+pub fn verify_bundle<R: Read>(
+    paths: &BTreeSet<String>,
+    open: impl FnMut(&str) -> io::Result<R>,
+    trust: &Trust,
+    now: OffsetDateTime,
+) -> Report {
+    examine_bundle(paths, open, trust, now).report
+}
+
 /// Verifies a whole bundle, offline.
 ///
 /// Makes every check of [`verify_proof`], then `artifact-digest` for each artifact that the links name (read and hashed
@@ -33,12 +53,12 @@ const MAX_SIGNATURE_BYTES: usize = 256;
 ///
 /// `paths` are all files of the bundle, relative to it, with `/`; `open` opens one of them and must not follow links
 /// out of the bundle. Only paths that are in `paths` are opened.
-pub fn verify_bundle<R: Read>(
+pub fn examine_bundle<R: Read>(
     paths: &BTreeSet<String>,
     mut open: impl FnMut(&str) -> io::Result<R>,
     trust: &Trust,
     now: OffsetDateTime,
-) -> Report {
+) -> VerifiedBundle {
     let mut unreadable = Vec::new();
     let mut read = |path: &str, limit: usize| {
         let bytes = paths
@@ -97,7 +117,10 @@ pub fn verify_bundle<R: Read>(
         &mut report,
     );
     check_nothing_else(paths, &known, proof.training.is_some(), &mut report);
-    report
+    VerifiedBundle {
+        report,
+        training: proof.training,
+    }
 }
 
 /// Reads all, or fails when it is more than `limit` bytes.
@@ -132,6 +155,9 @@ fn known_paths(proof: &VerifiedProof, files: &ProofFiles<'_>) -> BTreeSet<String
             .filter(|path| *path != IMAGE_PATH)
             .cloned(),
     );
+    // What is malformed fails a check of its own.
+    let kept = proof.training.as_ref().map(checkpoints::named);
+    known.extend(kept.and_then(Result::ok).unwrap_or_default().into_keys());
     known
 }
 
@@ -152,7 +178,13 @@ fn check_digests<R: Read>(
     };
     // An image's configuration is not in the bundle; its digest is compared with the scan's.
     let named = link.materials.iter().chain(&link.products);
-    for (path, digest) in named.filter(|(path, _)| *path != IMAGE_PATH) {
+    let named = named.filter(|(path, _)| *path != IMAGE_PATH);
+    let kept = checkpoints::named(link).unwrap_or_else(|error| {
+        let compared = "the checkpoints that the run_training link names";
+        report.made("artifact-digest", compared, Err(error));
+        BTreeMap::new()
+    });
+    for (path, digest) in named.chain(&kept) {
         let compared = format!("{path} with the run_training link");
         if !paths.contains(path) {
             report.absent("artifact-digest", compared, "it is not there");

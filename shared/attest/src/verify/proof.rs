@@ -2,7 +2,9 @@ use std::collections::BTreeMap;
 
 use time::OffsetDateTime;
 
-use super::{Report, artifacts::check_paths, job::check_job, keys, statements, ties};
+use super::{
+    Report, artifacts::check_paths, job::check_job, keys, statements, ties, transcript,
+};
 use crate::{
     Digest, INGEST, KeyId, PublicKey, RUN_TRAINING, SCAN_IMAGE, Trust,
     aibom::{self, VerifiedBom},
@@ -56,9 +58,9 @@ pub struct VerifiedProof {
 /// Verifies the files of a proof: layout, links, rules, AIBoM and the ties between them.
 ///
 /// Checks, by name: `layout-signature`, `layout-expiry`, `link-signature` (each link), `link-threshold`,
-/// `link-command` (each link), `artifact-rules`, `artifact-paths`, `aibom-signature`, `aibom-detached-signature`,
-/// `aibom-links`, `aibom-artifacts`, `aibom-parameters`, `job-identity`, `key-validity` (each signer whose signature
-/// holds), and `aibom-scan` where the layout has a step `scan_image`.
+/// `link-command` (each link), `artifact-rules`, `artifact-paths`, `transcript`, `aibom-signature`,
+/// `aibom-detached-signature`, `aibom-links`, `aibom-artifacts`, `aibom-parameters`, `job-identity`, `key-validity` (each
+/// signer whose signature holds), and `aibom-scan` where the layout has a step `scan_image`.
 /// Where there is a `bundle.jsonl`: `statement-signature` (each line), `provenance`, `aibom-statement`.
 /// Artifacts are not looked at: see [`super::verify_bundle`].
 pub fn verify_proof(files: &ProofFiles<'_>, trust: &Trust, now: OffsetDateTime) -> VerifiedProof {
@@ -75,6 +77,7 @@ pub fn verify_proof(files: &ProofFiles<'_>, trust: &Trust, now: OffsetDateTime) 
     };
     let (ingest, training, scan) = (find(INGEST), find(RUN_TRAINING), find(SCAN_IMAGE));
     check_paths(ingest.as_ref(), training.as_ref(), &mut report);
+    transcript::check(training.as_ref(), &mut report);
     let platform = files
         .aibom
         .map_or(&trust.platform, |bytes| trust.platform_of(bytes));

@@ -14,6 +14,8 @@ pub enum Outcome {
     Absent,
     /// It was not made, because something that it builds on failed or is absent.
     Skipped,
+    /// The proof says nothing of it, and need not: older ones could not yet.
+    Unrecorded,
 }
 
 /// One check.
@@ -41,13 +43,9 @@ pub struct Report {
 }
 
 impl Report {
-    /// Whether everything was there and everything holds.
+    /// Whether everything that must be was there and everything holds.
     pub fn is_verified(&self) -> bool {
-        !self.checks.is_empty()
-            && self
-                .checks
-                .iter()
-                .all(|check| check.outcome == Outcome::Passed)
+        !self.checks.is_empty() && self.not_passed().next().is_none()
     }
 
     /// Whether a check failed; absent files are no failure here.
@@ -56,11 +54,12 @@ impl Report {
             .any(|check| check.outcome == Outcome::Failed)
     }
 
-    /// The checks that did not pass.
+    /// The checks that did not pass. One of something that a proof need not have is none of them.
     pub fn not_passed(&self) -> impl Iterator<Item = &Check> {
+        let fine = [Outcome::Passed, Outcome::Unrecorded];
         self.checks
             .iter()
-            .filter(|check| check.outcome != Outcome::Passed)
+            .filter(move |check| !fine.contains(&check.outcome))
     }
 
     /// The worst outcome of the checks of this name; `None` when there are none.
@@ -76,6 +75,7 @@ impl Report {
             Outcome::Absent,
             Outcome::Skipped,
             Outcome::Passed,
+            Outcome::Unrecorded,
         ];
         severity
             .into_iter()
@@ -117,6 +117,11 @@ impl Report {
         why: impl Into<String>,
     ) {
         self.push(name, Outcome::Skipped, compared, Some(why.into()));
+    }
+
+    /// Notes that the proof says nothing of it, and need not.
+    pub(super) fn unrecorded(&mut self, name: &str, compared: impl Into<String>) {
+        self.push(name, Outcome::Unrecorded, compared, None);
     }
 
     fn push(

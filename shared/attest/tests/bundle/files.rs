@@ -7,7 +7,7 @@ fn an_untouched_bundle_is_verified() {
     let (keys, files) = good();
     let report = verify(&files, &keys.trust().unwrap());
     assert!(report.is_verified(), "{report:#?}");
-    assert_eq!(report.checks.len(), 34);
+    assert_eq!(report.checks.len(), 35);
 }
 
 #[test]

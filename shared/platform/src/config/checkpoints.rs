@@ -10,4 +10,7 @@ pub struct CheckpointsConfig {
     pub min_seconds: u32,
     /// Bytes of one checkpoint at most; a quarter of `sandbox.limits.output_bytes` if that is less.
     pub max_bytes: u64,
+    /// How many of the newest go into the bundle of a job that completes, so that a part of its training can be run again;
+    /// 32 at most.
+    pub keep: u32,
 }

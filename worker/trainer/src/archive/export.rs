@@ -1,46 +1,21 @@
 //! The trained model for readers without Keras: `model.safetensors` and `model.json`.
 
 mod settings;
+mod tensors;
 
 use assay_protocol::{Fault, room};
-use safetensors::tensor::{Dtype, TensorView, serialize};
 use serde_json::{Map, Value, json};
+
+pub use tensors::{safetensors, safetensors_digest};
 
 use super::compile::loss_name;
 use super::summary::optimizer_settings;
-use super::write::check_weights;
-use crate::spec::{LayerSpec, ModelSpec, Weights};
+use crate::spec::{LayerSpec, ModelSpec};
 
 /// The format of `model.json`.
 const FORMAT: &str = "assay-model";
 /// Raised when a reader of the old form would misread the new one.
 const FORMAT_VERSION: u32 = 1;
-
-/// `model.safetensors`: every weight as F32, named `<layer>/<weight>`, sorted by name; equal weights give equal bytes.
-///
-/// # Errors
-/// A fault of the trainer when the weights are not those of the model.
-pub fn safetensors(spec: &ModelSpec, weights: &Weights) -> Result<Vec<u8>, Fault> {
-    check_weights(spec, weights)?;
-    let fail = |e: safetensors::SafeTensorError| {
-        Fault::without_field("trainer.archive", format!("writing {}: {e}", room::WEIGHTS))
-    };
-    let mut named = Vec::new();
-    for (layer, arrays) in spec.layers.iter().zip(&weights.layers) {
-        for (weight, array) in layer.weights.iter().zip(arrays) {
-            let bytes: Vec<u8> = array.data.iter().flat_map(|n| n.to_le_bytes()).collect();
-            named.push((tensor_name(layer, weight.name), array.shape.clone(), bytes));
-        }
-    }
-    let views = named
-        .iter()
-        .map(|(name, shape, bytes)| {
-            TensorView::new(Dtype::F32, shape.clone(), bytes).map(|view| (name.as_str(), view))
-        })
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(fail)?;
-    serialize(views, None).map_err(fail)
-}
 
 /// `model.json`: what [`safetensors`]' tensors are the weights of, enough to compute the model without Keras.
 ///

@@ -2,7 +2,7 @@ use assay_protocol::Parameters;
 use safetensors::tensor::{Dtype, SafeTensors};
 
 use super::head::Head;
-use super::{Checkpoint, HEAD, VERSION, metric_name, size, slot_name, weight_name};
+use super::{Checkpoint, HEAD, TRANSCRIPT, VERSION, metric_name, size, slot_name, weight_name};
 use crate::archive::slot_shapes;
 use crate::engine::History;
 use crate::spec::{Array, ModelSpec, OptimizerState, Weights};
@@ -22,8 +22,10 @@ pub struct Unfit(String);
 pub fn largest(spec: &ModelSpec, parameters: &Parameters) -> u64 {
     let metrics = metrics_at_most(spec);
     let history = metrics * (u64::from(parameters.epochs) * 8 + METRIC_NAME_BYTES);
+    let transcript = (u64::from(parameters.epochs) + 1) * 32;
     size(spec)
         .saturating_add(history)
+        .saturating_add(transcript)
         .saturating_add(header_at_most(spec))
 }
 
@@ -34,7 +36,7 @@ fn metrics_at_most(spec: &ModelSpec) -> u64 {
 
 fn header_at_most(spec: &ModelSpec) -> u64 {
     let weights = spec.layers.iter().map(|layer| layer.weights.len() as u64);
-    let tensors = weights.sum::<u64>() + slot_shapes(spec).len() as u64 + metrics_at_most(spec);
+    let tensors = weights.sum::<u64>() + slot_shapes(spec).len() as u64 + metrics_at_most(spec) + 1;
     HEADER_BYTES + tensors * TENSOR_HEADER_BYTES + metrics_at_most(spec) * METRIC_NAME_BYTES
 }
 
@@ -72,8 +74,9 @@ pub fn read(
     let weights = weights(&tensors, spec)?;
     let slots = slots(&tensors, spec)?;
     let history = history(&tensors, &head.metrics, spec, trained)?;
+    let transcript = transcript(&tensors, trained)?;
     let arrays = weights.layers.iter().map(Vec::len).sum::<usize>() + slots.len();
-    if tensors.len() != arrays + head.metrics.len() || head.iterations < 0 {
+    if tensors.len() != arrays + head.metrics.len() + 1 || head.iterations < 0 {
         return Err(unfit("it holds more than a checkpoint of this model"));
     }
     Ok(Checkpoint {
@@ -85,7 +88,18 @@ pub fn read(
             slots,
         },
         history,
+        transcript,
     })
+}
+
+/// The digests: one more than epochs were trained.
+fn transcript(tensors: &SafeTensors<'_>, trained: u32) -> Result<Vec<[u8; 32]>, Unfit> {
+    let tensor = tensors.tensor(TRANSCRIPT);
+    let tensor = tensor.map_err(|_| Unfit(format!("{TRANSCRIPT} is missing")))?;
+    if tensor.dtype() != Dtype::U8 || tensor.shape() != [trained as usize + 1, 32] {
+        return Err(Unfit(format!("{TRANSCRIPT} is not one digest an epoch")));
+    }
+    Ok(tensor.data().as_chunks().0.to_vec())
 }
 
 fn weights(tensors: &SafeTensors<'_>, spec: &ModelSpec) -> Result<Weights, Unfit> {

@@ -50,11 +50,12 @@ fn checkpoint(spec: &ModelSpec) -> Checkpoint {
             ("loss".to_owned(), vec![0.1, f64::NAN]),
             ("val_loss".to_owned(), vec![0.3]),
         ]),
+        transcript: vec![[0; 32], [1; 32], [2; 32]],
     }
 }
 
 fn bytes(of: &Checkpoint) -> Vec<u8> {
-    write(OF, of.epoch, &of.weights, &of.optimizer, &of.history).unwrap()
+    write(OF, of).unwrap()
 }
 
 fn unfit(bytes: &[u8], of: &str, parameters: &Parameters) -> String {

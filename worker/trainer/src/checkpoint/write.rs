@@ -5,10 +5,9 @@ use assay_protocol::Fault;
 use safetensors::tensor::{Dtype, View, serialize};
 
 use super::head::Head;
-use super::{HEAD, VERSION, metric_name, slot_name, weight_name};
+use super::{Checkpoint, HEAD, TRANSCRIPT, VERSION, metric_name, slot_name, weight_name};
 use crate::archive::slot_shapes;
-use crate::engine::History;
-use crate::spec::{Array, ModelSpec, OptimizerState, Weights};
+use crate::spec::{Array, ModelSpec};
 
 /// Bytes of the numbers of a checkpoint of this model, known before any is copied. The metrics are not counted.
 pub fn size(spec: &ModelSpec) -> u64 {
@@ -22,17 +21,18 @@ fn numbers(shape: &[usize]) -> u64 {
     shape.iter().map(|&n| n as u64).product()
 }
 
-/// Writes a checkpoint after `epoch` (counted from 1) of the training that `belongs_to` names.
+/// Writes a checkpoint of the training that `belongs_to` names.
 ///
 /// # Errors
 /// A fault of the trainer when it cannot be written.
-pub fn write(
-    belongs_to: &str,
-    epoch: u32,
-    weights: &Weights,
-    optimizer: &OptimizerState,
-    history: &History,
-) -> Result<Vec<u8>, Fault> {
+pub fn write(belongs_to: &str, checkpoint: &Checkpoint) -> Result<Vec<u8>, Fault> {
+    let Checkpoint {
+        epoch,
+        weights,
+        optimizer,
+        history,
+        transcript,
+    } = checkpoint;
     let fail = |reason: String| {
         let message = format!("a checkpoint cannot be written: {reason}");
         Fault::without_field("trainer.checkpoint", message)
@@ -40,7 +40,7 @@ pub fn write(
     let head = Head {
         version: VERSION,
         belongs_to: belongs_to.to_owned(),
-        epoch,
+        epoch: *epoch,
         iterations: optimizer.iterations,
         learning_rate_bits: optimizer.learning_rate.to_bits(),
         metrics: history.iter().map(|(name, _)| name.to_owned()).collect(),
@@ -58,6 +58,8 @@ pub fn write(
     for (place, (_, values)) in history.iter().enumerate() {
         tensors.push((metric_name(place), Numbers::Long([values.len()], values)));
     }
+    let digests = Numbers::Bytes([transcript.len(), 32], transcript.as_flattened());
+    tensors.push((TRANSCRIPT.to_owned(), digests));
     let metadata = HashMap::from([(HEAD.to_owned(), head)]);
     serialize(tensors, Some(metadata)).map_err(|error| fail(error.to_string()))
 }
@@ -66,6 +68,7 @@ pub fn write(
 enum Numbers<'a> {
     Short(&'a Array),
     Long([usize; 1], &'a [f64]),
+    Bytes([usize; 2], &'a [u8]),
 }
 
 impl<'a> Numbers<'a> {
@@ -79,6 +82,7 @@ impl View for Numbers<'_> {
         match self {
             Self::Short(_) => Dtype::F32,
             Self::Long(..) => Dtype::F64,
+            Self::Bytes(..) => Dtype::U8,
         }
     }
 
@@ -86,6 +90,7 @@ impl View for Numbers<'_> {
         match self {
             Self::Short(array) => &array.shape,
             Self::Long(shape, _) => shape,
+            Self::Bytes(shape, _) => shape,
         }
     }
 
@@ -93,6 +98,7 @@ impl View for Numbers<'_> {
         match self {
             Self::Short(array) => array.data.iter().flat_map(|n| n.to_le_bytes()).collect(),
             Self::Long(_, values) => values.iter().flat_map(|n| n.to_le_bytes()).collect(),
+            Self::Bytes(_, bytes) => Cow::Borrowed(bytes),
         }
     }
 
@@ -100,6 +106,7 @@ impl View for Numbers<'_> {
         match self {
             Self::Short(array) => array.data.len() * 4,
             Self::Long(_, values) => values.len() * 8,
+            Self::Bytes(_, bytes) => bytes.len(),
         }
     }
 }

@@ -89,6 +89,7 @@ pub fn train(
             of: parameters.epochs,
             metrics: results.into_iter().collect(),
             seconds: start.elapsed().as_secs_f64(),
+            weights_sha256: None,
         };
         on_epoch(Epoch {
             report,

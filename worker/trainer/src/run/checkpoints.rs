@@ -5,16 +5,17 @@ use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use assay_protocol::{CheckpointRule, Event, Fault, LogLevel, room};
+use assay_protocol::{CheckpointRule, Event, Fault, LogLevel, OutputFile, room};
 
 use super::CANDLE;
 use super::events::Reporter;
 use super::job::Job;
-use crate::checkpoint;
+use super::transcript::Transcript;
+use crate::checkpoint::{self, Checkpoint};
 use crate::engine::{Engine, Epoch, Resume, device::Device};
 
-/// Checkpoints in the output folder at most: the newest, and the one that may be being fetched.
-const KEPT: usize = 2;
+/// Checkpoints in the output folder at least: the newest, and the one that may be being fetched.
+const LYING: usize = 2;
 /// A checkpoint is written only after so many times as long as the one before took.
 const PAUSE: u32 = 20;
 
@@ -27,7 +28,7 @@ pub(super) struct Checkpoints {
     last: Instant,
     /// The least time from that to the next.
     pause: Duration,
-    lying: VecDeque<u32>,
+    lying: VecDeque<OutputFile>,
 }
 
 impl Checkpoints {
@@ -65,6 +66,7 @@ impl Checkpoints {
     pub(super) fn after(
         &mut self,
         epoch: &Epoch<'_>,
+        transcript: &Transcript,
         reporter: &mut Reporter<'_>,
     ) -> Result<(), Fault> {
         let number = epoch.report.epoch;
@@ -74,7 +76,7 @@ impl Checkpoints {
             return Ok(());
         }
         let begun = Instant::now();
-        match self.write(epoch) {
+        match self.write(epoch, transcript) {
             Ok(bytes) => reporter.emit(&Event::Checkpoint {
                 epoch: number,
                 bytes,
@@ -92,31 +94,45 @@ impl Checkpoints {
         Ok(())
     }
 
-    fn write(&mut self, epoch: &Epoch<'_>) -> Result<u64, String> {
-        let (number, engine) = (epoch.report.epoch, epoch.engine);
-        let (weights, state) = (engine.weights(), engine.optimizer_state());
-        let bytes = checkpoint::write(&self.belongs_to, number, &weights, &state, epoch.history)
-            .map_err(|fault| fault.message)?;
-        super::outputs::put(&self.folder, &room::checkpoint(number), &bytes)
-            .map_err(|error| error.to_string())?;
-        self.lying.push_back(number);
-        while self.lying.len() > KEPT {
-            self.remove_oldest();
-        }
-        Ok(bytes.len() as u64)
+    fn write(&mut self, epoch: &Epoch<'_>, transcript: &Transcript) -> Result<u64, String> {
+        let checkpoint = Checkpoint {
+            epoch: epoch.report.epoch,
+            weights: epoch.engine.weights(),
+            optimizer: epoch.engine.optimizer_state(),
+            history: epoch.history.clone(),
+            transcript: transcript.digests().to_vec(),
+        };
+        let bytes = checkpoint::write(&self.belongs_to, &checkpoint);
+        let bytes = bytes.map_err(|fault| fault.message)?;
+        let file = OutputFile {
+            name: room::checkpoint(checkpoint.epoch),
+            bytes: bytes.len() as u64,
+        };
+        super::outputs::put(&self.folder, &file.name, &bytes).map_err(|error| error.to_string())?;
+        let written = file.bytes;
+        self.lying.push_back(file);
+        self.leave(LYING.max(self.kept()));
+        Ok(written)
     }
 
-    /// Removes all that lie there, to make room for the outputs.
-    pub(super) fn clear(&mut self) {
-        while !self.lying.is_empty() {
-            self.remove_oldest();
-        }
+    /// How many stay there at the end.
+    fn kept(&self) -> usize {
+        usize::try_from(self.rule.keep).unwrap_or(usize::MAX)
     }
 
-    fn remove_oldest(&mut self) {
-        if let Some(epoch) = self.lying.pop_front() {
-            // One that stays is refused with the outputs, and that says it.
-            let _removed = std::fs::remove_file(self.folder.join(room::checkpoint(epoch)));
+    /// Removes all but those that are to stay, and gives these.
+    pub(super) fn end(mut self) -> Vec<OutputFile> {
+        self.leave(self.kept());
+        self.lying.into()
+    }
+
+    /// Removes the oldest, so that at most so many lie there.
+    fn leave(&mut self, most: usize) {
+        while self.lying.len() > most {
+            if let Some(file) = self.lying.pop_front() {
+                // One that stays is refused with the outputs, and that says it.
+                let _removed = std::fs::remove_file(self.folder.join(file.name));
+            }
         }
     }
 }
@@ -135,6 +151,7 @@ fn belongs_to(rule: &CheckpointRule, device: &Device) -> String {
 pub(super) fn resume(
     input: &Path,
     job: &mut Job,
+    transcript: &mut Transcript,
     reporter: &mut Reporter<'_>,
 ) -> Result<Option<Resume>, Fault> {
     let Some(rule) = &job.checkpoints else {
@@ -142,7 +159,7 @@ pub(super) fn resume(
     };
     let spec = &job.archive.spec;
     let at_most = checkpoint::largest(spec, &job.parameters);
-    let read = match file(&input.join(room::CHECKPOINT), at_most) {
+    let mut read = match file(&input.join(room::CHECKPOINT), at_most) {
         Ok(None) => return Ok(None),
         Ok(Some(bytes)) => checkpoint::read(
             &bytes,
@@ -153,6 +170,11 @@ pub(super) fn resume(
         .map_err(|unfit| unfit.to_string()),
         Err(reason) => Err(reason),
     };
+    if let Ok(found) = &read
+        && let Some(reason) = transcript.unfit(spec, found)?
+    {
+        read = Err(reason);
+    }
     let found = match read {
         Ok(found) => found,
         Err(reason) => {
@@ -171,6 +193,7 @@ pub(super) fn resume(
         found.epoch
     ));
     reporter.emit(&Event::Resumed { epoch: found.epoch })?;
+    transcript.go_on(&found.transcript, reporter)?;
     Ok(Some(Resume {
         epoch: found.epoch,
         history: found.history,

@@ -127,6 +127,7 @@ mod tests {
             of: 2,
             metrics,
             seconds: 0.1,
+            weights_sha256: None,
         };
         reporter.epoch(report).unwrap();
         assert_eq!(

@@ -131,6 +131,7 @@ pub(crate) fn new_job(name: &str) -> NewJob {
 
 pub(crate) fn epoch(number: u32) -> EpochReport {
     EpochReport {
+        weights_sha256: None,
         epoch: number,
         of: 5,
         metrics: [("loss".to_owned(), 0.25)].into(),

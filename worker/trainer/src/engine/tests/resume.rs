@@ -4,7 +4,7 @@ use assay_protocol::{Fault, Parameters};
 
 use super::Table;
 use super::determinism::{model, table, weights};
-use crate::checkpoint;
+use crate::checkpoint::{self, Checkpoint};
 use crate::engine::{Engine, Epoch, Resume, random, train};
 use crate::spec::*;
 
@@ -106,8 +106,16 @@ impl Training {
 }
 
 fn written(epoch: &Epoch<'_>) -> Vec<u8> {
-    let (weights, state) = (epoch.engine.weights(), epoch.engine.optimizer_state());
-    checkpoint::write(OF, epoch.report.epoch, &weights, &state, epoch.history).unwrap()
+    let number = epoch.report.epoch;
+    let checkpoint = Checkpoint {
+        epoch: number,
+        weights: epoch.engine.weights(),
+        optimizer: epoch.engine.optimizer_state(),
+        history: epoch.history.clone(),
+        // One for each epoch since the first, whose number is 1.
+        transcript: vec![[0; 32]; number as usize],
+    };
+    checkpoint::write(OF, &checkpoint).unwrap()
 }
 
 #[test]
