@@ -28,7 +28,7 @@ fn layout(bundle: &Path, owner: &SigningKey, witnesses: [&SigningKey; 2]) -> Vec
     let own = fs::read(bundle.join("layout.json")).unwrap();
     let own = Signed::<Layout>::parse(&own).unwrap();
     let mut layout = own.unverified().clone();
-    let keys = witnesses.map(|key| (key.keyid(), key.public().clone()));
+    let keys = witnesses.map(|key| (key.keyid(), key.public().clone().into()));
     layout.keys.extend(keys.clone());
     let mut step = Step::new(WITNESS, keys.map(|(id, _)| id).into(), witness_command());
     step.threshold = 2;
