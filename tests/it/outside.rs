@@ -2,6 +2,7 @@
 
 mod curl;
 mod keras;
+mod model_signing;
 mod openssl;
 pub(crate) mod proof;
 

@@ -6,7 +6,7 @@ use assay_platform::Service;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{
-    commands::{self, service::Options},
+    commands::{self, model::ModelCommand, service::Options},
     output::Output,
     sample::Sample,
 };
@@ -131,6 +131,11 @@ enum Command {
         job: String,
         /// Folder of the bundle; the trust anchor is written beside it, to `DIR/../trust`.
         dir: PathBuf,
+    },
+    /// Hash, sign, verify and convert models, with no server: OpenSSF model signatures, safetensors, `PyTorch` weights.
+    Model {
+        #[command(subcommand)]
+        command: ModelCommand,
     },
     /// Verify a bundle offline: a table of checks, exit code 1 when one fails.
     Verify {
@@ -277,7 +282,7 @@ pub(crate) struct Submit {
     pub(crate) wait: bool,
 }
 
-fn key_value(text: &str) -> Result<(String, String), String> {
+pub(crate) fn key_value(text: &str) -> Result<(String, String), String> {
     text.split_once('=')
         .map(|(key, value)| (key.trim().to_owned(), value.to_owned()))
         .ok_or_else(|| format!("{text:?} is not of the form KEY=VALUE"))
@@ -320,6 +325,7 @@ pub(crate) fn run() -> ExitCode {
         },
         Command::Sample { name, dir } => commands::sample::run(output, name, &dir),
         Command::Verify { dir, trust } => commands::verify::run(output, &dir, trust),
+        Command::Model { command } => commands::model::run(output, command),
         Command::Submit(submit) => commands::client(&cli.server, |client| {
             commands::submit::run(output, client, submit)
         }),

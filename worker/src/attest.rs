@@ -1,4 +1,5 @@
-//! The proof of a good run: the signed `run_training` link, the signed AIBoM that names it by digest, and the AIBoM's detached signature.
+//! The proof of a good run: the signed `run_training` link, the model signature over the outputs, the signed AIBoM that
+//! names both by digest, and the AIBoM's detached signature.
 
 mod aibom;
 mod link;
@@ -9,7 +10,9 @@ use assay_attest::{
     Digest, RUN_TRAINING, SigningKey,
     aibom::sign,
     intoto::link_file_name,
-    verify::{AIBOM_FILE, AIBOM_SIGNATURE_FILE},
+    model_signing::Manifest,
+    sigstore::Signer,
+    verify::{AIBOM_FILE, AIBOM_SIGNATURE_FILE, MODEL_SIGNATURE_FILE},
 };
 use assay_platform::{
     Platform,
@@ -72,16 +75,17 @@ pub(crate) struct Evidence<'a> {
     pub(crate) outputs: &'a [Artifact],
 }
 
-/// The three files of a proof.
+/// The files of a proof.
 #[derive(Debug)]
 struct Proof {
     link_name: String,
     link: Vec<u8>,
     aibom: Vec<u8>,
     aibom_signature: Vec<u8>,
+    model_signature: Vec<u8>,
 }
 
-/// Signs the proof and stores its three files.
+/// Signs the proof and stores its files.
 pub(crate) async fn attest(
     platform: &Platform,
     evidence: Evidence<'_>,
@@ -104,7 +108,7 @@ pub(crate) async fn attest(
             })
         }
     };
-    let (link, aibom, signature) = tokio::join!(
+    let (link, aibom, signature, model) = tokio::join!(
         put(&proof.link_name, Role::TrainingLink, proof.link),
         put(AIBOM_FILE, Role::Aibom, proof.aibom),
         put(
@@ -112,8 +116,13 @@ pub(crate) async fn attest(
             Role::AibomSignature,
             proof.aibom_signature
         ),
+        put(
+            MODEL_SIGNATURE_FILE,
+            Role::ModelSignature,
+            proof.model_signature
+        ),
     );
-    keep_stored([link, aibom, signature], stored)?;
+    keep_stored([link, aibom, signature, model], stored)?;
     let image = evidence.circumstances.image.as_ref();
     if let Some((name, bytes)) = image.and_then(Image::link_file) {
         // Its object is there already; this holds it until the job names it, too.
@@ -138,13 +147,26 @@ fn prove(
     let link =
         link::training_link(evidence, worker).map_err(|error| unsigned("the link", &error))?;
     let link_name = link_file_name(RUN_TRAINING, &worker.keyid());
-    let facts = aibom::facts(evidence, &link_name, Digest::of(&link));
+    let outputs = evidence
+        .outputs
+        .iter()
+        .map(|one| (one.path.as_str(), one.digest));
+    let model_signature = Manifest::of_outputs(outputs)
+        .sign(&Signer::Key(platform))
+        .map_err(|error| unsigned("the model", &error))?;
+    let facts = aibom::facts(
+        evidence,
+        &link_name,
+        Digest::of(&link),
+        Digest::of(&model_signature),
+    );
     let aibom = sign(&facts, platform).map_err(|error| unsigned("the AIBoM", &error))?;
     Ok(Proof {
         link_name,
         link,
         aibom_signature: platform.sign_der(&aibom),
         aibom,
+        model_signature,
     })
 }
 

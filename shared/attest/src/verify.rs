@@ -5,10 +5,13 @@
 
 mod artifacts;
 mod bundle;
+mod model;
 mod proof;
 mod report;
 mod ties;
 
-pub use bundle::{AIBOM_FILE, AIBOM_SIGNATURE_FILE, LAYOUT_FILE, verify_bundle};
+pub use bundle::{
+    AIBOM_FILE, AIBOM_SIGNATURE_FILE, LAYOUT_FILE, MODEL_SIGNATURE_FILE, verify_bundle,
+};
 pub use proof::{LinkFile, ProofFiles, VerifiedProof, verify_proof};
 pub use report::{Check, Outcome, Report};

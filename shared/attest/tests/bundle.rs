@@ -60,7 +60,7 @@ fn an_untouched_bundle_is_verified() {
     let (keys, files) = good();
     let report = verify(&files, &keys.trust().unwrap());
     assert!(report.is_verified(), "{report:#?}");
-    assert_eq!(report.checks.len(), 25);
+    assert_eq!(report.checks.len(), 26);
 }
 
 #[test]
@@ -134,12 +134,17 @@ fn proof_of_another_job_is_refused() {
     files.insert(link.clone(), other[&link].clone());
     assert_eq!(
         failed(&verify(&files, &trust)),
-        ["aibom-links", "aibom-artifacts", "artifact-digest"]
+        [
+            "aibom-links",
+            "aibom-artifacts",
+            "model-signature",
+            "artifact-digest"
+        ]
     );
     files.insert(path.clone(), other[&path].clone());
     assert_eq!(
         failed(&verify(&files, &trust)),
-        ["aibom-links", "aibom-artifacts"]
+        ["aibom-links", "aibom-artifacts", "model-signature"]
     );
 }
 

@@ -87,11 +87,13 @@ pub enum Role {
     Aibom,
     /// The AIBoM's detached signature.
     AibomSignature,
+    /// The model signature over the outputs.
+    ModelSignature,
 }
 
 impl Role {
     /// Every role, in the order in which artifacts are listed.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Model,
         Self::Dataset,
         Self::DatasetDefinition,
@@ -99,6 +101,7 @@ impl Role {
         Self::Output,
         Self::Aibom,
         Self::AibomSignature,
+        Self::ModelSignature,
         Self::Layout,
         Self::IngestLink,
         Self::TrainingLink,
@@ -119,6 +122,7 @@ impl Role {
             Self::ScanLink => "scan_link",
             Self::Aibom => "aibom",
             Self::AibomSignature => "aibom_signature",
+            Self::ModelSignature => "model_signature",
         }
     }
 
@@ -140,7 +144,8 @@ impl Role {
             | Self::TrainingLink
             | Self::ScanLink
             | Self::Aibom
-            | Self::AibomSignature => None,
+            | Self::AibomSignature
+            | Self::ModelSignature => None,
         }
     }
 

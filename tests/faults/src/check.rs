@@ -108,6 +108,7 @@ fn proof(on: &Deployment, job: &Value, id: &str) -> anyhow::Result<Vec<String>> 
         "training_link",
         "aibom",
         "aibom_signature",
+        "model_signature",
     ] {
         let count = artifacts.iter().filter(|one| one["role"] == role).count();
         if count != 1 {

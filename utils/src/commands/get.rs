@@ -105,7 +105,13 @@ fn place(path: &str, role: &str) -> anyhow::Result<PathBuf> {
     }
     let proof = matches!(
         role,
-        "layout" | "ingest_link" | "training_link" | "scan_link" | "aibom" | "aibom_signature"
+        "layout"
+            | "ingest_link"
+            | "training_link"
+            | "scan_link"
+            | "aibom"
+            | "aibom_signature"
+            | "model_signature"
     );
     match relative.file_name() {
         Some(name) if proof => Ok(PathBuf::from(name)),

@@ -258,6 +258,7 @@ impl Scene {
             (proof.link_name, proof.link),
             (AIBOM_FILE.to_owned(), proof.aibom),
             (AIBOM_SIGNATURE_FILE.to_owned(), proof.aibom_signature),
+            (MODEL_SIGNATURE_FILE.to_owned(), proof.model_signature),
         ]);
         let paths: BTreeSet<_> = bundle.keys().cloned().collect();
         verify_bundle(

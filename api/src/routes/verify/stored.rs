@@ -21,6 +21,7 @@ pub(super) struct StoredProof {
     /// The links, by file name.
     pub(super) links: Vec<(String, Vec<u8>)>,
     pub(super) aibom_signature: Option<Vec<u8>>,
+    model_signature: Option<Vec<u8>>,
     pub(super) parameters: Option<Vec<u8>>,
     /// Files that are gone from the store or are not what they were, and how.
     damaged: Vec<String>,
@@ -46,12 +47,13 @@ impl StoredProof {
         if let Some(id) = id {
             proof.artifacts = service.platform.db.artifacts(id).await?;
         }
-        let (layout, ingest, training, scan, signature, parameters) = tokio::try_join!(
+        let (layout, ingest, training, scan, signature, model, parameters) = tokio::try_join!(
             proof.read(service, Role::Layout),
             proof.read(service, Role::IngestLink),
             proof.read(service, Role::TrainingLink),
             proof.read(service, Role::ScanLink),
             proof.read(service, Role::AibomSignature),
+            proof.read(service, Role::ModelSignature),
             proof.read(service, Role::Parameters),
         )?;
         let mut take = |read: Result<Option<Named>, String>| {
@@ -68,6 +70,7 @@ impl StoredProof {
             .filter_map(&mut take)
             .collect();
         proof.aibom_signature = take(signature).map(bytes);
+        proof.model_signature = take(model).map(bytes);
         proof.parameters = take(parameters).map(bytes);
         Ok(proof)
     }
@@ -119,6 +122,7 @@ impl StoredProof {
                 .collect(),
             aibom: None,
             aibom_signature: self.aibom_signature.as_deref(),
+            model_signature: self.model_signature.as_deref(),
             parameters: self.parameters.as_deref(),
         }
     }

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use time::OffsetDateTime;
 
-use super::{Report, artifacts::check_paths, ties};
+use super::{Report, artifacts::check_paths, model::check_model_signature, ties};
 use crate::{
     Digest, INGEST, KeyId, RUN_TRAINING, SCAN_IMAGE, Trust,
     aibom::{self, VerifiedBom},
@@ -32,6 +32,8 @@ pub struct ProofFiles<'a> {
     pub aibom: Option<&'a [u8]>,
     /// `aibom.sig`.
     pub aibom_signature: Option<&'a [u8]>,
+    /// `model.sig`.
+    pub model_signature: Option<&'a [u8]>,
     /// The artifact `parameters.json`, to be compared with the AIBoM.
     pub parameters: Option<&'a [u8]>,
 }
@@ -55,7 +57,8 @@ pub struct VerifiedProof {
 ///
 /// Checks, by name: `layout-signature`, `layout-expiry`, `link-signature` (each link), `link-threshold`,
 /// `link-command` (each link), `artifact-rules`, `artifact-paths`, `aibom-signature`, `aibom-detached-signature`,
-/// `aibom-links`, `aibom-artifacts`, `aibom-parameters`, and `aibom-scan` where the layout has a step `scan_image`.
+/// `aibom-links`, `aibom-artifacts`, `aibom-parameters`, `model-signature` where there is one, and `aibom-scan` where the
+/// layout has a step `scan_image`.
 /// Artifacts are not looked at: see [`super::verify_bundle`].
 pub fn verify_proof(files: &ProofFiles<'_>, trust: &Trust, now: OffsetDateTime) -> VerifiedProof {
     let mut report = Report::default();
@@ -78,6 +81,14 @@ pub fn verify_proof(files: &ProofFiles<'_>, trust: &Trust, now: OffsetDateTime) 
         bom.as_ref(),
         training.as_ref(),
         files.parameters,
+        &mut report,
+    );
+    let platform = &trust.platform;
+    check_model_signature(
+        bom.as_ref(),
+        training.as_ref(),
+        files,
+        platform,
         &mut report,
     );
     if layout.is_some_and(|layout| layout.step(SCAN_IMAGE).is_some()) {
