@@ -5,6 +5,7 @@ mod keras;
 mod model_signing;
 mod openssl;
 pub(crate) mod proof;
+mod safetensors;
 
 use std::{
     path::Path,

@@ -10,6 +10,7 @@ mod machine;
 mod object;
 mod opcodes;
 mod rebuild;
+mod source;
 mod weights;
 
 use std::{

@@ -8,6 +8,7 @@ mod convert;
 pub mod file;
 mod header;
 mod journal;
+mod rewrite;
 mod statement;
 
 use std::io;

@@ -1,4 +1,6 @@
-//! Signatures that model_signing 1.1.1 made (`fixtures/make_model_signatures.sh`), and the same verdicts as its own.
+//! Signatures that `model_signing` 1.1.1 made (`fixtures/make_model_signatures.sh`), and the same verdicts as its own.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::{
     fs,

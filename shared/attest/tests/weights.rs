@@ -1,6 +1,8 @@
 //! Weights as `PyTorch` and safetensors write them: safemodels' hash of each, and the same from either form.
 //! The files and the expected values were made by `fixtures/make_weights.py`.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 use std::{
     collections::BTreeMap,
     fs::{self, File},

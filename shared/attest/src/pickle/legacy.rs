@@ -9,8 +9,9 @@ use std::{
 
 use super::{
     PickleError,
-    machine::{MAX_BYTES, Machine},
+    machine::Machine,
     object::{Object, Objects, Ref},
+    source::MAX_BYTES,
     weights::{Place, weights},
 };
 use crate::tensors::{Dtype, Weights};

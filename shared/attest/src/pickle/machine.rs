@@ -4,15 +4,12 @@ use super::{
     PickleError, globals,
     object::{Object, Objects, Ref},
     opcodes as op, rebuild,
+    source::Source,
 };
-
-/// Bytes of a pickle at most.
-pub(super) const MAX_BYTES: u64 = 256 << 20;
 
 /// Runs the few instructions of Python's pickle machine (protocols 2 to 5) that weights need.
 pub(super) struct Machine<R> {
-    reader: R,
-    left: u64,
+    source: Source<R>,
     objects: Objects,
     stack: Vec<Ref>,
     /// Heights of the stack.
@@ -23,8 +20,7 @@ pub(super) struct Machine<R> {
 impl<R: Read> Machine<R> {
     pub(super) fn new(reader: R) -> Self {
         Self {
-            reader,
-            left: MAX_BYTES,
+            source: Source::new(reader),
             objects: Objects::default(),
             stack: Vec::new(),
             marks: Vec::new(),
@@ -42,7 +38,7 @@ impl<R: Read> Machine<R> {
 
     /// Bytes read so far.
     pub(super) fn position(&self) -> u64 {
-        MAX_BYTES - self.left
+        self.source.position()
     }
 
     /// Runs one pickle to its end; gives what it leaves. The next one has a memo of its own.
@@ -51,7 +47,7 @@ impl<R: Read> Machine<R> {
         self.marks.clear();
         self.memo.clear();
         loop {
-            let code = self.byte()?;
+            let code = self.source.byte()?;
             if code == op::STOP {
                 return self.pop();
             }
@@ -61,11 +57,11 @@ impl<R: Read> Machine<R> {
 
     fn step(&mut self, code: u8) -> Result<(), PickleError> {
         match code {
-            op::PROTO => match self.byte()? {
+            op::PROTO => match self.source.byte()? {
                 2..=5 => Ok(()),
                 other => Err(PickleError::malformed(format!("pickle protocol {other}"))),
             },
-            op::FRAME => self.bytes(8).map(|_| ()),
+            op::FRAME => self.source.bytes(8).map(|_| ()),
             op::MARK => {
                 self.marks.push(self.stack.len());
                 Ok(())
@@ -74,7 +70,10 @@ impl<R: Read> Machine<R> {
             op::NONE => self.push(Object::Nothing),
             op::NEWTRUE => self.push(Object::Bool(true)),
             op::NEWFALSE => self.push(Object::Bool(false)),
-            op::BINFLOAT => self.bytes(8).and_then(|_| self.push(Object::Nothing)),
+            op::BINFLOAT => self
+                .source
+                .bytes(8)
+                .and_then(|_| self.push(Object::Nothing)),
             op::BININT | op::BININT1 | op::BININT2 | op::LONG1 => self.integer(code),
             op::BINUNICODE | op::SHORT_BINUNICODE | op::BINUNICODE8 => self.text(code),
             op::EMPTY_TUPLE => self.push(Object::Tuple(Vec::new())),
@@ -119,17 +118,17 @@ impl<R: Read> Machine<R> {
 
     fn integer(&mut self, code: u8) -> Result<(), PickleError> {
         let number = match code {
-            op::BININT => i64::from(self.little(4)? as u32 as i32),
-            op::BININT1 => i64::from(self.byte()?),
-            op::BININT2 => i64::from(self.little(2)? as u16),
+            op::BININT => i64::from(self.source.little(4)? as u32 as i32),
+            op::BININT1 => i64::from(self.source.byte()?),
+            op::BININT2 => i64::from(self.source.little(2)? as u16),
             _ => {
-                let count = usize::from(self.byte()?);
+                let count = usize::from(self.source.byte()?);
                 // Longer ones occur in the older form, as a magic number, and are of no other use.
                 if count > 8 {
-                    self.bytes(count as u64)?;
+                    self.source.bytes(count as u64)?;
                     return self.push(Object::Nothing);
                 }
-                let raw = self.little(count)?;
+                let raw = self.source.little(count)?;
                 let unused = 64 - 8 * count as u32;
                 if count == 0 {
                     0
@@ -143,11 +142,11 @@ impl<R: Read> Machine<R> {
 
     fn text(&mut self, code: u8) -> Result<(), PickleError> {
         let count = match code {
-            op::SHORT_BINUNICODE => u64::from(self.byte()?),
-            op::BINUNICODE => self.little(4)?,
-            _ => self.little(8)?,
+            op::SHORT_BINUNICODE => u64::from(self.source.byte()?),
+            op::BINUNICODE => self.source.little(4)?,
+            _ => self.source.little(8)?,
         };
-        let bytes = self.bytes(count)?;
+        let bytes = self.source.bytes(count)?;
         let text = String::from_utf8(bytes)
             .map_err(|_| PickleError::malformed("a text that is not UTF-8"))?;
         self.push(Object::Text(text))
@@ -180,8 +179,8 @@ impl<R: Read> Machine<R> {
 
     fn memoize(&mut self, code: u8) -> Result<(), PickleError> {
         let at = match code {
-            op::BINPUT => u64::from(self.byte()?),
-            op::LONG_BINPUT => self.little(4)?,
+            op::BINPUT => u64::from(self.source.byte()?),
+            op::LONG_BINPUT => self.source.little(4)?,
             _ => self.memo.len() as u64,
         };
         let top = self.top()?;
@@ -191,9 +190,9 @@ impl<R: Read> Machine<R> {
 
     fn recall(&mut self, code: u8) -> Result<(), PickleError> {
         let at = if code == op::BINGET {
-            u64::from(self.byte()?)
+            u64::from(self.source.byte()?)
         } else {
-            self.little(4)?
+            self.source.little(4)?
         };
         let object = self.memo.get(&at).copied();
         self.stack
@@ -203,7 +202,7 @@ impl<R: Read> Machine<R> {
 
     fn global(&mut self, code: u8) -> Result<(), PickleError> {
         let (module, name) = if code == op::GLOBAL {
-            (self.line()?, self.line()?)
+            (self.source.line()?, self.source.line()?)
         } else {
             let (name, module) = (self.pop()?, self.pop()?);
             (
@@ -246,59 +245,8 @@ impl<R: Read> Machine<R> {
             .ok_or_else(empty)?;
         Ok(self.stack.split_off(at))
     }
-
-    fn byte(&mut self) -> Result<u8, PickleError> {
-        Ok(self.little(1)? as u8)
-    }
-
-    /// Up to 8 bytes, the least first.
-    fn little(&mut self, count: usize) -> Result<u64, PickleError> {
-        let mut raw = [0; 8];
-        let part = raw.get_mut(..count).ok_or_else(empty)?;
-        self.left = self.left.checked_sub(count as u64).ok_or_else(too_long)?;
-        self.reader.read_exact(part).map_err(ended)?;
-        Ok(u64::from_le_bytes(raw))
-    }
-
-    fn bytes(&mut self, count: u64) -> Result<Vec<u8>, PickleError> {
-        self.left = self.left.checked_sub(count).ok_or_else(too_long)?;
-        // Grows with what is there, not with what is said to be.
-        let mut bytes = Vec::new();
-        self.reader.by_ref().take(count).read_to_end(&mut bytes)?;
-        if bytes.len() as u64 == count {
-            Ok(bytes)
-        } else {
-            Err(PickleError::malformed("the pickle ends early"))
-        }
-    }
-
-    fn line(&mut self) -> Result<String, PickleError> {
-        let mut text = Vec::new();
-        while text.len() < 256 {
-            match self.byte()? {
-                b'\n' => {
-                    return String::from_utf8(text)
-                        .map_err(|_| PickleError::malformed("a name that is not UTF-8"));
-                }
-                byte => text.push(byte),
-            }
-        }
-        Err(PickleError::malformed("a name of more than 256 bytes"))
-    }
 }
 
 fn empty() -> PickleError {
     PickleError::malformed("the pickle takes more than it has put there")
-}
-
-fn too_long() -> PickleError {
-    PickleError::malformed("the pickle is longer than 256 MiB")
-}
-
-fn ended(error: std::io::Error) -> PickleError {
-    if error.kind() == std::io::ErrorKind::UnexpectedEof {
-        PickleError::malformed("the pickle ends early")
-    } else {
-        error.into()
-    }
 }

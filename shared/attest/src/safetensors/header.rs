@@ -1,20 +1,16 @@
-use std::{collections::BTreeMap, fmt, fs::File, os::unix::fs::FileExt as _};
+mod raw;
 
-use serde::{
-    Deserialize, Deserializer,
-    de::{Error as _, MapAccess, Visitor},
-};
+use std::{collections::BTreeMap, fs::File, os::unix::fs::FileExt as _};
+
+use raw::{Info, METADATA, Raw};
 
 use super::SafetensorsError;
-use crate::tensors::{Dtype, Tensor, Weights};
+use crate::tensors::{Tensor, Weights};
 
 /// Bytes of a header at most, as in the format's own readers.
 pub const MAX_HEADER_BYTES: u64 = 100_000_000;
 /// Dimensions of a tensor at most.
 const MAX_RANK: usize = 64;
-/// The header's key for what is no tensor.
-const METADATA: &str = "__metadata__";
-
 /// The header of a file, checked against the file's size.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
@@ -149,85 +145,5 @@ impl Header {
             ));
         }
         format!("{{{}}}", members.join(",")).into_bytes()
-    }
-}
-
-struct Raw {
-    metadata: BTreeMap<String, String>,
-    tensors: BTreeMap<String, Info>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Info {
-    dtype: Known,
-    shape: Vec<u64>,
-    data_offsets: (u64, u64),
-}
-
-struct Known(Dtype);
-
-impl<'de> Deserialize<'de> for Known {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = String::deserialize(deserializer)?;
-        let start: String = name.chars().take(40).collect();
-        Dtype::from_name(&name)
-            .map(Self)
-            .ok_or_else(|| D::Error::custom(format!("the type {start:?} is not known")))
-    }
-}
-
-/// A map of texts in which no key is there twice.
-struct Texts(BTreeMap<String, String>);
-
-impl<'de> Deserialize<'de> for Texts {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visit;
-        impl<'de> Visitor<'de> for Visit {
-            type Value = Texts;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("texts by name")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Texts, A::Error> {
-                let mut all = BTreeMap::new();
-                while let Some((key, value)) = map.next_entry()? {
-                    if all.insert(key, value).is_some() {
-                        return Err(A::Error::custom("a key of the metadata is there twice"));
-                    }
-                }
-                Ok(Texts(all))
-            }
-        }
-        deserializer.deserialize_map(Visit)
-    }
-}
-
-impl<'de> Deserialize<'de> for Raw {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visit;
-        impl<'de> Visitor<'de> for Visit {
-            type Value = Raw;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("tensors by name")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Raw, A::Error> {
-                let (mut metadata, mut tensors) = (None, BTreeMap::new());
-                while let Some(name) = map.next_key::<String>()? {
-                    let twice = if name == METADATA {
-                        metadata.replace(map.next_value::<Texts>()?.0).is_some()
-                    } else {
-                        tensors.insert(name, map.next_value::<Info>()?).is_some()
-                    };
-                    if twice {
-                        return Err(A::Error::custom("a name is there twice"));
-                    }
-                }
-                Ok(Raw {
-                    metadata: metadata.unwrap_or_default(),
-                    tensors,
-                })
-            }
-        }
-        deserializer.deserialize_map(Visit)
     }
 }
