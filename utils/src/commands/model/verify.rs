@@ -62,7 +62,7 @@ fn beside(output: Output, asked: &Verify, signature: &Path) -> anyhow::Result<Ex
     );
     let differences = signed.differences(&found);
     if differences.is_empty() {
-        checks.push(row("files", compared, Ok::<(), &str>(())));
+        checks.push(row("files", compared.clone(), Ok::<(), &str>(())));
     }
     checks.extend(
         differences
