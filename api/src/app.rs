@@ -8,8 +8,9 @@ use actix_web::{
 };
 
 use assay_platform::telemetry::metrics::HTTP_REQUESTS;
+use tracing::Instrument as _;
 
-use crate::{origin, probe::Probe, problem::Problem, routes, service::Service};
+use crate::{origin, probe::Probe, problem::Problem, routes, service::Service, trace};
 
 /// The routes over a service, with problems for everything that no route answers.
 pub(crate) fn configure(
@@ -42,7 +43,7 @@ pub(crate) fn headers() -> DefaultHeaders {
     DefaultHeaders::new().add((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
 }
 
-/// Refuses what comes from other origins, and counts answers by the class of their status.
+/// Refuses what comes from other origins, counts answers by the class of their status, and gives each a span.
 pub(crate) fn guard<S, B>(
     request: ServiceRequest,
     next: &S,
@@ -51,19 +52,28 @@ where
     S: actix_web::dev::Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
     B: MessageBody,
 {
-    let answer = match origin::check(&request) {
-        Ok(()) => Ok(next.call(request)),
+    let span = trace::span(&request);
+    let hosts = request
+        .app_data::<web::Data<Probe>>()
+        .map_or(&[][..], |probe| &probe.platform.config.hosts);
+    let answer = match origin::check(&request, hosts) {
+        Ok(()) => Ok(span.in_scope(|| next.call(request))),
         Err(problem) => Err(problem.into()),
     };
     async move {
         let answer = match answer {
-            Ok(answer) => answer.await,
+            Ok(answer) => answer.instrument(span.clone()).await,
             Err(refused) => Err(refused),
         };
         let status = match &answer {
             Ok(answer) => answer.status(),
             Err(error) => error.as_response_error().status_code(),
         };
+        trace::ended(
+            &span,
+            answer.as_ref().ok().map(ServiceResponse::request),
+            status,
+        );
         metrics::counter!(HTTP_REQUESTS, "status" => class(status)).increment(1);
         answer
     }

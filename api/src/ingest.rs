@@ -7,14 +7,13 @@ use assay_platform::{
     Platform,
     db::DbError,
     ids::{JobId, UniqueDir},
-    job::{Artifact, Class, NewJob, Priority, Role},
+    job::{Artifact, NewJob, Role},
     keys::KeyError,
     queue::Doorbell,
     sandbox::Isolation,
     store::Stored,
     telemetry::metrics::JOBS_SUBMITTED,
 };
-use assay_protocol::JobRequest;
 use serde_json::{Map, Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
@@ -144,25 +143,8 @@ async fn is_there(platform: &Platform, id: JobId, error: &DbError) -> bool {
 /// Writes the job with all that names its objects, then rings its doorbell.
 ///
 /// This runs to its end even when the client is gone: a job is there with everything, or not at all.
-pub(crate) async fn commit(
-    platform: Platform,
-    id: JobId,
-    unique_dir: UniqueDir,
-    request: JobRequest,
-    priority: Priority,
-    artifacts: Vec<Artifact>,
-    staged: Staged,
-) -> Result<(), Problem> {
-    let job = NewJob {
-        id,
-        unique_dir,
-        class: Class::of(&request),
-        request,
-        priority,
-        traceparent: None,
-        submitted_at: OffsetDateTime::now_utc(),
-        artifacts,
-    };
+pub(crate) async fn commit(platform: Platform, job: NewJob, staged: Staged) -> Result<(), Problem> {
+    let id = job.id;
     let bell = Doorbell {
         job: id,
         class: job.class,
@@ -182,7 +164,7 @@ pub(crate) async fn commit(
     if !platform.queue.is_shared()
         && let Err(error) = platform.queue.ring(&bell).await
     {
-        tracing::warn!(job.id = %id, %error, "the doorbell of job {id} did not ring");
+        tracing::warn!(job = %id, %error, "the doorbell of job {id} did not ring");
     }
     Ok(())
 }

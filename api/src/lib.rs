@@ -11,6 +11,7 @@ mod file_name;
 mod form;
 mod ingest;
 mod origin;
+mod own_address;
 mod places;
 mod probe;
 mod problem;
@@ -20,6 +21,7 @@ mod service;
 mod staged;
 mod submission;
 mod text_value;
+mod trace;
 
 pub use error::ApiError;
 pub use server::{run, run_status};

@@ -11,15 +11,15 @@ use crate::problem::Problem;
 ///
 /// While there is no authentication, being on this machine is the right to use the service, and every page that is
 /// open in a browser here is on this machine. Two ways in are closed: forms of other origins (`Origin` names them),
-/// and names of other origins that were made to point here (`Host` names them).
-pub(crate) fn check(request: &ServiceRequest) -> Result<(), Problem> {
+/// and names of other origins that were made to point here (`Host` names them). `hosts` are names of ours.
+pub(crate) fn check(request: &ServiceRequest, hosts: &[String]) -> Result<(), Problem> {
     let text = |name| request.headers().get(name)?.to_str().ok();
     let host = text(header::HOST).unwrap_or_default();
-    if !is_local(host) {
+    if !is_ours(host, hosts) {
         return Err(Problem::new(
             StatusCode::MISDIRECTED_REQUEST,
             "request.host",
-            "the service answers under localhost or an IP address only",
+            "the service answers under localhost, an IP address, or a name that the setting hosts has",
         ));
     }
     let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
@@ -39,12 +39,15 @@ pub(crate) fn check(request: &ServiceRequest) -> Result<(), Problem> {
 }
 
 /// Whether a `Host` is no name that somebody else could have made point here. Without one nobody was led here.
-fn is_local(host: &str) -> bool {
+fn is_ours(host: &str, hosts: &[String]) -> bool {
     let name = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((address, _)) => address,
         None => host.split(':').next().unwrap_or_default(),
     };
-    name.is_empty() || name.eq_ignore_ascii_case("localhost") || name.parse::<IpAddr>().is_ok()
+    name.is_empty()
+        || name.eq_ignore_ascii_case("localhost")
+        || name.parse::<IpAddr>().is_ok()
+        || hosts.iter().any(|ours| name.eq_ignore_ascii_case(ours))
 }
 
 #[cfg(test)]
@@ -58,17 +61,18 @@ mod tests {
             request = request.insert_header(*header);
         }
         let refused = |problem| actix_web::ResponseError::status_code(&problem).as_u16();
-        check(&request.to_srv_request()).map_err(refused)
+        check(&request.to_srv_request(), &["assay.example".to_owned()]).map_err(refused)
     }
 
     #[test]
-    fn only_local_names_are_answered() {
+    fn only_names_of_ours_are_answered() {
         for host in [
             "localhost",
             "LOCALHOST:8000",
             "127.0.0.1:8000",
             "[::1]:8000",
             "192.168.1.2",
+            "Assay.example:443",
         ] {
             assert_eq!(answer(Method::GET, &[("host", host)]), Ok(()), "{host}");
         }

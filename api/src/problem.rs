@@ -102,6 +102,11 @@ impl Problem {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, code, detail).because(cause)
     }
 
+    /// The stable code.
+    pub(crate) fn code(&self) -> &str {
+        &self.0.code
+    }
+
     /// Names the form field or parameter at fault.
     pub(crate) fn field(mut self, field: impl Into<Cow<'static, str>>) -> Self {
         self.0.field = Some(field.into());

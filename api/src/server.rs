@@ -1,7 +1,7 @@
 use std::{net::TcpListener, time::Duration};
 
 use actix_web::{App, HttpServer, web};
-use assay_platform::{Platform, descriptors, upkeep};
+use assay_platform::{Platform, descriptors, shutdown::wanted, upkeep};
 use tokio::sync::watch;
 
 use crate::{ApiError, app, probe::Probe, service::Service};
@@ -78,8 +78,7 @@ async fn serve(
     .run();
     let handle = server.handle();
     let stop = async {
-        // The answer guards the value; it is dropped here, before anything else is awaited.
-        let _gone = shutdown.wait_for(|stop| *stop).await.is_err();
+        wanted(&mut shutdown).await;
         handle.stop(true).await;
     };
     let (ended, ()) = tokio::join!(server, stop);

@@ -1,3 +1,5 @@
+use assay_protocol::deceives;
+
 use crate::problem::Problem;
 
 /// Checks a text that somebody claims of a model. It is shown to people and signed, so it must be what it looks like:
@@ -10,8 +12,7 @@ pub(crate) fn check_text(field: &str, value: &str) -> Result<(), Problem> {
             '\n' | '\t' => true,
             // Browsers send line breaks as CR LF (HTML, "multipart form data").
             '\r' => letters.peek() == Some(&'\n'),
-            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => false,
-            other => !other.is_control(),
+            other => !deceives(other),
         };
         if !allowed {
             let detail = format!(

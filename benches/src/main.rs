@@ -2,6 +2,7 @@
 //!
 //! Build everything first (`cargo build --release --workspace`), then `target/release/assay-benches NAME`.
 
+mod burst;
 mod data;
 mod hash;
 mod memory;
@@ -30,6 +31,15 @@ enum Bench {
         /// Jobs.
         #[arg(long, default_value_t = 20)]
         jobs: u32,
+    },
+    /// Jobs that are handed in at once to one worker: how many a minute.
+    Burst {
+        /// Jobs.
+        #[arg(long, default_value_t = 20)]
+        jobs: u32,
+        /// Where they train.
+        #[arg(long, value_enum, default_value_t = burst::Rooms::Process)]
+        sandbox: burst::Rooms,
     },
     /// `GET /job_status`: requests a second over 1,000 jobs.
     Status {
@@ -96,6 +106,7 @@ enum Bench {
 fn main() -> anyhow::Result<()> {
     match Cli::parse().bench {
         Bench::Submit { jobs } => submit::run(jobs),
+        Bench::Burst { jobs, sandbox } => burst::run(jobs, sandbox),
         Bench::Status {
             connections,
             seconds,

@@ -1,6 +1,7 @@
 //! `assay up` as a child process, and jobs handed in to it.
 
 use std::{
+    collections::HashMap,
     io::{BufRead, BufReader},
     path::PathBuf,
     process::{Child, Command, Stdio},
@@ -23,10 +24,16 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start() -> anyhow::Result<Self> {
+        Self::start_with(&HashMap::new())
+    }
+
+    /// Starts one with these environment variables, as `ASSAY__SANDBOX__KIND`.
+    pub(crate) fn start_with(settings: &HashMap<&str, String>) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let mut child = Command::new(beside_us("assay")?)
             .args(["up", "--json", "--listen", "127.0.0.1:0", "--dir"])
             .arg(folder.path().join("data"))
+            .envs(settings)
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()?;

@@ -35,10 +35,26 @@ policy "$everywhere" "$reads_scans" "$uses_jobs" >/tmp/policies/api.json
 policy "$everywhere" "$reads_scans" "$uses_jobs" >/tmp/policies/worker.json
 policy "$everywhere" "$writes_scans" >/tmp/policies/scanner.json
 
-mc --quiet alias set store http://minio:9000 assay-root "$(cat /run/secrets/store_root)" >/dev/null
+# Names and secrets go in on standard input: command lines can be read by others.
+account() { printf '%s\n%s\n' "$1" "$(cat "/run/secrets/$2")"; }
+
+# Gives an account the policy of its name. That it has it already is an error of the client, and none of ours.
+attach() {
+  if said=$(mc --quiet admin policy attach store "$1" --user "$1" 2>&1); then
+    return
+  fi
+  case $said in
+    *"already in effect"*) ;;
+    *)
+      echo "$said" >&2
+      exit 1
+      ;;
+  esac
+}
+
+account assay-root store_root | mc --quiet alias set store http://minio:9000 >/dev/null
 for service in api worker scanner; do
   mc --quiet admin policy create store "assay-$service" "/tmp/policies/$service.json"
-  mc --quiet admin user add store "assay-$service" "$(cat "/run/secrets/store_$service")"
-  # It is an error that the account has it already.
-  mc --quiet admin policy attach store "assay-$service" --user "assay-$service" || true
+  account "assay-$service" "store_$service" | mc --quiet admin user add store
+  attach "assay-$service"
 done

@@ -4,7 +4,8 @@
 set -eu
 for service in api worker scanner; do
   psql --quiet --set=ON_ERROR_STOP=1 --username="$POSTGRES_USER" --dbname="$POSTGRES_DB" \
-    --set=role="assay_$service" --set=password="$(cat "/run/secrets/postgres_$service")" <<'SQL'
+    --set=role="assay_$service" --set=file="/run/secrets/postgres_$service" <<'SQL'
+\set password `cat :'file'`
 CREATE ROLE :"role" LOGIN PASSWORD :'password' NOSUPERUSER NOCREATEDB NOCREATEROLE;
 SQL
 done

@@ -36,18 +36,17 @@ pub(crate) fn scan_link(
         .iter()
         .map(|one| one.id.as_str())
         .collect();
-    let counts = &findings.counts;
+    let counts: Map<String, Value> = findings
+        .counts
+        .by_severity()
+        .into_iter()
+        .map(|(severity, count)| (severity.as_str().to_owned(), count.into()))
+        .collect();
     link.byproducts = object(json!({
         "return-value": findings.status,
         "stdout": "",
         "stderr": "",
-        "counts": {
-            "critical": counts.critical,
-            "high": counts.high,
-            "medium": counts.medium,
-            "low": counts.low,
-            "unknown": counts.unknown,
-        },
+        "counts": counts,
         "vulnerabilities": ids,
     }));
     link.environment = object(json!({

@@ -23,7 +23,7 @@ const TAIL: usize = 4096;
 pub(crate) struct Job<'a> {
     pub(crate) program: &'a Path,
     pub(crate) arguments: Vec<OsString>,
-    /// An empty folder, so that no file lying about changes what the program does.
+    /// An empty folder, so that no file lying about changes what the program does; also for its temporary files.
     pub(crate) folder: &'a Path,
     /// Bytes of standard output at most.
     pub(crate) most: u64,
@@ -64,6 +64,8 @@ pub(crate) async fn run(job: Job<'_>, to: PathBuf) -> Result<Ended, String> {
         .current_dir(job.folder)
         .env_clear()
         .envs(std::env::vars_os().filter(|(name, _)| is_passed_on(name)))
+        // What it unpacks needs more room than a container's /tmp has, and goes with the folder when it is killed.
+        .env("TMPDIR", job.folder)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -102,7 +104,6 @@ fn is_passed_on(name: &std::ffi::OsStr) -> bool {
         "PATH",
         "HOME",
         "XDG_CACHE_HOME",
-        "TMPDIR",
         "SSL_CERT_FILE",
         "SSL_CERT_DIR",
     ];

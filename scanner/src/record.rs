@@ -7,6 +7,7 @@ use assay_platform::{
     store::ReportBucket,
 };
 use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 use crate::{
@@ -58,15 +59,19 @@ async fn attempt(platform: &Platform, image: &Image, scan: &mut Scan) -> Result<
     let room = Room::create(&platform.rooms())
         .map_err(|error| format!("no folder could be made for the scan: {error}"))?;
     let trivy = Trivy(config);
-    let archive = image.archive(platform, &room).await?;
-    let found = trivy.scan(&archive, image.id, &room).await;
+    let archive = image.archive(platform, &room);
+    let archive = archive.instrument(tracing::debug_span!("fetch")).await?;
+    let found = trivy.scan(&archive, image.id, &room);
+    let found = found.instrument(tracing::debug_span!("trivy")).await;
     // Asked afterwards: the scan may have fetched a newer database.
     let version = trivy.version(&room).await?;
     scan.trivy_version = Some(version.program.clone());
     scan.database_updated_at = version.database;
     scan.database_stale = version.is_stale(config.database_max_age, scan.scanned_at);
     let findings = found?;
-    keep(platform, image, scan, &version, &findings).await?;
+    keep(platform, image, scan, &version, &findings)
+        .instrument(tracing::debug_span!("store"))
+        .await?;
     scan.outcome = if findings.vulnerabilities.is_empty() {
         ScanOutcome::Clean
     } else {

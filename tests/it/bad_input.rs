@@ -48,11 +48,16 @@ impl Good {
     }
 }
 
-/// What the server keeps on disk, its database's own files left out.
+/// What the server keeps on disk. Left out are its database's own files, and the worker's word, which it may write when
+/// the server already answers.
 fn kept(server: &Server) -> BTreeSet<PathBuf> {
+    let own = |path: &PathBuf| {
+        let name = path.to_str().unwrap();
+        name.contains("assay.db") || name.starts_with("worker.")
+    };
     files(&server.data())
         .into_iter()
-        .filter(|path| !path.to_str().unwrap().contains("assay.db"))
+        .filter(|path| !own(path))
         .collect()
 }
 

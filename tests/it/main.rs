@@ -12,7 +12,11 @@ mod defects;
 mod demo;
 mod determinism;
 #[cfg(feature = "outside-parts")]
+mod drain;
+#[cfg(feature = "outside-parts")]
 mod faults;
+#[cfg(feature = "outside-parts")]
+mod handover;
 mod jobs;
 mod licences;
 #[cfg(feature = "outside-parts")]
@@ -25,3 +29,6 @@ mod sandbox;
 mod scan;
 mod support;
 mod tamper;
+#[cfg(feature = "outside-parts")]
+mod tls;
+mod traces;

@@ -1,19 +1,13 @@
 //! Several processes over one database, one broker and one store: what one begins, another ends.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use super::support::{deployment::Deployment, server::Inputs};
 
-/// Which of the two workers has the job, from 0. Names tell no order, so the logs do.
-fn worker_of(deployment: &Deployment, id: &str) -> usize {
-    let has = |log: &str| log.contains(id) && log.contains("job claimed");
-    let found = || deployment.workers.iter().position(|one| has(&one.log()));
-    deployment.wait_for(id, |_| found().is_some());
-    found().unwrap()
-}
-
-fn trains(job: &Value) -> bool {
+pub(crate) fn trains(job: &Value) -> bool {
     job["progress"]["epoch"].as_u64() >= Some(1)
 }
 
@@ -56,7 +50,7 @@ fn when_a_worker_is_killed_another_takes_its_job_over() {
     let inputs = Inputs::sample("digits", dir.path());
     let job = deployment.submit(&inputs, &["epochs=40"]);
     deployment.wait_for(&job, trains);
-    let first = worker_of(&deployment, &job);
+    let first = deployment.worker_of(&job);
     deployment.workers[first].kill();
     let ended = deployment.wait(&job);
     assert_eq!(ended["status"], "completed", "{ended}");
@@ -91,7 +85,7 @@ fn a_worker_that_comes_back_after_its_lease_completes_nothing() {
     let inputs = Inputs::sample("digits", dir.path());
     let job = deployment.submit(&inputs, &["epochs=60"]);
     deployment.wait_for(&job, trains);
-    let first = worker_of(&deployment, &job);
+    let first = deployment.worker_of(&job);
     deployment.workers[first].signal(Signal::SIGSTOP);
     // Nobody renews the lease: the job gets another attempt.
     deployment.wait_for(&job, |job| job["attempt"].as_u64() >= Some(2));
@@ -112,7 +106,7 @@ fn a_worker_that_stops_in_order_puts_its_job_back() {
     let inputs = Inputs::sample("digits", dir.path());
     let job = deployment.submit(&inputs, &["epochs=40"]);
     deployment.wait_for(&job, trains);
-    let first = worker_of(&deployment, &job);
+    let first = deployment.worker_of(&job);
     assert!(
         deployment.workers[first].end(),
         "{}",
@@ -121,4 +115,39 @@ fn a_worker_that_stops_in_order_puts_its_job_back() {
     let ended = deployment.wait(&job);
     assert_eq!(ended["status"], "completed", "{ended}");
     deployment.verify(&job);
+}
+
+#[test]
+fn workers_with_one_key_are_told_apart_and_a_copy_of_a_folder_is_refused() {
+    let deployment = Deployment::start(1, &[]);
+    let mut second = deployment.namesake("worker-second");
+    second.start();
+    let names = deployment.worker_states(2);
+    assert_eq!(names.len(), 2, "{names:?}");
+
+    let mut copy = deployment.namesake("worker-copy");
+    let folder = deployment.folder_of("worker-copy");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let word = deployment.folder_of("worker-second").join("worker.id");
+    std::fs::copy(word, folder.join("worker.id")).unwrap();
+    // On a loaded machine the other one may say nothing for a while, and then counts as gone: so again.
+    for times in 1.. {
+        copy.start();
+        let refused = deployment.until("the copy", || {
+            let log = copy.log();
+            match log.matches("worker ready").count() < times {
+                _ if log.contains("its folder is a copy of this one") => Ok(true),
+                true => Err(log.into()),
+                false => Ok(false),
+            }
+        });
+        if refused {
+            break;
+        }
+        copy.kill();
+    }
+    assert!(!copy.wait());
+    // The other one did not notice.
+    assert_eq!(deployment.worker_states(2), names);
 }

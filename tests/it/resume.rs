@@ -27,7 +27,7 @@ fn wait_for_line(server: &Server, job: &str, text: &str) -> String {
     }
 }
 
-fn output(bundle: &Path, name: &str) -> Vec<u8> {
+pub(crate) fn output(bundle: &Path, name: &str) -> Vec<u8> {
     let path = files(bundle)
         .into_iter()
         .find(|path| path.ends_with(format!("outputs/{name}")))
@@ -35,7 +35,7 @@ fn output(bundle: &Path, name: &str) -> Vec<u8> {
     fs::read(bundle.join(path)).unwrap()
 }
 
-fn training_link(bundle: &Path) -> Value {
+pub(crate) fn training_link(bundle: &Path) -> Value {
     let path = files(bundle)
         .into_iter()
         .find(|path| path.to_string_lossy().starts_with("run_training."))

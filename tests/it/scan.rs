@@ -1,5 +1,7 @@
 //! A real finding, from Trivy to the bucket, the job that waits for it, the AIBoM and the proof.
 
+mod deployed;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -22,6 +24,8 @@ use crate::{
     },
 };
 
+/// How long anything here may take, on however slow a machine.
+const PATIENCE: Duration = Duration::from_secs(300);
 /// Of when the fixture's database says to be.
 const LONG_AGO: &str = "2020-01-01T00:00:00Z";
 
@@ -65,7 +69,7 @@ fn wait_for(server: &Server, id: &str, what: impl Fn(&Value) -> bool) -> Value {
         }
         let ended = matches!(job["status"].as_str(), Some("failed" | "cancelled"));
         assert!(
-            !ended && begun.elapsed() < Duration::from_secs(300),
+            !ended && begun.elapsed() < PATIENCE,
             "{id} stays {job}\n{}",
             server.log()
         );
@@ -165,7 +169,7 @@ fn says_what_was_found(bundle: &Path, image: &Image) {
 /// The reports that the link names lie in the bucket of workers' scans.
 fn reports_are_kept(server: &Server, bundle: &Path) {
     let folder = server.data().join("store/scans");
-    // Over servers the buckets are elsewhere; the tests of the store look into them.
+    // Over servers the buckets are elsewhere; `deployed` looks into them.
     if !folder.exists() {
         return;
     }
@@ -190,6 +194,14 @@ fn api_verifies(server: &Server, bundle: &Path) {
     let answer = server
         .http()
         .post("/verify_in-toto_link", &[("link_file", name, &bytes)], &[]);
+    assert_eq!(answer.json()["status"], "success", "{}", answer.json());
+    let (path, _) = proof(bundle, "scan_image.");
+    let bytes = fs::read(path).unwrap();
+    let answer = server.http().post(
+        "/verify_in-toto_link",
+        &[("link_file", "scan_image.link", &bytes)],
+        &[],
+    );
     assert_eq!(answer.json()["status"], "success", "{}", answer.json());
     let bom = fs::read(bundle.join("aibom.json")).unwrap();
     let answer = server.http().post(

@@ -4,6 +4,8 @@ pub(crate) mod backend;
 #[cfg(feature = "outside-parts")]
 pub(crate) mod deployment;
 pub(crate) mod http;
+#[cfg(feature = "outside-parts")]
+pub(crate) mod proxy;
 pub(crate) mod server;
 
 use std::{

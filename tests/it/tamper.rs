@@ -1,11 +1,20 @@
 //! Every byte of a bundle counts.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Duration};
 
 use assay_attest::Trust;
-use assay_platform::bundle::verify_folder;
+use assay_platform::{
+    Config, Platform,
+    bundle::verify_folder,
+    ids::{JobId, UniqueDir},
+    job::{Artifact, Completion, NewJob, Priority, Timings},
+};
 
-use super::support::{files, server::Server};
+use super::support::{
+    files, run,
+    server::{Folder, Server},
+    text,
+};
 
 fn passes(bundle: &Path, trust: &Trust) -> bool {
     verify_folder(bundle, trust).unwrap().is_verified()
@@ -87,4 +96,61 @@ fn proof_of_another_job_or_of_another_owner_is_refused() {
     let stranger =
         Trust::from_json(&fs::read(elsewhere.path().join("trust/trust.json")).unwrap()).unwrap();
     assert!(!passes(&first, &stranger));
+}
+
+/// Gives a new job everything that another one has, its proof too, as somebody who can write to the database can.
+async fn replay(data: &Path, of: &str) -> String {
+    let Platform { db, .. } = Platform::open(Config::in_dir(data).unwrap()).await.unwrap();
+    let of: JobId = of.parse().unwrap();
+    let (job, artifacts) = (db.job(of).await.unwrap().unwrap(), db.artifacts(of).await);
+    let is_input = |one: &Artifact| one.path.contains("/inputs/");
+    let (inputs, rest) = artifacts.unwrap().into_iter().partition(is_input);
+    let new = NewJob {
+        id: JobId::new(),
+        unique_dir: UniqueDir::new(),
+        request: job.request,
+        class: job.class,
+        priority: Priority::Normal,
+        traceparent: None,
+        submitted_at: job.times.submitted_at,
+        artifacts: inputs,
+    };
+    db.insert_job(&new).await.unwrap();
+    let claim = db.claim(new.id, "forger", Duration::from_secs(60)).await;
+    let attempt = claim.unwrap().unwrap().attempt;
+    let completion = Completion {
+        artifacts: rest,
+        timings: Timings::default(),
+    };
+    assert!(db.complete(new.id, attempt, &completion).await.unwrap());
+    new.id.to_string()
+}
+
+#[test]
+fn the_proof_of_another_job_is_not_handed_out_as_this_ones() {
+    let server = Server::over(Folder::embedded(), &[]);
+    let dir = tempfile::tempdir().unwrap();
+    let real = server.train("wine", &["epochs=1"]);
+    let bundle = server.bundle(&real, dir.path());
+    let folder = server.kill();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let forged = runtime.block_on(replay(&folder.path().join("data"), &real));
+    drop(runtime);
+    let server = Server::over(folder, &[]);
+
+    let into = dir.path().join("forged");
+    let got = run(&["--server", &server.url, "get", &forged, text(&into)]);
+    let told = String::from_utf8_lossy(&got.stderr).into_owned();
+    assert!(!got.status.success(), "{told}");
+    assert!(told.contains(&real) && told.contains(&forged), "{told}");
+    assert!(!into.exists());
+    assert!(server.bundle(&real, &dir.path().join("again")).exists());
+
+    // Offline, the verifier says of which job the bundle is, and compares it with the one that was meant.
+    let verified = |job: &str| run(&["verify", "--json", text(&bundle), "--job", job]);
+    let good = verified(&real);
+    let said: serde_json::Value = serde_json::from_slice(&good.stdout).unwrap();
+    assert!(good.status.success(), "{said}");
+    assert_eq!(said["job"], real);
+    assert!(!verified(&forged).status.success());
 }

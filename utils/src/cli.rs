@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use assay_platform::Service;
+use assay_platform::{Service, ids::JobId};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{
@@ -24,14 +24,25 @@ struct Cli {
     /// Print JSON for machines, one value a line, instead of text for people.
     #[arg(long, global = true)]
     json: bool,
+    #[command(flatten)]
+    server: Server,
+}
+
+/// Where a server is, and whom to trust on the way to its bytes.
+#[derive(Debug, Args)]
+pub(crate) struct Server {
     /// Address of the server, for submit, status, logs, cancel, artifacts, workers, queue, get and open.
     #[arg(
-        long,
+        long = "server",
         global = true,
         env = "ASSAY_SERVER",
         default_value = "http://127.0.0.1:8000"
     )]
-    server: String,
+    pub(crate) address: String,
+    /// Certificates (PEM) of authorities to trust beside those of this machine, for get, where the server keeps the bytes
+    /// behind https.
+    #[arg(long, global = true, env = "ASSAY_CA_FILE", value_name = "FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -144,6 +155,9 @@ enum Command {
         /// The trust anchor (`trust.json`), got from the platform's owner; `DIR/../trust/trust.json` when absent.
         #[arg(long)]
         trust: Option<PathBuf>,
+        /// The job that the bundle has to be of; any job's when absent.
+        #[arg(long)]
+        job: Option<JobId>,
     },
     /// Open the server's page in the browser.
     Open,
@@ -221,7 +235,8 @@ enum KeysCommand {
         #[arg(long, default_value = "assay-data/secrets")]
         dir: PathBuf,
     },
-    /// Write what one machine needs to a new folder: its key, the layouts, trust.json; never the owner's key.
+    /// Write what one machine needs to a new folder: its key, for a worker the platform's too, the layouts, trust.json; never
+    /// the owner's key.
     Export {
         /// The service that the machine runs.
         #[arg(value_parser = ["api", "worker", "scanner"])]
@@ -324,7 +339,7 @@ pub(crate) fn run() -> ExitCode {
             KeysCommand::Trust { dir, to } => commands::keys::trust(output, &dir, &to),
         },
         Command::Sample { name, dir } => commands::sample::run(output, name, &dir),
-        Command::Verify { dir, trust } => commands::verify::run(output, &dir, trust),
+        Command::Verify { dir, trust, job } => commands::verify::run(output, &dir, trust, job),
         Command::Model { command } => commands::model::run(output, command),
         Command::Submit(submit) => commands::client(&cli.server, |client| {
             commands::submit::run(output, client, submit)
@@ -376,22 +391,4 @@ pub(crate) fn run() -> ExitCode {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::CommandFactory;
-
-    use super::*;
-
-    #[test]
-    fn command_line_is_consistent() {
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn a_parameter_needs_an_equals_sign() {
-        assert_eq!(
-            key_value("epochs=3"),
-            Ok(("epochs".to_owned(), "3".to_owned()))
-        );
-        assert!(key_value("epochs").is_err());
-    }
-}
+mod tests;

@@ -27,14 +27,17 @@ pub(crate) mod workers;
 
 use std::process::ExitCode;
 
-use crate::client::Client;
+use crate::{cli::Server, client::Client};
 
 /// Runs a command that talks to a server.
-pub(crate) fn client<F>(server: &str, command: impl FnOnce(Client) -> F) -> anyhow::Result<ExitCode>
+pub(crate) fn client<F>(
+    server: &Server,
+    command: impl FnOnce(Client) -> F,
+) -> anyhow::Result<ExitCode>
 where
     F: Future<Output = anyhow::Result<ExitCode>>,
 {
-    let client = Client::new(server)?;
+    let client = Client::new(&server.address, server.ca_file.as_deref())?;
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?

@@ -1,11 +1,14 @@
+//! One attempt at a job, from its claim to its end: the order of its steps, and what each leaves to the next.
+
 use std::{sync::Arc, time::Instant};
 
 use assay_attest::Digest;
 use assay_platform::{
     job::{Artifact, Claim, Timings},
-    telemetry::metrics::PROOF_SECONDS,
+    telemetry::{self, metrics::PROOF_SECONDS},
 };
 use tokio::sync::watch;
+use tracing::{Instrument as _, Span};
 
 use crate::{
     attest::{Circumstances, Evidence, attest},
@@ -14,11 +17,13 @@ use crate::{
     collect::{collect, keep_logs},
     complete::complete,
     image,
+    layout::layout_of,
     lease::{Claimed, LeaseKeeper},
     phase::{Phase, enter},
     run_loop::Worker,
     stage::{Staged, stage},
     stop::Stop,
+    trace::{self, part},
     train::train,
 };
 
@@ -54,9 +59,14 @@ pub(crate) async fn run(
     let mut record = Record::default();
     let end = Box::pin(drive(&worker, &claim, &lease, &mut record)).await;
     let id = claim.job.id;
+    worker.fitness.ended(&end);
     enter(Phase::Complete, id);
     let checkpoint = record.checkpoint;
-    let written = complete(&worker.platform, &claim, record, end).await;
+    trace::mark(&Span::current(), end.as_ref().err());
+    let held = || lease.check().is_ok();
+    let span = tracing::debug_span!("complete");
+    let written = complete(&worker.platform, &claim, record, end, &held);
+    let written = written.instrument(span.clone()).await;
     match written {
         Ok(end) => {
             tracing::info!(end, ms = started.elapsed().as_millis(), "attempt over");
@@ -66,12 +76,15 @@ pub(crate) async fn run(
             }
         }
         // The lease runs out, and the reaper gives the job to the next attempt.
-        Err(error) => tracing::error!(%error, "the end of an attempt could not be written"),
+        Err(error) => {
+            telemetry::failed(&span, "database");
+            tracing::error!(%error, "the end of an attempt could not be written");
+        }
     }
     enter(Phase::Over, id);
 }
 
-/// The straight way to a proof: stage, train, collect, attest.
+/// The straight way to a proof: admit, stage, train, collect, attest.
 async fn drive(
     worker: &Worker,
     claim: &Claim,
@@ -81,10 +94,16 @@ async fn drive(
     let platform = &worker.platform;
     let begun = Instant::now();
     enter(Phase::Fetch, claim.job.id);
-    let image = image::admit(platform, claim).await?;
-    let (staged, mut circumstances) =
-        tokio::try_join!(stage(platform, claim), Circumstances::measure(worker))?;
-    circumstances.image = image;
+    let layout = lease.during(layout_of(platform, &claim.artifacts)).await?;
+    let image = lease.during(image::admit(worker, claim, &layout)).await?;
+    let staging = async {
+        tokio::try_join!(
+            stage(platform, claim, &layout),
+            Circumstances::measure(worker, image)
+        )
+    };
+    let staging = part(tracing::debug_span!("stage"), staging);
+    let (staged, circumstances) = lease.during(staging).await?;
     record.timings.fetch_ms = ms(begun);
     lease.check()?;
     let end = train_and_prove(worker, claim, lease, &staged, &circumstances, record);
@@ -106,11 +125,12 @@ async fn train_and_prove(
     record: &mut Record,
 ) -> Result<(), Stop> {
     let platform = &worker.platform;
-    let plan = checkpoint::plan(platform, claim, staged, &circumstances.program).await?;
+    let plan = checkpoint::plan(platform, claim, staged, &circumstances.program);
+    let plan = lease.during(plan).await?;
     let begun = Instant::now();
     enter(Phase::Train, claim.job.id);
     let trained = train(worker, claim, staged, &plan, lease, &mut record.checkpoint);
-    let trained = Box::pin(trained).await;
+    let trained = Box::pin(part(tracing::debug_span!("train"), trained)).await;
     record.timings.train_ms = ms(begun);
     let (trained, reading) = trained?;
 
@@ -118,11 +138,13 @@ async fn train_and_prove(
     let begun = Instant::now();
     let said = &trained.done.outputs;
     let (unique_dir, stored) = (claim.job.unique_dir, &mut record.stored);
-    let outputs = collect(platform, unique_dir, &staged.room, said, stored).await?;
+    let outputs = collect(platform, unique_dir, &staged.room, said, stored);
+    let outputs = part(tracing::debug_span!("collect"), outputs);
+    let outputs = lease.during(outputs).await?;
     lease.check()?;
     let evidence = Evidence {
         claim,
-        worker: &worker.name,
+        worker: &worker.signer,
         circumstances,
         staged,
         trained: &trained,
@@ -130,7 +152,9 @@ async fn train_and_prove(
         resumed: trained.resumed.and(plan.offered.as_ref()),
         outputs: &outputs,
     };
-    attest(platform, evidence, stored).await?;
+    let attested = attest(platform, evidence, stored);
+    let attested = part(tracing::debug_span!("attest"), attested);
+    lease.during(attested).await?;
     record.timings.proof_ms = ms(begun);
     metrics::histogram!(PROOF_SECONDS).record(begun.elapsed().as_secs_f64());
     lease.check()

@@ -21,7 +21,7 @@ use assay_platform::{
 
 use crate::{
     checkpoint::Offered,
-    collect::keep_stored,
+    collect::Notes,
     environment::{Measured, Reading},
     image::Image,
     outcome::Trained,
@@ -42,7 +42,8 @@ pub(crate) struct Circumstances {
 }
 
 impl Circumstances {
-    pub(crate) async fn measure(worker: &Worker) -> Result<Self, Stop> {
+    /// `image` is the one that is to train.
+    pub(crate) async fn measure(worker: &Worker, image: Option<Image>) -> Result<Self, Stop> {
         let (program, machine) = (worker.program.clone(), worker.machine.clone());
         let folder = worker.platform.config.dir.clone();
         let measure = move || Self {
@@ -51,7 +52,7 @@ impl Circumstances {
                 Ok(digest) => Measured::Text(digest.to_string()),
                 Err(error) => Measured::Unknown(error.to_string()),
             },
-            image: None,
+            image,
         };
         tokio::task::spawn_blocking(measure)
             .await
@@ -108,26 +109,35 @@ pub(crate) async fn attest(
             })
         }
     };
-    let (link, aibom, signature, model) = tokio::join!(
+    let notes = Notes::new(stored);
+    let (link, aibom, signature, model) = (
         put(&proof.link_name, Role::TrainingLink, proof.link),
         put(AIBOM_FILE, Role::Aibom, proof.aibom),
         put(
             AIBOM_SIGNATURE_FILE,
             Role::AibomSignature,
-            proof.aibom_signature
+            proof.aibom_signature,
         ),
         put(
             MODEL_SIGNATURE_FILE,
             Role::ModelSignature,
-            proof.model_signature
+            proof.model_signature,
         ),
     );
-    keep_stored([link, aibom, signature, model], stored)?;
+    // Each to its end, also when another does not get there.
+    let (link, aibom, signature, model) = tokio::join!(
+        notes.when(link),
+        notes.when(aibom),
+        notes.when(signature),
+        notes.when(model)
+    );
+    link.and(aibom).and(signature).and(model)?;
     let image = evidence.circumstances.image.as_ref();
     if let Some((name, bytes)) = image.and_then(Image::link_file) {
         // Its object is there already; this holds it until the job names it, too.
-        let scan = put(&name, Role::ScanLink, bytes.to_vec()).await;
-        keep_stored([scan], stored)?;
+        notes
+            .when(put(&name, Role::ScanLink, bytes.to_vec()))
+            .await?;
     }
     Ok(())
 }

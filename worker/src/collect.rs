@@ -1,4 +1,9 @@
-use std::{collections::BTreeMap, io, os::unix::fs::FileExt};
+use std::{
+    collections::BTreeMap,
+    io,
+    os::unix::fs::FileExt,
+    sync::{Mutex, PoisonError},
+};
 
 use assay_platform::{
     Platform,
@@ -33,26 +38,38 @@ pub(crate) async fn collect(
     // In the order in which people see them, all on their way to the disk at once.
     let [a, b, c, d, e, f] =
         room::OUTPUTS.map(|name| store(platform, unique_dir, name, waiting.remove(name)));
-    let (a, b, c, d, e, f) = tokio::join!(a, b, c, d, e, f);
-    keep_stored([a, b, c, d, e, f], stored)
+    let notes = Notes::new(stored);
+    let (a, b, c, d, e, f) = tokio::join!(
+        notes.when(a),
+        notes.when(b),
+        notes.when(c),
+        notes.when(d),
+        notes.when(e),
+        notes.when(f)
+    );
+    [a, b, c, d, e, f].into_iter().collect()
 }
 
-/// Notes everything that reached the store in `stored`, also when something else did not: the caller has to clear up.
-pub(crate) fn keep_stored(
-    results: impl IntoIterator<Item = Result<Artifact, Stop>>,
-    stored: &mut Vec<Artifact>,
-) -> Result<Vec<Artifact>, Stop> {
-    let (mut all, mut broken) = (Vec::new(), None);
-    for result in results {
-        match result {
-            Ok(artifact) => all.push(artifact),
-            Err(stop) => broken = broken.or(Some(stop)),
-        }
+/// Notes everything that reached the store at the moment when it did: whoever clears up has to know of it, also when
+/// something else did not get there, or the whole was given up half-way.
+#[derive(Debug)]
+pub(crate) struct Notes<'a>(Mutex<&'a mut Vec<Artifact>>);
+
+impl<'a> Notes<'a> {
+    pub(crate) fn new(stored: &'a mut Vec<Artifact>) -> Self {
+        Self(Mutex::new(stored))
     }
-    stored.extend(all.iter().cloned());
-    match broken {
-        None => Ok(all),
-        Some(stop) => Err(stop),
+
+    /// Notes an artifact when it is stored.
+    pub(crate) async fn when(
+        &self,
+        storing: impl Future<Output = Result<Artifact, Stop>>,
+    ) -> Result<Artifact, Stop> {
+        let artifact = storing.await?;
+        // A list is whole between any two calls.
+        let mut stored = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        stored.push(artifact.clone());
+        Ok(artifact)
     }
 }
 

@@ -1,9 +1,14 @@
+//! What the trainer says of its run, and whether an honest one could have said it.
+//!
+//! The trainer has opened a user's model, so its events are claims. Their order, their sizes and their number are judged
+//! here; whether the run went well is not: that takes the exit status and what the sandbox saw, too (`outcome`).
+
 use std::collections::BTreeMap;
 
 use assay_platform::telemetry::metrics::EPOCH_SECONDS;
 use assay_protocol::{
     DataSummary, EpochReport, Event, Fault, LogLevel, ModelSummary, OutputFile, Parameters,
-    TrainerInfo,
+    TrainerInfo, deceives,
 };
 
 /// Log lines of one attempt that reach the event log; a flood is cut with a note.
@@ -158,7 +163,7 @@ impl Heard {
             return self.refuse("epochs out of order");
         }
         if !plausible(&report.metrics) {
-            return self.refuse("metrics too many or with too long names");
+            return self.refuse("metrics too many or with names that none can have");
         }
         metrics::histogram!(EPOCH_SECONDS).record(report.seconds);
         self.last_epoch = Some(report.clone());
@@ -195,7 +200,7 @@ impl Heard {
             return self.refuse("an end before the start");
         }
         if !plausible(&done.metrics) {
-            return self.refuse("metrics too many or with too long names");
+            return self.refuse("metrics too many or with names that none can have");
         }
         self.done = Some(done.clone());
         Some(Event::Done {
@@ -222,7 +227,12 @@ impl Heard {
 }
 
 fn plausible(metrics: &BTreeMap<String, f64>) -> bool {
-    metrics.len() <= MAX_METRICS && metrics.keys().all(|name| name.len() <= MAX_METRIC_NAME)
+    metrics.len() <= MAX_METRICS && metrics.keys().all(|name| plausible_name(name))
+}
+
+/// The names stand in the signed AIBoM, where people read them.
+fn plausible_name(name: &str) -> bool {
+    name.len() <= MAX_METRIC_NAME && !name.contains(deceives)
 }
 
 /// Cuts a line that is too long, and says so.

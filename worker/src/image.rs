@@ -1,5 +1,9 @@
 //! The image that a job trains in: what is known of it, and whether the job may run in it.
 
+mod signed;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
 use assay_attest::{
     Digest, IMAGE_PATH, KeyId, SCAN_IMAGE,
     aibom::{ImageFacts, LinkRef, ScanFacts, ScanResult, VulnerabilityFacts},
@@ -7,16 +11,19 @@ use assay_attest::{
 };
 use assay_platform::{
     Config, Platform,
-    job::{Claim, Role},
+    db::DbError,
+    ids::JobId,
+    job::{Claim, Class},
     sandbox::Sandbox,
-    scan::{FailOn, ImageSeen, Scan, ScanOutcome, Severity, Verdict, judge},
+    scan::{FailOn, ImageSeen, Scan, ScanOutcome, Verdict, judge},
 };
 use time::OffsetDateTime;
 
-use crate::stop::Stop;
-
-/// Bytes of a link or a layout at most; the service writes far smaller ones.
-const MAX_METADATA_BYTES: u64 = 4 << 20;
+use crate::{
+    layout::{MAX_METADATA_BYTES, layout_of},
+    run_loop::Worker,
+    stop::Stop,
+};
 
 /// The image of an attempt that may run.
 #[derive(Debug, Clone)]
@@ -24,7 +31,7 @@ pub(crate) struct Image {
     name: String,
     id: Digest,
     /// The newest scan; `None` where it does not matter that there is none.
-    scan: Option<Scan>,
+    scan: Option<Arc<Scan>>,
     /// The link of that scan, where the job's layout asks for one.
     link: Option<ScanLink>,
 }
@@ -61,26 +68,95 @@ pub(crate) fn check(config: &Config, sandbox: &Sandbox) -> Result<(), String> {
     )
 }
 
+/// The newest scan that was read, so that its findings are not read again for each attempt.
+#[derive(Debug, Default)]
+pub(crate) struct LastScan(Mutex<Option<Arc<Scan>>>);
+
+impl LastScan {
+    fn get(&self) -> Option<Arc<Scan>> {
+        // A pointer is whole at any time.
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// The newest scan of an image.
+    async fn of(&self, platform: &Platform, image: Digest) -> Result<Option<Arc<Scan>>, DbError> {
+        let Some(brief) = platform.db.newest_scan_brief(image).await? else {
+            return Ok(None);
+        };
+        if let Some(last) = self.get().filter(|last| last.id == brief.id) {
+            return Ok(Some(last));
+        }
+        let newest = platform.db.newest_scan(image).await?.map(Arc::new);
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone_from(&newest);
+        Ok(newest)
+    }
+}
+
+/// Whether a job that is held because of its image has to wait on. It is looked at without being claimed: nothing of it
+/// changes but the reason and the time of the next look. A job of another class is for others to look at.
+pub(crate) async fn stays_held(
+    worker: &Worker,
+    job: JobId,
+    class: Option<Class>,
+) -> Result<bool, Stop> {
+    let platform = &worker.platform;
+    let Some((name, id)) = of_sandbox(&platform.sandbox) else {
+        return Ok(false);
+    };
+    let found = platform.db.job(job).await?;
+    if found.is_none_or(|job| job.held.is_none() || class.is_some_and(|class| class != job.class)) {
+        return Ok(false);
+    }
+    let config = &platform.config.scan;
+    let newest = worker.last_scan.of(platform, id).await?;
+    let now = platform.db.now().await?;
+    let judge = |needs_link| judge(config, id, newest.as_deref(), needs_link, now);
+    let mut verdict = judge(false);
+    if verdict == Verdict::Run {
+        let artifacts = platform.db.artifacts(job).await?;
+        let layout = layout_of(platform, &artifacts).await?;
+        verdict = judge(layout.step(SCAN_IMAGE).is_some());
+    }
+    let Verdict::Hold(reason) = verdict else {
+        return Ok(false);
+    };
+    let seen = ImageSeen::of(&name, id, newest.as_deref());
+    let db = &platform.db;
+    Ok(db.still_held(job, &seen, &reason, config.recheck).await?)
+}
+
 /// Lets the job run in this worker's image, or holds it with the reason; writes down what is known of the image.
-pub(crate) async fn admit(platform: &Platform, claim: &Claim) -> Result<Option<Image>, Stop> {
+pub(crate) async fn admit(
+    worker: &Worker,
+    claim: &Claim,
+    layout: &Layout,
+) -> Result<Option<Image>, Stop> {
+    let platform = &worker.platform;
     let Some((name, id)) = of_sandbox(&platform.sandbox) else {
         return Ok(None);
     };
-    let layout = layout_of(platform, claim).await?;
     let needs_link = layout.step(SCAN_IMAGE).is_some();
-    let newest = platform.db.newest_scan(id).await?;
+    let newest = worker.last_scan.of(platform, id).await?;
     let (job, attempt) = (claim.job.id, claim.attempt);
-    let seen = ImageSeen::of(&name, id, newest.as_ref());
+    let seen = ImageSeen::of(&name, id, newest.as_deref());
     if !platform.db.note_image(job, attempt, &seen).await? {
         return Err(Stop::LeaseLost);
     }
     let config = &platform.config.scan;
-    let verdict = judge(config, id, newest.as_ref(), needs_link, now());
+    // The database dated the scan, so its clock says how old it is.
+    let now = platform.db.now().await?;
+    let verdict = judge(config, id, newest.as_deref(), needs_link, now);
     if let Verdict::Hold(reason) = verdict {
         return Err(Stop::Held(reason));
     }
-    let link = match newest.as_ref().and_then(|scan| scan.link) {
-        Some(digest) if needs_link => Some(read_link(platform, &layout, id, digest).await?),
+    let link = match &newest {
+        Some(scan) if needs_link => read_link(platform, layout, scan, now).await?,
         _ => None,
     };
     Ok(Some(Image {
@@ -91,36 +167,17 @@ pub(crate) async fn admit(platform: &Platform, claim: &Claim) -> Result<Option<I
     }))
 }
 
-fn now() -> OffsetDateTime {
-    OffsetDateTime::now_utc()
-}
-
-/// The layout of the job, which the owner signed.
-async fn layout_of(platform: &Platform, claim: &Claim) -> Result<Layout, Stop> {
-    let changed =
-        |what: &dyn std::fmt::Display| Stop::ours("platform.artifact_changed", what.to_string());
-    let artifact = claim.artifacts.iter().find(|one| one.role == Role::Layout);
-    let artifact = artifact.ok_or_else(|| changed(&"the job has no layout"))?;
-    let bytes = platform
-        .store
-        .read(artifact.digest, MAX_METADATA_BYTES)
-        .await?;
-    let signed = Signed::<Layout>::parse(&bytes)
-        .map_err(|error| changed(&format!("the layout of the job: {error}")))?;
-    signed
-        .verify(&platform.keys.trust().owner)
-        .cloned()
-        .map_err(|error| changed(&format!("the layout of the job: {error}")))
-}
-
-/// The link of a scan, signed by one whom the job's layout lets scan, of this very image. One that is not may be
-/// followed by one that is: the next scan's.
+/// The link of a scan, signed by one whom the job's layout lets scan, of this very image, and saying what the row says.
+/// One that is not may be followed by one that is: the next scan's.
 async fn read_link(
     platform: &Platform,
     layout: &Layout,
-    image: Digest,
-    digest: Digest,
-) -> Result<ScanLink, Stop> {
+    scan: &Scan,
+    now: OffsetDateTime,
+) -> Result<Option<ScanLink>, Stop> {
+    let (image, Some(digest)) = (scan.image_digest, scan.link) else {
+        return Ok(None);
+    };
     let bytes = platform.store.read(digest, MAX_METADATA_BYTES).await?;
     let unfit = |what: &dyn std::fmt::Display| {
         Stop::Held(format!(
@@ -132,10 +189,11 @@ async fn read_link(
     if link.name != SCAN_IMAGE || link.materials.get(IMAGE_PATH) != Some(&image) {
         return Err(unfit(&"it is of another image"));
     }
-    Ok(ScanLink {
+    signed::agrees(link, scan, &platform.config.scan, now).map_err(|error| unfit(&error))?;
+    Ok(Some(ScanLink {
         keyid: signed.keyid(),
         bytes,
-    })
+    }))
 }
 
 impl Image {
@@ -167,7 +225,7 @@ impl Image {
         ImageFacts {
             name: self.name.clone(),
             id: self.id,
-            scan: scan_facts(self.scan.as_ref()),
+            scan: scan_facts(self.scan.as_deref()),
         }
     }
 }
@@ -191,21 +249,16 @@ fn scan_facts(scan: Option<&Scan>) -> ScanFacts {
         scanner: format!("Trivy {version}"),
         database_updated_at: scan.database_updated_at,
         database_stale: scan.database_stale,
-        counts: [
-            ("critical", counts.critical),
-            ("high", counts.high),
-            ("medium", counts.medium),
-            ("low", counts.low),
-            ("unknown", counts.unknown),
-        ]
-        .map(|(word, count)| (word.to_owned(), count))
-        .into(),
+        counts: counts
+            .by_severity()
+            .map(|(severity, count)| (severity.as_str().to_owned(), count))
+            .into(),
         vulnerabilities: scan
             .vulnerabilities
             .iter()
             .map(|one| VulnerabilityFacts {
                 id: one.id.clone(),
-                severity: severity(one.severity).to_owned(),
+                severity: one.severity.as_str().to_owned(),
                 package: one.package.clone(),
                 installed: one.installed.clone(),
                 fixed: one.fixed.clone(),
@@ -213,14 +266,4 @@ fn scan_facts(scan: Option<&Scan>) -> ScanFacts {
             })
             .collect(),
     }))
-}
-
-fn severity(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Critical => "critical",
-        Severity::High => "high",
-        Severity::Medium => "medium",
-        Severity::Low => "low",
-        Severity::Unknown => "unknown",
-    }
 }

@@ -1,16 +1,20 @@
+//! The right of an attempt to go on. It stands in the database as a lease that ends by the database's clock, and is renewed
+//! three times in its span.
+//!
+//! Two attempts at one job must never both think that they hold it. So an attempt stops by a clock of its own, before the
+//! lease can have ended: the lease counts from the moment just before the database was asked, and a part of it
+//! ([`MARGIN`]) is not used. The clock goes on while the machine sleeps.
+
 use std::time::Duration;
 
-use assay_platform::{Platform, db::Lease, ids::JobId, job::Status};
+use assay_platform::{Platform, db::Lease, ids::JobId, job::Status, shutdown::wanted};
 use tokio::{
     sync::{broadcast, watch},
     task::JoinHandle,
     time::{Instant, sleep, sleep_until, timeout},
 };
 
-use crate::{
-    boot_clock::BootInstant,
-    stop::{Stop, wanted},
-};
+use crate::{boot_clock::BootInstant, stop::Stop};
 
 /// A cancellation shows in the database as soon as somebody wants it; looking more often than this is waste.
 const LOOK_GAP: Duration = Duration::from_millis(100);
@@ -72,6 +76,24 @@ impl LeaseKeeper {
         }
     }
 
+    /// Does some work of the attempt, and gives it up half-way when the attempt has to stop.
+    pub(crate) async fn during<T>(
+        &self,
+        work: impl Future<Output = Result<T, Stop>>,
+    ) -> Result<T, Stop> {
+        // On the heap: what an attempt does is large.
+        let work = Box::pin(work);
+        tokio::select! {
+            biased;
+            () = self.ended() => {
+                self.check()?;
+                // The heartbeats are gone, and nobody said why.
+                Err(Stop::LeaseLost)
+            }
+            done = work => done,
+        }
+    }
+
     /// Completes when the attempt has to stop. Owns what it waits on, so it may outlive a borrow of the keeper.
     pub(crate) fn ended(&self) -> impl Future<Output = ()> + Send + 'static {
         let mut hold = self.hold.clone();
@@ -121,10 +143,9 @@ impl Keeper {
                 () = sleep_until(next_look) => true,
                 () = told_of(&mut self.news, self.claimed.job) => true,
             };
-            // No answer may be waited for longer than the lease is surely ours.
-            let patience = sure_until.remaining().max(LAST_ASK.min(beat));
             if look {
                 next_look = Instant::now() + look_every;
+                let patience = patience(sure_until, beat);
                 let hold = timeout(patience, self.look()).await.unwrap_or(Hold::Held);
                 if hold != Hold::Held {
                     return hold;
@@ -137,11 +158,16 @@ impl Keeper {
                 }
             }
             let asked = BootInstant::now();
+            // Anew: a look that had no answer has used some of it up.
+            let patience = patience(sure_until, beat);
             match timeout(patience, self.beat(lease)).await.ok().flatten() {
                 Some(Hold::Held) => sure_until = asked.after(sure),
                 Some(other) => return other,
                 // Without an answer the lease is ours until the time that was last agreed on, no longer.
-                None if sure_until.is_past() => return Hold::Lost,
+                None if sure_until.is_past() => {
+                    tracing::warn!(job = %self.claimed.job, "the lease could not be renewed in time: the attempt stops");
+                    return Hold::Lost;
+                }
                 None => {}
             }
             // A database that gives no answer is asked again soon.
@@ -183,6 +209,11 @@ impl Keeper {
     }
 }
 
+/// How long an answer may be waited for: no longer than the lease is surely ours.
+fn patience(sure_until: BootInstant, beat: Duration) -> Duration {
+    sure_until.remaining().max(LAST_ASK.min(beat))
+}
+
 /// Waits for news of a job. Missed news counts as news: it may have been of this job.
 async fn told_of(news: &mut broadcast::Receiver<JobId>, id: JobId) {
     loop {
@@ -193,3 +224,6 @@ async fn told_of(news: &mut broadcast::Receiver<JobId>, id: JobId) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

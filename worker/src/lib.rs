@@ -1,7 +1,7 @@
 //! The worker: takes queued jobs, runs each in the sandbox, signs what happened, completes it.
 //!
 //! One attempt goes a straight way, a file for each part: `run_loop` (doorbell and claim) → `lease`
-//! (heartbeats) → `stage` (inputs into the room, checked against the `ingest` link) → `train` (the sealed
+//! (heartbeats) → `layout`, `image` (may the job run in this worker's image?) → `stage` (inputs into the room, checked against the `ingest` link) → `train` (the sealed
 //! run; `hear` judges its events, `checkpoint` keeps what a later attempt can go on from) → `collect` (outputs, hashed once) → `attest` (link and AIBoM) →
 //! `complete` (one compare-and-set). Whatever ends an attempt early is a [`stop::Stop`], and
 //! `complete` is the one place that turns it into a row of the database.
@@ -14,17 +14,20 @@ mod collect;
 mod complete;
 mod environment;
 mod error;
+mod fitness;
 mod hear;
 mod image;
+mod layout;
 mod lease;
-mod log_writer;
 mod outcome;
 mod phase;
 mod presence;
 mod program;
+mod receive_events;
 mod run_loop;
 mod stage;
 mod stop;
+mod trace;
 mod train;
 
 pub use error::WorkerError;

@@ -59,7 +59,7 @@ pub(crate) fn judge(
         (Some(violation), ..) => fail(Fault::without_field("trainer.protocol", violation)),
         // A job that writes more than it may hits a limit, which the sandbox tells above. What is left is our disk.
         (None, Some(fault), ..) if fault.code == "trainer.output" => {
-            Err(Stop::Infrastructure(fault.message))
+            Err(Stop::Unavailable(fault.message))
         }
         (None, Some(fault), ..) => fail(fault),
         (None, None, Some(started), Some(done)) if status == 0 => Ok(Trained {

@@ -6,16 +6,21 @@ use std::{
     time::Duration,
 };
 
-use assay_platform::{ids::JobId, worker::WorkerRow};
+use assay_platform::{ids::JobId, shutdown::wanted, worker::WorkerRow};
 use tokio::{
     sync::watch,
-    time::{MissedTickBehavior, interval},
+    time::{MissedTickBehavior, interval, sleep},
 };
 
-use crate::{image, run_loop::Worker, stop::wanted};
+use crate::{error::WorkerError, image, run_loop::Worker};
 
 /// How often a worker says that it is there.
 const TELL_EVERY: Duration = Duration::from_secs(1);
+
+/// A worker that said nothing for so long has ended, or hardly gets to say anything.
+const SILENT: Duration = Duration::from_secs(3);
+/// How often is looked whether somebody else speaks under this worker's name.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// What this worker does, and whether it is to take more jobs. Clones share it.
 #[derive(Debug, Clone)]
@@ -72,6 +77,32 @@ impl Presence {
 fn lock(running: &Mutex<BTreeSet<JobId>>) -> MutexGuard<'_, BTreeSet<JobId>> {
     // A set is whole between any two calls.
     running.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Refuses to begin while another process works under this worker's name: one with a copy of its folder. One process of
+/// the name that was killed a moment ago speaks no more, so two words within a few seconds are somebody else's.
+///
+/// A folder over a database in it is locked, and nobody else's.
+pub(crate) async fn alone(worker: &Worker) -> Result<(), WorkerError> {
+    let (mut last, mut words) = (None, 0);
+    while worker.platform.queue.is_shared() {
+        let platform = &worker.platform;
+        let workers = platform.at_start(|| platform.db.workers()).await;
+        let workers = workers.map_err(WorkerError::Database)?;
+        let Some(other) = workers.iter().find(|one| one.row.name == worker.name) else {
+            break;
+        };
+        if other.silent > SILENT {
+            break;
+        }
+        words += u32::from(last.is_some_and(|last| last != other.seen_at));
+        if words == 2 {
+            return Err(WorkerError::Double(worker.name.clone()));
+        }
+        last = Some(other.seen_at);
+        sleep(LOOK_EVERY).await;
+    }
+    Ok(())
 }
 
 /// Tells the database of this worker once a second, and `told` whether it is to drain, until `shutdown`.

@@ -4,10 +4,12 @@ use assay_platform::{
     Platform,
     backoff::Backoff,
     db::DbError,
-    job::Claim,
-    keys::worker_name,
+    job::{Claim, Class},
     queue::{Doorbell, QueueError, Ring},
+    shutdown::wanted,
+    telemetry::continue_trace,
     upkeep,
+    worker::{process_name, signer_name},
 };
 use tokio::{
     sync::{broadcast::error::RecvError, watch},
@@ -21,15 +23,19 @@ use crate::{
     boot_clock::BootInstant,
     environment::Machine,
     error::WorkerError,
-    image,
+    fitness::{self, Fitness},
+    image::{self, LastScan},
     phase::{Phase, enter},
     presence::{self, Presence},
     program::TrainerProgram,
-    stop::wanted,
+    trace,
 };
 
-/// How long rooms may take to close at the end.
-const GRACE: Duration = Duration::from_secs(2);
+/// How long attempts may take to end when the worker is to stop: killing and removing a container takes some seconds. What
+/// has not ended by then counts as an attempt that was lost.
+const GRACE: Duration = Duration::from_secs(20);
+/// How long the worker may take to say that it is gone.
+const FAREWELL: Duration = Duration::from_secs(2);
 /// How often news has the queue looked at, at most.
 const NEWS_GAP: Duration = Duration::from_millis(100);
 /// Before a claim that the database could not answer is tried again.
@@ -42,10 +48,15 @@ const CLAIM_AGAIN: Backoff = Backoff {
 #[derive(Debug)]
 pub(crate) struct Worker {
     pub(crate) platform: Platform,
-    /// The same after a restart, so that the worker can take up its jobs: named by its key.
+    /// The same after a restart, so that the worker can take up its jobs, and nobody else's.
     pub(crate) name: String,
+    /// What proofs call it, by its key alone: the machine's name is nobody's business there.
+    pub(crate) signer: String,
     /// What it does, and whether it is to do more.
     pub(crate) presence: Presence,
+    /// Whether it can do any.
+    pub(crate) fitness: Fitness,
+    pub(crate) last_scan: LastScan,
     pub(crate) machine: Machine,
     pub(crate) program: TrainerProgram,
 }
@@ -54,7 +65,7 @@ pub(crate) struct Worker {
 /// upkeep beside them.
 ///
 /// At the start, jobs that this worker held when it last ended are queued again. At the end, running jobs are
-/// stopped and queued again; all is over within two seconds.
+/// stopped and queued again, which mostly takes no second and never more than half a minute.
 ///
 /// # Errors
 /// [`WorkerError`] when the start fails. A job that goes wrong is that job's [`assay_platform::job::Failure`].
@@ -62,10 +73,12 @@ pub async fn run(platform: Platform, shutdown: watch::Receiver<bool>) -> Result<
     let (told, presence) = Presence::new();
     let worker = Arc::new(Worker::start(platform, presence).await?);
     let platform = &worker.platform;
+    presence::alone(&worker).await?;
+    let most = platform.config.max_attempts;
     let recovered = platform
-        .db
-        .recover_worker(&worker.name, platform.config.max_attempts)
-        .await?;
+        .at_start(|| platform.db.recover_worker(&worker.name, most))
+        .await
+        .map_err(WorkerError::Database)?;
     if !recovered.is_empty() {
         tracing::info!(jobs = recovered.len(), "took up jobs of an earlier run");
     }
@@ -73,6 +86,7 @@ pub async fn run(platform: Platform, shutdown: watch::Receiver<bool>) -> Result<
     let mut tasks = JoinSet::new();
     tasks.spawn(upkeep::keep(platform.clone(), shutdown.clone()));
     tasks.spawn(presence::tell(Arc::clone(&worker), told, shutdown.clone()));
+    tasks.spawn(fitness::keep(Arc::clone(&worker), shutdown.clone()));
     if platform.queue.is_shared() {
         tasks.spawn(listen(platform.clone(), shutdown.clone()));
     }
@@ -87,7 +101,7 @@ pub async fn run(platform: Platform, shutdown: watch::Receiver<bool>) -> Result<
         tracing::warn!("jobs that did not stop in time are left to their leases");
     }
     let gone = platform.db.worker_gone(&worker.name);
-    if !matches!(timeout(GRACE, gone).await, Ok(Ok(()))) {
+    if !matches!(timeout(FAREWELL, gone).await, Ok(Ok(()))) {
         tracing::debug!("the worker could not be taken off the list");
     }
     Ok(())
@@ -96,7 +110,8 @@ pub async fn run(platform: Platform, shutdown: watch::Receiver<bool>) -> Result<
 impl Worker {
     async fn start(platform: Platform, presence: Presence) -> Result<Self, WorkerError> {
         image::check(&platform.config, &platform.sandbox).map_err(WorkerError::Config)?;
-        let name = worker_name(platform.keys.worker()?.public());
+        let signer = signer_name(platform.keys.worker()?.public());
+        let name = process_name(&platform.config.dir, &signer).map_err(WorkerError::Name)?;
         let program = TrainerProgram::of(&platform.sandbox);
         let reader = program.clone();
         let nvml = platform.config.environment.nvml_library.clone();
@@ -112,7 +127,10 @@ impl Worker {
         Ok(Self {
             platform,
             name,
+            signer,
             presence,
+            fitness: Fitness::default(),
+            last_scan: LastScan::default(),
             machine,
             program,
         })
@@ -122,7 +140,8 @@ impl Worker {
 /// A queue within the process starts empty: everything that is queued is rung for.
 async fn refill(platform: &Platform) -> Result<(), WorkerError> {
     if !platform.queue.is_shared() {
-        let queued = platform.db.queued().await?;
+        let queued = platform.at_start(|| platform.db.queued()).await;
+        let queued = queued.map_err(WorkerError::Database)?;
         let bells: Vec<Doorbell> = queued.iter().map(Doorbell::from).collect();
         if let Some(trouble) = platform.queue.ring_all(&bells).await.trouble {
             return Err(trouble.into());
@@ -162,7 +181,14 @@ async fn slot(worker: Arc<Worker>, mut shutdown: watch::Receiver<bool>) {
         let Some(claim) = claim(&worker, ring, &mut shutdown).await else {
             continue;
         };
-        let span = tracing::info_span!("job", job = %job, attempt = claim.attempt);
+        let span = tracing::info_span!(
+            "job",
+            job = %job,
+            attempt = claim.attempt,
+            trace = tracing::field::Empty
+        );
+        continue_trace(&span, claim.job.traceparent.as_deref());
+        trace::waited(&span, &claim, worker.platform.queue.kind());
         let _running = worker.presence.running(job);
         let run =
             attempt::run(Arc::clone(&worker), claim, asked, shutdown.clone()).instrument(span);
@@ -173,28 +199,65 @@ async fn slot(worker: Arc<Worker>, mut shutdown: watch::Receiver<bool>) {
     }
 }
 
-/// The next doorbell, once this worker is to take jobs at all.
+/// Waits until the database takes writes again, or the worker is to stop.
+async fn until_writable(platform: &Platform, shutdown: &mut watch::Receiver<bool>) {
+    let mut failures = 0;
+    loop {
+        tokio::select! {
+            () = wanted(shutdown) => return,
+            () = sleep(CLAIM_AGAIN.after(failures)) => {}
+        }
+        if platform.db.check_writing().await.is_ok() {
+            return;
+        }
+        failures = failures.saturating_add(1);
+    }
+}
+
+/// The next doorbell, once this worker is to take jobs and can.
 async fn next(worker: &Worker) -> Result<Ring, QueueError> {
     let mut presence = worker.presence.clone();
     loop {
         presence.until_wanted().await;
+        worker.fitness.until_fit().await;
         tokio::select! {
             ring = worker.platform.queue.next() => return ring,
             () = presence.until_draining() => {}
+            () = worker.fitness.until_unfit() => {}
         }
     }
 }
 
-/// Claims a job; `None` when somebody else has it, it may not run now, or it has ended. The doorbell is settled then.
+/// The class of jobs that this worker takes; `None`: every class, since it is the only worker of its queue.
+fn class(platform: &Platform) -> Option<Class> {
+    let shared = platform.queue.is_shared();
+    shared.then_some(platform.config.queue.class)
+}
+
+/// Claims a job; `None` when somebody else has it, it may not run now, it is for workers of another class, or it has
+/// ended. The doorbell is settled then.
 ///
 /// A claim that is asked for is waited for, also when the worker is to stop: it may have been made.
 async fn claim(worker: &Worker, ring: Ring, shutdown: &mut watch::Receiver<bool>) -> Option<Claim> {
     let platform = &worker.platform;
-    let (job, mut failures) = (ring.job, 0);
+    let (job, mut failures, mut tried) = (ring.job, 0, None);
+    let class = class(platform);
     enter(Phase::Claim, job);
+    match Box::pin(image::stays_held(worker, job, class)).await {
+        Ok(true) => {
+            ring.done().await;
+            return None;
+        }
+        Ok(false) => {}
+        // An attempt will meet the same trouble, and there it is told of.
+        Err(error) => tracing::debug!(%job, %error, "a held job could not be looked at"),
+    }
     loop {
         let lease = platform.config.lease;
-        match platform.db.claim(job, &worker.name, lease).await {
+        let claim = platform
+            .db
+            .claim_again(job, &worker.name, lease, class, &mut tried);
+        match claim.await {
             Ok(claim) => {
                 ring.done().await;
                 return claim;
@@ -202,6 +265,13 @@ async fn claim(worker: &Worker, ring: Ring, shutdown: &mut watch::Receiver<bool>
             Err(error @ DbError::Corrupt { .. }) => {
                 tracing::error!(%job, %error, "a job cannot be read");
                 ring.done().await;
+                return None;
+            }
+            // A worker that reaches the database may hear it meanwhile.
+            Err(error) if platform.queue.is_shared() && tried.is_none() => {
+                tracing::warn!(%job, %error, "a job could not be claimed; its doorbell goes back");
+                drop(ring);
+                until_writable(platform, shutdown).await;
                 return None;
             }
             // Nothing else could be claimed either, so the slot waits with its doorbell.

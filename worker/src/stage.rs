@@ -1,3 +1,5 @@
+mod identity;
+
 use assay_attest::{
     INGEST, RUN_TRAINING,
     intoto::{Layout, Link, Signed, check_signer},
@@ -12,10 +14,10 @@ use assay_protocol::{JobRequest, room};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::stop::Stop;
-
-/// Bytes of a link, a layout or the request at most; the service writes far smaller ones.
-const MAX_METADATA_BYTES: u64 = 4 << 20;
+use crate::{
+    layout::{MAX_METADATA_BYTES, changed, only},
+    stop::Stop,
+};
 
 /// A room with the inputs in it, each of them exactly what the `ingest` link says.
 #[derive(Debug)]
@@ -32,9 +34,15 @@ pub(crate) struct Staged {
 }
 
 /// Places the inputs in a new room and checks each against the `ingest` link, and that link against the layout of the job.
-pub(crate) async fn stage(platform: &Platform, claim: &Claim) -> Result<Staged, Stop> {
-    let ingest = only(claim, Role::IngestLink)?;
-    let link = ingest_link(platform, claim, ingest).await?;
+pub(crate) async fn stage(
+    platform: &Platform,
+    claim: &Claim,
+    layout: &Layout,
+) -> Result<Staged, Stop> {
+    let only = |role| only(&claim.artifacts, role);
+    let ingest = only(Role::IngestLink)?;
+    let link = ingest_link(platform, layout, ingest).await?;
+    identity::check_identity(claim, &link)?;
     check_disk(platform).await?;
     let rooms = platform.rooms();
     let room = tokio::task::spawn_blocking(move || Room::create(&rooms))
@@ -46,10 +54,10 @@ pub(crate) async fn stage(platform: &Platform, claim: &Claim) -> Result<Staged, 
             gpu: claim.job.class == Class::Gpu,
         });
     let inputs = [
-        (only(claim, Role::Model)?, room::MODEL),
-        (only(claim, Role::Dataset)?, room::DATASET),
-        (only(claim, Role::DatasetDefinition)?, room::DEFINITION),
-        (only(claim, Role::Parameters)?, room::PARAMETERS),
+        (only(Role::Model)?, room::MODEL),
+        (only(Role::Dataset)?, room::DATASET),
+        (only(Role::DatasetDefinition)?, room::DEFINITION),
+        (only(Role::Parameters)?, room::PARAMETERS),
     ];
     if link.products.len() != inputs.len() || !link.materials.is_empty() {
         return Err(changed(
@@ -78,49 +86,33 @@ pub(crate) async fn stage(platform: &Platform, claim: &Claim) -> Result<Staged, 
 }
 
 /// Refuses to begin where a job could not end: a disk that fills up takes the other jobs with it.
-async fn check_disk(platform: &Platform) -> Result<(), Stop> {
-    let (free, needed) = (
-        platform.store.free_bytes().await?,
-        platform.config.sandbox.keep_free_bytes,
-    );
-    if free >= needed {
-        return Ok(());
+pub(crate) async fn check_disk(platform: &Platform) -> Result<(), Stop> {
+    let disk = platform.disk().await?;
+    if disk.is_low() {
+        return Err(Stop::Unavailable(disk.to_string()));
     }
-    Err(Stop::Infrastructure(format!(
-        "the disk of {} has {free} bytes left, and sandbox.keep_free_bytes is {needed}",
-        platform.rooms().display()
-    )))
+    Ok(())
 }
 
-/// The one artifact of a role.
-fn only(claim: &Claim, role: Role) -> Result<&Artifact, Stop> {
-    let mut of_role = claim.artifacts.iter().filter(|one| one.role == role);
-    match (of_role.next(), of_role.next()) {
-        (Some(artifact), None) => Ok(artifact),
-        (None, _) => Err(changed(format!("the job has no {role:?} artifact"))),
-        (Some(_), Some(_)) => Err(changed(format!("the job has several {role:?} artifacts"))),
-    }
-}
-
-/// Reads the `ingest` link; it must be signed by a functionary that the owner's layout names, and the layout must let this worker train.
-async fn ingest_link(platform: &Platform, claim: &Claim, ingest: &Artifact) -> Result<Link, Stop> {
-    let layout = only(claim, Role::Layout)?;
-    let (layout, link) = tokio::try_join!(
-        platform.store.read(layout.digest, MAX_METADATA_BYTES),
-        platform.store.read(ingest.digest, MAX_METADATA_BYTES),
-    )?;
-    let layout = Signed::<Layout>::parse(&layout)
-        .map_err(|error| changed(format!("the layout of the job: {error}")))?;
-    let layout = layout
-        .verify(&platform.keys.trust().owner)
-        .map_err(|error| changed(format!("the layout of the job: {error}")))?;
+/// Reads the `ingest` link; it must be signed by a functionary that the job's layout names, and the layout must let this worker train.
+async fn ingest_link(
+    platform: &Platform,
+    layout: &Layout,
+    ingest: &Artifact,
+) -> Result<Link, Stop> {
+    let link = platform
+        .store
+        .read(ingest.digest, MAX_METADATA_BYTES)
+        .await?;
     let worker = platform.keys.worker()?.keyid();
     let may_train = layout
         .step(RUN_TRAINING)
         .is_some_and(|step| step.pubkeys.contains(&worker));
     if !may_train {
-        return Err(changed(format!(
-            "the layout of the job does not name this worker's key {worker} for {RUN_TRAINING}"
+        // Handed in before this worker's key was made, most likely.
+        return Err(Stop::Held(format!(
+            "the job was handed in under a layout that does not name the key {worker} of the worker that took it; it \
+             waits for one that the layout names"
         )));
     }
     let link = Signed::<Link>::parse(&link)
@@ -165,7 +157,7 @@ async fn place(
 
 /// The request as the link binds it, which must be the one that the database shows.
 async fn request(platform: &Platform, claim: &Claim) -> Result<(JobRequest, Value), Stop> {
-    let artifact = only(claim, Role::Parameters)?;
+    let artifact = only(&claim.artifacts, Role::Parameters)?;
     let bytes = platform
         .store
         .read(artifact.digest, MAX_METADATA_BYTES)
@@ -182,9 +174,4 @@ async fn request(platform: &Platform, claim: &Claim) -> Result<(JobRequest, Valu
     let request = JobRequest::deserialize(&value)
         .map_err(|error| changed(format!("parameters.json: {error}")))?;
     Ok((request, value))
-}
-
-/// Something is not what it was when the job was taken in. Nobody can mend that by trying again.
-fn changed(message: impl Into<String>) -> Stop {
-    Stop::ours("platform.artifact_changed", message)
 }

@@ -1,24 +1,34 @@
+use std::time::Duration;
+
 use assay_attest::Digest;
 use assay_platform::{
     job::Claim,
     sandbox::{Command, Mode},
 };
 use time::OffsetDateTime;
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{mpsc, watch},
+    time::sleep,
+};
+use tracing::Span;
 
 use crate::{
     checkpoint::{Plan, keep},
     environment::{Meter, Reading},
     lease::LeaseKeeper,
-    log_writer::listen,
     outcome::{Trained, judge},
+    receive_events::receive_events,
     run_loop::Worker,
     stage::Staged,
     stop::Stop,
+    trace::note_room,
 };
 
 /// Events in flight between the sandbox and the event log; a full channel slows the trainer down.
 const EVENTS_IN_FLIGHT: usize = 256;
+
+/// How long a checkpoint that is on its way to the store may take when the attempt has to stop.
+const LAST_CHECKPOINT: Duration = Duration::from_secs(5);
 
 /// Runs the trainer in the staged room, keeps its checkpoints (`newest` is the last one in the store), and judges how that ended. A lost lease, a cancellation and the worker's own end kill it.
 pub(crate) async fn train(
@@ -43,7 +53,7 @@ pub(crate) async fn train(
         events,
         lease.ended(),
     );
-    let listen = listen(
+    let listen = receive_events(
         platform,
         claim.job.id,
         claim.attempt,
@@ -52,17 +62,31 @@ pub(crate) async fn train(
         received,
         written,
     );
-    let keep = keep(platform, staged, plan, checkpoints, newest);
+    let keep = async {
+        tokio::select! {
+            () = keep(platform, staged, plan, checkpoints, newest) => {}
+            () = async { lease.ended().await; sleep(LAST_CHECKPOINT).await } => {
+                tracing::warn!("a checkpoint that was on its way to the store is given up");
+            }
+        }
+    };
     let meter = Meter::start(
         &platform.config.environment.rapl_root,
         &worker.machine.gpus,
         platform.config.worker_slots,
     );
     let started_at = OffsetDateTime::now_utc();
-    let (finished, heard, ()) = tokio::join!(run, listen, keep);
+    let (finished, (heard, course), ()) = tokio::join!(run, listen, keep);
     let finished_at = OffsetDateTime::now_utc();
+    let span = Span::current();
+    course.tell(&span);
     let reading = meter.end().await;
-    let finished = finished?;
+    let finished = finished.map_err(|error| match Stop::from(error) {
+        // Once it ran, the job may be why the engine is gone.
+        Stop::Unavailable(reason) if heard.events > 0 => Stop::Infrastructure(reason),
+        stop => stop,
+    })?;
+    note_room(&span, &finished);
     // The lease says why the trainer was killed, and it may have ended in the very moment of a good end.
     lease.check()?;
     let trained = judge(finished, heard, (started_at, finished_at))?;

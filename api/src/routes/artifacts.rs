@@ -11,7 +11,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{fresh, job_id, query};
-use crate::{problem::Problem, service::Service};
+use crate::{own_address::address_of, problem::Problem, service::Service};
 
 /// The artifacts of a job.
 #[derive(Debug, Serialize, ToSchema)]
@@ -93,8 +93,7 @@ pub(crate) async fn link(
             .finish());
     }
     let url = if url.starts_with('/') {
-        let connection = request.connection_info();
-        format!("{}://{}{url}", connection.scheme(), connection.host())
+        address_of(&request, &url)
     } else {
         url
     };

@@ -24,7 +24,7 @@ const BATCH: u32 = 256;
 
 /// What happens to a job, from its beginning (or `Last-Event-ID`) until it ends, as server-sent events.
 ///
-/// Events: `status`, `started`, `resumed`, `epoch`, `checkpoint`, `log`, `done`, `failed`; their data is the entry of the job's event log.
+/// Events: `status`, `cancel_requested`, `started`, `resumed`, `epoch`, `checkpoint`, `log`, `done`, `failed`; their data is the entry of the job's event log.
 #[utoipa::path(
     get, path = "/jobs/{job_id}/events", tag = "jobs",
     params(
@@ -205,6 +205,7 @@ fn encode(event: &LoggedEvent) -> Result<Bytes, serde_json::Error> {
 fn name(event: &JobEvent) -> &'static str {
     match event {
         JobEvent::Status { .. } => "status",
+        JobEvent::CancelRequested => "cancel_requested",
         JobEvent::Trainer { event } => match event {
             Event::Started { .. } => "started",
             Event::Checked { .. } => "checked",

@@ -1,10 +1,14 @@
 use actix_web::{HttpResponse, http::StatusCode, web::Data};
-use assay_platform::sandbox::Isolation;
+use assay_platform::{Platform, sandbox::Isolation};
 use serde::Serialize;
+use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use super::fresh;
 use crate::probe::Probe;
+
+/// The word for a part that works.
+const OK: &str = "ok";
 
 /// Whether the service can do its work.
 #[derive(Debug, Serialize, ToSchema)]
@@ -25,8 +29,10 @@ pub(crate) struct Parts {
     /// It answers.
     store: String,
     /// `ok`, or why the broker cannot be reached. Jobs are taken in all the same: their doorbells wait in the database.
-    queue: String,
-    /// Doorbells that wait for a worker; absent while the broker cannot be reached.
+    /// Absent of a scanner, which needs none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    queue: Option<String>,
+    /// Doorbells that wait for a worker; absent while the broker cannot be reached, and of a scanner.
     #[serde(skip_serializing_if = "Option::is_none")]
     queue_depth: Option<u64>,
     /// Can seal a room.
@@ -35,6 +41,32 @@ pub(crate) struct Parts {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     isolation: Option<Isolation>,
+    /// Whether the files of this service's keys still hold the keys that it uses.
+    keys: String,
+    /// The private keys that it holds.
+    keys_held: Vec<KeyHeld>,
+    /// Room for another job where rooms are made.
+    disk: String,
+    /// Bytes that can still be written there; absent when they cannot be measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    disk_free_bytes: Option<u64>,
+    /// Scans of images; absent where none are configured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scans: Option<String>,
+    /// When the newest scan was that succeeded; absent when none has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(with = "time::serde::rfc3339::option")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    last_scan_at: Option<OffsetDateTime>,
+}
+
+/// A private key, by what is public of it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct KeyHeld {
+    /// What it signs for: `api`, `worker`, `scanner` or `platform`.
+    role: &'static str,
+    /// Its id, as links and layouts name it.
+    keyid: String,
 }
 
 /// Whether the service lives, and the state of each part.
@@ -47,29 +79,45 @@ pub(crate) struct Parts {
 )]
 pub(crate) async fn health(probe: Data<Probe>) -> HttpResponse {
     let platform = &probe.platform;
-    let word = |result: Result<(), String>| result.err().unwrap_or_else(|| "ok".to_owned());
     let database = platform.db.check_writing().await;
     let store = platform.store.answers().await;
     let isolation = probe.isolation().await;
-    let depths = platform.queue.depths().await;
+    let disk = platform.disk().await;
+    let (scans, last_scan_at) = scans(platform).await.unzip();
+    let (mut queue, mut depths) = (None, None);
+    if platform.service.uses_queue() {
+        queue = Some(platform.queue.health().to_string());
+        depths = platform.queue.depths().await.ok();
+    }
     let parts = Parts {
         database: word(database.map_err(|error| error.to_string())),
         store: word(store.map_err(|error| error.to_string())),
-        queue: platform.queue.state().borrow().to_string(),
-        queue_depth: depths
-            .ok()
-            .map(|all| all.iter().map(|depth| depth.waiting).sum()),
+        queue,
+        queue_depth: depths.map(|all| all.iter().map(|depth| depth.waiting).sum()),
         sandbox: word(isolation.as_ref().map(drop).map_err(Clone::clone)),
         isolation: isolation.ok(),
+        keys: word(check_keys(platform).await),
+        keys_held: held(platform),
+        disk: match &disk {
+            Ok(disk) if disk.is_low() => disk.to_string(),
+            Ok(_) => OK.to_owned(),
+            Err(error) => error.to_string(),
+        },
+        disk_free_bytes: disk.ok().map(|disk| disk.free_bytes),
+        scans,
+        last_scan_at: last_scan_at.flatten(),
     };
     // An API goes on without the broker: what it takes in waits in the database. A worker hears of nothing.
     let needs_queue = !platform.service.serves();
+    // Without room no job is begun.
+    let needs_disk = platform.service.trains();
     let works = [&parts.database, &parts.store, &parts.sandbox]
         .into_iter()
-        .chain(needs_queue.then_some(&parts.queue))
-        .all(|part| *part == "ok");
+        .chain(parts.queue.as_ref().filter(|_| needs_queue))
+        .chain(needs_disk.then_some(&parts.disk))
+        .all(|part| *part == OK);
     let (code, status) = if works {
-        (StatusCode::OK, "ok")
+        (StatusCode::OK, OK)
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "failing")
     };
@@ -80,4 +128,51 @@ pub(crate) async fn health(probe: Data<Probe>) -> HttpResponse {
             version: env!("CARGO_PKG_VERSION"),
             parts,
         })
+}
+
+/// What is wrong with a part, or that nothing is.
+fn word(result: Result<(), String>) -> String {
+    result.err().unwrap_or_else(|| OK.to_owned())
+}
+
+fn held(platform: &Platform) -> Vec<KeyHeld> {
+    let all = platform.keys.held().into_iter();
+    all.map(|key| KeyHeld {
+        role: key.role,
+        keyid: key.keyid.to_string(),
+    })
+    .collect()
+}
+
+/// Whether the service could start again with the keys that it holds.
+async fn check_keys(platform: &Platform) -> Result<(), String> {
+    let platform = platform.clone();
+    let read = move || {
+        let Platform {
+            keys,
+            config,
+            service,
+            ..
+        } = &platform;
+        keys.check_files(config, *service)
+    };
+    match tokio::task::spawn_blocking(read).await {
+        Ok(checked) => checked.map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// How scans stand, and when the last good one was; `None` where none are configured.
+async fn scans(platform: &Platform) -> Option<(String, Option<OffsetDateTime>)> {
+    let config = &platform.config.scan;
+    if !config.is_wanted() {
+        return None;
+    }
+    Some(match platform.db.scan_times().await {
+        Ok(times) => (
+            times.trouble(config).unwrap_or_else(|| OK.to_owned()),
+            times.last_success.map(|(at, _)| at),
+        ),
+        Err(error) => (error.to_string(), None),
+    })
 }

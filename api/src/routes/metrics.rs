@@ -18,8 +18,11 @@ pub(crate) async fn metrics(probe: Data<Probe>) -> Result<HttpResponse, Problem>
         ::metrics::gauge!(JOBS, "status" => status.as_str()).set(count as f64);
     }
     ::metrics::gauge!(OUTBOX_OVERDUE).set(probe.platform.db.overdue().await? as f64);
-    // Without a connection the last figures stand; the connection itself is told of in `/health`.
-    if let Ok(depths) = probe.platform.queue.depths().await {
+    // Without a connection the last figures stand; the connection itself is told of in `/health`. What has no broker knows
+    // nothing of its queues.
+    if probe.platform.service.uses_queue()
+        && let Ok(depths) = probe.platform.queue.depths().await
+    {
         for depth in depths {
             let (class, priority) = (depth.class.as_str(), depth.priority.as_str());
             let gauge = ::metrics::gauge!(QUEUE_DEPTH, "class" => class, "priority" => priority);

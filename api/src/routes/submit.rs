@@ -4,9 +4,14 @@ use actix_web::{
     http::{StatusCode, header},
     web::Data,
 };
-use assay_platform::ids::{JobId, UniqueDir};
+use assay_platform::{
+    ids::{JobId, UniqueDir},
+    job::{Class, NewJob},
+    telemetry,
+};
 use serde::Serialize;
-use tracing::Instrument as _;
+use time::OffsetDateTime;
+use tracing::{Instrument as _, Span};
 use utoipa::ToSchema;
 
 use super::fresh;
@@ -17,6 +22,7 @@ use crate::{
     service::Service,
     staged::Staged,
     submission::{Submission, read_submission},
+    trace::{caller, part},
 };
 
 /// What a form may have beside its two large files: boundaries, heads, texts, the definition.
@@ -130,8 +136,13 @@ pub(crate) async fn submit(
     service: Data<Service>,
     multipart: Multipart,
 ) -> Result<HttpResponse, Problem> {
-    let span = tracing::info_span!("submit", job.id = tracing::field::Empty);
-    Box::pin(accept(&request, &service, multipart).instrument(span)).await
+    let span = tracing::info_span!(
+        "submit",
+        job = tracing::field::Empty,
+        trace = tracing::field::Empty
+    );
+    telemetry::name_trace(&span, caller(request.headers()));
+    part(span, Box::pin(accept(&request, &service, multipart))).await
 }
 
 async fn accept(
@@ -141,7 +152,8 @@ async fn accept(
 ) -> Result<HttpResponse, Problem> {
     let platform = &service.platform;
     let mut staged = Staged::new(platform.clone());
-    let submission = match read(request, service, multipart, &mut staged).await {
+    let reading = read(request, service, multipart, &mut staged);
+    let submission = match part(tracing::debug_span!("receive"), reading).await {
         Ok(submission) => submission,
         Err(problem) => {
             staged.release().await;
@@ -150,7 +162,7 @@ async fn accept(
     };
     // Ids sort by the time at which the upload was complete.
     let (id, unique_dir) = (JobId::new(), UniqueDir::new());
-    tracing::Span::current().record("job.id", tracing::field::display(id));
+    Span::current().record("job", tracing::field::display(id));
     let artifacts = match artifacts(service, &submission, id, unique_dir, &mut staged).await {
         Ok(artifacts) => artifacts,
         Err(problem) => {
@@ -158,15 +170,18 @@ async fn accept(
             return Err(problem);
         }
     };
-    let commit = ingest::commit(
-        platform.clone(),
+    let job = NewJob {
         id,
         unique_dir,
-        submission.request,
-        submission.priority,
+        class: Class::of(&submission.request),
+        request: submission.request,
+        priority: submission.priority,
+        traceparent: telemetry::traceparent(&Span::current(), caller(request.headers())),
+        submitted_at: OffsetDateTime::now_utc(),
         artifacts,
-        staged,
-    );
+    };
+    let commit = ingest::commit(platform.clone(), job, staged);
+    let commit = part(tracing::debug_span!("commit"), commit);
     tokio::spawn(commit.in_current_span())
         .await
         .map_err(|error| Problem::internal("service.task", error))??;
@@ -203,8 +218,10 @@ async fn artifacts(
 ) -> Result<Vec<assay_platform::job::Artifact>, Problem> {
     let platform = &service.platform;
     let mut artifacts = ingest::inputs(submission, unique_dir, staged).await?;
-    let isolation = service.checks.check(platform, &artifacts).await?;
-    let proof = ingest::proof(platform, id, unique_dir, &artifacts, &isolation, staged).await?;
+    let check = service.checks.check(platform, &artifacts);
+    let isolation = part(tracing::debug_span!("check"), check).await?;
+    let proof = ingest::proof(platform, id, unique_dir, &artifacts, &isolation, staged);
+    let proof = part(tracing::debug_span!("sign"), proof).await?;
     artifacts.extend(proof);
     Ok(artifacts)
 }

@@ -119,7 +119,9 @@ async fn open_streams_do_not_keep_the_service_from_stopping() {
     socket.write_all(head.as_bytes()).await.unwrap();
     let mut first = [0; 1];
     socket.read_exact(&mut first).await.unwrap();
-    let begun = std::time::Instant::now();
     bench.stop().await;
-    assert!(begun.elapsed().as_millis() < 1900, "{:?}", begun.elapsed());
+    // The service ended the stream itself. One that it had waited for in vain would be cut off.
+    let mut rest = Vec::new();
+    socket.read_to_end(&mut rest).await.unwrap();
+    assert!(rest.ends_with(b"0\r\n\r\n"), "{}", rest.escape_ascii());
 }

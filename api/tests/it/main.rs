@@ -7,6 +7,7 @@
 
 mod events;
 mod forms;
+mod health;
 mod reading;
 mod service;
 mod submit;

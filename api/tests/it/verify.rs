@@ -1,5 +1,6 @@
 //! Verifying links and files.
 
+use assay_attest::SCAN_REPORTS;
 use assay_platform::ids::JobId;
 use serde_json::{Value, json};
 
@@ -69,6 +70,36 @@ async fn a_link_verifies_with_its_siblings() {
     assert_eq!(told["absent"], json!(["run_training"]));
     assert!(
         told["message"].as_str().unwrap().contains("run_training"),
+        "{told}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scan_link_finds_the_jobs_whose_proof_holds_it() {
+    let bench = Bench::with(|config| config.scan.required = true).await;
+    let (first, second) = (bench.completed().await, bench.completed().await);
+    let link = bench.link(first, "scan_image").await;
+    assert_eq!(link, bench.link(second, "scan_image").await);
+    let told = bench.verify_link(LINK, &link).await.json(200);
+    assert!(not_passed(&told).is_empty(), "{told}");
+    assert_eq!(told["status"], "success");
+    assert_eq!(told["jobs"], json!([second.to_string(), first.to_string()]));
+    // A report that it names.
+    let parts = [
+        Part::file("link_file", "l", &link),
+        Part::file("uploaded_file", "report", SCAN_REPORTS[0].as_bytes()),
+    ];
+    let told = bench.post(HASH, &parts).await.json(200);
+    assert_eq!(told["details"]["path"], SCAN_REPORTS[0], "{told}");
+
+    // One that no job has: changed, so no scanner has signed it either.
+    let edited = edited(&link, "\"_type\":\"link\"", "\"_type\":\"link\",\"x\":1");
+    let told = bench.verify_link(LINK, &edited).await.json(200);
+    assert_eq!(told["status"], "failure");
+    assert_eq!(told.get("jobs"), None);
+    let failed = not_passed(&told);
+    assert!(
+        failed.contains(&"link-signature") && failed.contains(&"link-stored"),
         "{told}"
     );
 }

@@ -48,6 +48,21 @@ async fn a_scan_that_does_not_go_well_is_never_clean() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn contents_of_another_image_under_this_ones_id_are_not_scanned() {
+    let mut bench = Bench::new(|_| {}).await;
+    bench.make_image();
+    bench.make_trivy(&format!("{REPORT} '[]'; exit 0"));
+    bench.exchange_layer();
+    bench.start();
+    let scan = bench.until(|_| true).await;
+    bench.stop().await;
+    assert_eq!(scan.outcome, ScanOutcome::Failed);
+    let said = scan.reason.unwrap();
+    assert!(said.contains("not the contents of the image"), "{said}");
+    assert!(scan.link.is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_scan_has_limits_of_time_and_size() {
     fails("exec sleep 100000", "took longer", |config| {
         config.scan.timeout = Duration::from_millis(300);
@@ -76,20 +91,43 @@ async fn findings_are_kept_and_an_image_that_was_missing_is_scanned_when_it_appe
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_scan_dated_in_the_future_is_not_believed() {
+async fn another_image_under_the_same_name_is_scanned_long_before_the_next_scan_is_due() {
+    let mut bench = Bench::new(|config| config.scan.every = Duration::from_secs(100_000)).await;
+    bench.make_image();
+    bench.make_trivy(&format!("{REPORT} '[]'; exit 0"));
+    bench.start();
+    let first = bench.until(|_| true).await;
+    bench.make_other_image();
+    let second = bench
+        .until(|scan| scan.image_digest != first.image_digest)
+        .await;
+    bench.stop().await;
+    assert_eq!(second.image, first.image);
+    assert_eq!(second.outcome, ScanOutcome::Clean);
+    assert_eq!(bench.platform.db.scans(9).await.unwrap().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_scan_by_a_clock_that_is_wrong_counts_as_the_newest_all_the_same() {
     let mut bench = Bench::new(|config| config.scan.every = Duration::from_secs(3600)).await;
     bench.make_image();
     bench.make_trivy(&format!("{REPORT} '[]'; exit 0"));
     bench.start();
     let scan = bench.until(|_| true).await;
     bench.stop().await;
-    let mut later = scan.clone();
-    later.id = uuid::Uuid::now_v7();
-    later.scanned_at += Duration::from_secs(3600);
-    later.outcome = ScanOutcome::Failed;
-    bench.platform.db.record_scan(&later).await.unwrap();
-    let newest = bench.platform.db.newest_scan(scan.image_digest).await;
-    assert_eq!(newest.unwrap().unwrap().id, scan.id);
+    let (ahead, behind) = (Duration::from_secs(600), Duration::from_secs(86_400));
+    for said in [scan.scanned_at + ahead, scan.scanned_at - behind] {
+        let mut next = scan.clone();
+        next.id = uuid::Uuid::now_v7();
+        next.scanned_at = said;
+        next.outcome = ScanOutcome::Failed;
+        bench.platform.db.record_scan(&next).await.unwrap();
+        let newest = bench.platform.db.newest_scan(scan.image_digest).await;
+        let newest = newest.unwrap().unwrap();
+        assert_eq!((newest.id, newest.outcome), (next.id, ScanOutcome::Failed));
+        let now = bench.platform.db.now().await.unwrap();
+        assert!(scan.scanned_at <= newest.scanned_at && newest.scanned_at <= now);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,6 +2,7 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
+    process::Command,
     time::{Duration, Instant},
 };
 
@@ -54,6 +55,29 @@ impl Bench {
     /// Writes the image's archive.
     pub(crate) fn make_image(&self) {
         trivy::write_image(&archive(self.folder.path()), &trivy::DEBIAN).unwrap();
+    }
+
+    /// Puts another image in its place.
+    pub(crate) fn make_other_image(&self) {
+        trivy::write_image(&archive(self.folder.path()), &[("program", "another")]).unwrap();
+    }
+
+    /// Puts something harmless in the place of the image's layer, the rest as it is.
+    pub(crate) fn exchange_layer(&self) {
+        let archive = archive(self.folder.path());
+        let harmless = self.folder.path().join("layer.tar");
+        fs::write(&harmless, vec![0; 10_240]).unwrap();
+        let tar = |arguments: &[&str]| {
+            let done = Command::new("tar")
+                .arg("-f")
+                .arg(&archive)
+                .args(arguments)
+                .current_dir(self.folder.path())
+                .status();
+            assert!(done.unwrap().success(), "{arguments:?}");
+        };
+        tar(&["--delete", "layer.tar"]);
+        tar(&["-r", "layer.tar"]);
     }
 
     /// A program in Trivy's place: `version` and `convert` go well, and `image` does this.

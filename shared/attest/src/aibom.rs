@@ -24,6 +24,7 @@ pub use facts::{
     LinkRef, Measured, ModelFacts, Producer, ResumedFrom, Times, TrainerFacts,
 };
 pub use image::{ImageFacts, ScanFacts, ScanResult, VulnerabilityFacts};
+pub(crate) use read::job_id;
 pub use read::{VerifiedBom, verify};
 pub use request::{claims, parameters};
 pub use sign::{BomError, sign};

@@ -5,6 +5,7 @@
 
 mod artifacts;
 mod bundle;
+mod job;
 mod model;
 mod proof;
 mod report;
@@ -13,5 +14,6 @@ mod ties;
 pub use bundle::{
     AIBOM_FILE, AIBOM_SIGNATURE_FILE, LAYOUT_FILE, MODEL_SIGNATURE_FILE, verify_bundle,
 };
+pub use job::{link_job, named_job};
 pub use proof::{LinkFile, ProofFiles, VerifiedProof, verify_proof};
 pub use report::{Check, Outcome, Report};

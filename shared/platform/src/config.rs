@@ -40,6 +40,9 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Lets `listen` and `status.listen` be reached from other machines, where anybody may then do anything.
     pub allow_remote_without_authentication: bool,
+    /// Host names, in lower case and without a port, under which the service may be asked for, besides `localhost` and
+    /// IP addresses.
+    pub hosts: Vec<String>,
     /// Bytes of one uploaded file at most.
     pub upload_limit_bytes: u64,
     /// How long a download link is valid.
@@ -118,18 +121,11 @@ pub enum ConfigError {
 
 impl Config {
     /// Reads all layers: the defaults, the file if there is one, this process' environment, the overrides (dotted
-    /// names, values as in a TOML file or plain text).
+    /// names, values as in a TOML file or plain text). A service of a deployment also honours the variables of AIBoMGen,
+    /// below those of its own.
     ///
     /// # Errors
-    /// [`ConfigError`] names the layer and the setting.
-    pub fn load(file: Option<PathBuf>, overrides: &[(&str, String)]) -> Result<Self, ConfigError> {
-        Self::load_for(Service::All, file, overrides)
-    }
-
-    /// As [`Config::load`]; a service of a deployment also honours the variables of AIBoMGen, below those of its own.
-    ///
-    /// # Errors
-    /// As [`Config::load`], and for a variable that cannot be honoured.
+    /// [`ConfigError`] names the layer and the setting, or a variable that cannot be honoured.
     pub fn load_for(
         service: Service,
         file: Option<PathBuf>,
@@ -155,7 +151,7 @@ impl Config {
     /// The defaults, with this folder: for tests, benchmarks and the demonstration.
     ///
     /// # Errors
-    /// As [`Config::load`], which the embedded defaults do not.
+    /// As [`Config::load_for`], which the embedded defaults do not.
     pub fn in_dir(dir: impl Into<PathBuf>) -> Result<Self, ConfigError> {
         let defaults = Self::layered(None, &[], BTreeMap::new(), &[])?;
         Ok(Self {
@@ -227,6 +223,11 @@ impl Config {
         self.store.check().map_err(ConfigError::Value)?;
         self.scan.check().map_err(ConfigError::Value)
     }
+}
+
+/// Reads a number of hours.
+pub(crate) fn hours<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    u32::deserialize(from).map(|hours| Duration::from_secs(u64::from(hours) * 3600))
 }
 
 pub(crate) fn seconds<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {

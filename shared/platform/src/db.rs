@@ -10,8 +10,8 @@ pub mod config;
 mod error;
 mod jobs;
 mod migrations;
+mod objects;
 pub mod postgres;
-mod records;
 pub mod sqlite;
 mod upkeep;
 
@@ -20,7 +20,7 @@ use tokio::sync::broadcast;
 pub use answers::{Cancelled, Doorbell, JobFilter, Lease, StatusRow};
 pub use error::DbError;
 
-use crate::{Config, ids::JobId, store::Holds};
+use crate::{Config, holds::Holds, ids::JobId};
 
 /// The database, by configuration.
 #[derive(Debug, Clone)]

@@ -335,6 +335,8 @@ pub enum JobEvent {
         /// The new status.
         status: Status,
     },
+    /// Somebody asked to stop it while it ran; its worker is told.
+    CancelRequested,
     /// The trainer said something (started, epoch, log, …).
     Trainer {
         /// What it said.

@@ -2,6 +2,7 @@
 
 mod config;
 pub mod files;
+mod held;
 mod role;
 
 use std::path::Path;
@@ -11,7 +12,8 @@ use assay_attest::{PublicKey, SigningKey, Trust};
 use crate::Service;
 
 pub use config::KeysConfig;
-pub use role::{FIRST, Role, worker_name};
+pub use held::HeldKey;
+pub use role::{FIRST, Role};
 
 /// What can go wrong with keys.
 #[derive(Debug, thiserror::Error)]

@@ -9,19 +9,26 @@ pub mod checkpoint;
 pub mod config;
 pub mod db;
 pub mod descriptors;
+pub mod disk;
 pub mod ids;
 pub mod job;
 pub mod keys;
+pub mod memory;
 pub mod queue;
 pub mod sandbox;
 pub mod scan;
+pub mod shutdown;
 pub mod store;
 pub mod telemetry;
+pub mod tls;
 pub mod upkeep;
 pub mod worker;
 
+mod holds;
+mod objects;
 mod owned;
 mod platform;
+mod secret;
 mod service;
 
 pub use config::{Config, ConfigError};

@@ -2,6 +2,7 @@ mod folder;
 mod parts;
 mod prepare;
 mod sweep;
+mod tasks;
 mod wait;
 
 use std::{fs::File, path::PathBuf, sync::Arc};
@@ -17,25 +18,22 @@ use crate::{
     db::{Db, DbError},
     ids::JobId,
     keys::{KeyError, Keys},
+    objects,
     queue::{Queue, QueueError},
     sandbox::{Sandbox, SandboxError, sweep_rooms},
-    store::{Collected, Collector, Store, StoreError},
+    store::{Store, StoreError},
     telemetry,
 };
 
 pub use prepare::prepare;
+
+use tasks::{keep_collecting, keep_metrics};
 
 /// The hidden subcommand under which a program that contains the trainer runs it; `check …` or `train …` follow.
 pub const TRAINER_COMMAND: &str = "__trainer";
 
 /// Removed objects that one write may find to be there again; more than it can name.
 const MOST_REVIVED: u32 = 100;
-
-/// How often a server's bucket is tidied.
-const COLLECT: Duration = Duration::from_secs(30 * 60);
-
-/// How often the metrics' buffers are emptied.
-const UPKEEP: Duration = Duration::from_secs(10);
 
 /// The parts that a service works with, opened as the configuration says. Clones share them.
 #[derive(Debug, Clone)]
@@ -167,6 +165,9 @@ impl Platform {
             _lock: Arc::new(lock),
         };
         keep_metrics(&platform.config);
+        if service.trains() {
+            platform.warn_of_disk().await;
+        }
         if service.serves() && matches!(platform.store, Store::S3(_)) {
             keep_collecting(&platform);
         }
@@ -187,9 +188,25 @@ impl Platform {
     /// names it or somebody else has just stored the same bytes. Call it once for each time it was stored.
     ///
     /// # Errors
-    /// [`PlatformError::Db`] or [`PlatformError::Store`]; the object stays then, and is swept at the next start.
+    /// [`PlatformError::Db`] or [`PlatformError::Store`]; the object stays then. In a folder it is swept at the next start, in
+    /// a server's bucket the collector finds it. There it goes some minutes later in any case, since other processes store
+    /// the same bytes.
     pub async fn release(&self, digest: Digest) -> Result<(), PlatformError> {
-        self.store.release(digest, &self.db).await
+        objects::release(&self.store, &self.db, digest).await
+    }
+
+    /// Whether this process may remove what others have stored: from a server only services with an account for that.
+    pub(crate) fn may_remove(&self) -> bool {
+        !self.config.store.is_remote() || self.service.serves()
+    }
+
+    /// As [`Platform::release`], for an object whose bytes belong to one job, so that nobody else can be about to name it: a
+    /// checkpoint, say. It is removed from a server's bucket at once, too, if no row names it.
+    ///
+    /// # Errors
+    /// [`PlatformError::Db`] or [`PlatformError::Store`]; the object stays then, and the collector finds it later.
+    pub async fn remove_own(&self, digest: Digest) -> Result<(), PlatformError> {
+        objects::remove_own(&self.store, &self.db, digest).await
     }
 
     /// Runs a write that names objects. An object that the collector has removed, and that somebody has stored anew since,
@@ -204,7 +221,7 @@ impl Platform {
         for _ in 0..MOST_REVIVED {
             match write().await {
                 Err(DbError::Collected { digest }) => {
-                    match self.store.revive(digest, &self.db).await {
+                    match objects::revive(&self.store, &self.db, digest).await {
                         Ok(true) => {}
                         Ok(false) => return Err(DbError::Collected { digest }),
                         Err(error) => {
@@ -219,67 +236,31 @@ impl Platform {
         write().await
     }
 
-    /// Removes from a server's bucket what nothing has named for so long, and uploads that never ended. A folder is tidied
-    /// when it is opened.
+    /// A call to the database that a service needs at its start: made again and again while the database is away, for
+    /// `start.wait` at most. What may be called so has to bear being made twice.
     ///
     /// # Errors
-    /// [`PlatformError::Db`] or [`PlatformError::Store`]; what was begun is taken up by a later run.
-    pub async fn collect(&self) -> Result<Collected, PlatformError> {
-        match &self.store {
-            Store::Folder(_) => Ok(Collected::default()),
-            Store::S3(store) => {
-                let age = self.config.store.keep_unnamed;
-                Collector::new(store, &self.db, age).run().await
-            }
-        }
+    /// Those of the call.
+    pub async fn at_start<T, F>(&self, call: impl FnMut() -> F) -> Result<T, DbError>
+    where
+        F: Future<Output = Result<T, DbError>>,
+    {
+        wait::until(
+            "database",
+            self.config.start.wait,
+            DbError::is_passing,
+            call,
+        )
+        .await
     }
 
-    /// Stops the queue and closes the database.
+    /// Stops the queue, closes the database and delivers the last traces.
     pub async fn close(&self) {
         self.queue.close();
         self.db.close().await;
+        // An error is a panic of the delivery, which is no reason to fail at the end.
+        let _delivered = tokio::task::spawn_blocking(telemetry::finish).await;
     }
-}
-
-/// Tidies the server's bucket again and again for as long as the platform is in use.
-fn keep_collecting(platform: &Platform) {
-    let alive = Arc::downgrade(&platform.config);
-    let (store, db) = (platform.store.clone(), platform.db.clone());
-    tokio::spawn(async move {
-        loop {
-            tokio::time::sleep(COLLECT).await;
-            let Some(age) = alive.upgrade().map(|config| config.store.keep_unnamed) else {
-                return;
-            };
-            let Store::S3(store) = &store else {
-                return;
-            };
-            match Collector::new(store, &db, age).run().await {
-                Ok(Collected {
-                    removed,
-                    unclear,
-                    uploads,
-                }) if removed + unclear + uploads > 0 => {
-                    tracing::info!(removed, unclear, uploads, "what nothing names was removed");
-                }
-                Ok(_) => {}
-                Err(error) => {
-                    tracing::warn!(%error, "the store could not be tidied; it is tried again later")
-                }
-            }
-        }
-    });
-}
-
-/// Empties the metrics' buffers for as long as the configuration, and with it the platform, is in use.
-fn keep_metrics(config: &Arc<Config>) {
-    let alive = Arc::downgrade(config);
-    tokio::spawn(async move {
-        while alive.strong_count() > 0 {
-            tokio::time::sleep(UPKEEP).await;
-            telemetry::metrics::upkeep();
-        }
-    });
 }
 
 #[cfg(test)]

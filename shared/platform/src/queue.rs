@@ -129,9 +129,22 @@ impl Queue {
     /// [`QueueError::Config`]: the address or the password file cannot be used.
     pub fn open(config: &QueueConfig) -> Result<Self, QueueError> {
         if config.url.is_empty() {
-            return Ok(Self::InProcess(in_process::InProcess::default()));
+            return Ok(Self::in_process());
         }
         rabbitmq::RabbitMq::open(config).map(Self::RabbitMq)
+    }
+
+    /// The word for its kind: `in-process` or `rabbitmq`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::InProcess(_) => "in-process",
+            Self::RabbitMq(_) => "rabbitmq",
+        }
+    }
+
+    /// The queue of a process that shares it with no other.
+    pub fn in_process() -> Self {
+        Self::InProcess(in_process::InProcess::default())
     }
 
     /// Whether doorbells outlive this process.
@@ -214,7 +227,16 @@ impl Queue {
         }
     }
 
-    /// Whether the queue can be worked with now, and whenever that changes.
+    /// Whether everything that this process does with the queue can be done now: ringing, and where it hears doorbells, that
+    /// too.
+    pub fn health(&self) -> QueueState {
+        match self {
+            Self::InProcess(queue) => queue.state().borrow().clone(),
+            Self::RabbitMq(queue) => queue.health(),
+        }
+    }
+
+    /// Whether doorbells can be rung now, and whenever that changes.
     pub fn state(&self) -> watch::Receiver<QueueState> {
         match self {
             Self::InProcess(queue) => queue.state(),

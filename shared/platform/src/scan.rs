@@ -1,17 +1,21 @@
 //! What a scan of an image found.
 
+mod brief;
 mod config;
 mod policy;
 mod seen;
+mod times;
 
 use assay_attest::Digest;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+pub use brief::ScanBrief;
 pub use config::{FailOn, ImageToScan, ScanConfig, Source};
 pub use policy::{Verdict, judge};
 pub use seen::{ImageSeen, ScanSeen};
+pub use times::ScanTimes;
 
 /// One scan of one image by Trivy, whether it succeeded or not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,6 +108,13 @@ impl ScanOutcome {
             Self::Failed => "failed",
         }
     }
+
+    /// The outcome of a word; `None` when it is not one.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Clean, Self::Findings, Self::Failed]
+            .into_iter()
+            .find(|outcome| outcome.as_str() == text)
+    }
 }
 
 /// How bad a vulnerability is, as Trivy says, the least first.
@@ -122,6 +133,19 @@ pub enum Severity {
     Critical,
 }
 
+impl Severity {
+    /// The word that records and reports use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+}
+
 /// Vulnerabilities by severity.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
@@ -135,6 +159,19 @@ pub struct Counts {
     pub low: u64,
     /// Those of which nobody has said how bad they are.
     pub unknown: u64,
+}
+
+impl Counts {
+    /// The count of each severity, the worst first.
+    pub fn by_severity(&self) -> [(Severity, u64); 5] {
+        [
+            (Severity::Critical, self.critical),
+            (Severity::High, self.high),
+            (Severity::Medium, self.medium),
+            (Severity::Low, self.low),
+            (Severity::Unknown, self.unknown),
+        ]
+    }
 }
 
 /// A known vulnerability of a package in an image.

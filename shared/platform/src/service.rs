@@ -36,6 +36,11 @@ impl Service {
         matches!(self, Self::All | Self::Worker)
     }
 
+    /// Whether it rings or hears doorbells. A scanner needs no broker: the jobs that it lets go on ring from the database.
+    pub fn uses_queue(self) -> bool {
+        self != Self::Scanner
+    }
+
     /// Whether it scans images, and therefore writes reports.
     pub fn scans(self) -> bool {
         matches!(self, Self::All | Self::Scanner)

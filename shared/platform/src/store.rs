@@ -1,13 +1,13 @@
 //! The store: bytes once, by digest. Paths of a job are an index over it, kept in the database.
 
-mod collector;
 mod config;
 mod error;
 pub mod folder;
-mod holds;
 mod links;
+mod reader;
 mod reports;
 pub mod s3;
+mod upload;
 
 use std::{
     fs::File,
@@ -18,18 +18,17 @@ use std::{
 };
 
 use assay_attest::Digest;
-use bytes::Bytes;
 
-use crate::{PlatformError, db::Db};
-use holds::Release;
+use reader::Reading;
+use upload::Writing;
 
-pub use collector::Collected;
-pub(crate) use collector::Collector;
+pub use crate::holds::Holds;
 pub use config::StoreConfig;
 pub use error::StoreError;
-pub use holds::Holds;
 pub use links::{LinkKey, attachment};
+pub use reader::ObjectReader;
 pub use reports::ReportBucket;
+pub use upload::Upload;
 
 /// An object in the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,70 +46,6 @@ pub enum Store {
     Folder(folder::Folder),
     /// A bucket of an S3 server.
     S3(s3::S3),
-}
-
-/// An upload that is being written: hashed while it streams, invisible until [`Upload::finish`], gone when dropped.
-#[derive(Debug)]
-pub struct Upload(Writing);
-
-#[derive(Debug)]
-enum Writing {
-    Folder(folder::Upload),
-    S3(Box<s3::Upload>),
-}
-
-impl Upload {
-    /// Appends a chunk.
-    ///
-    /// # Errors
-    /// [`StoreError::TooLarge`] past the limit; the upload is of no use then.
-    pub async fn write(&mut self, chunk: Bytes) -> Result<(), StoreError> {
-        match &mut self.0 {
-            Writing::Folder(upload) => upload.write(&chunk).await,
-            Writing::S3(upload) => Box::pin(upload.write(chunk)).await,
-        }
-    }
-
-    /// Gives it its name, the digest.
-    ///
-    /// In a folder: by an atomic rename; it is sent on its way to the disk (fsync) and held until an artifact's row names
-    /// it or [`crate::Platform::release`] gives it back. The database commits such a row only when the object has
-    /// reached the disk. An object that is there already is kept.
-    ///
-    /// On a server: by one request, also where the object lies already, so that its age counts from now; the collector
-    /// leaves it alone for `store.keep_unnamed_hours`.
-    ///
-    /// # Errors
-    /// [`StoreError::Io`] or [`StoreError::Remote`]; nothing of the upload is left then, or it is swept later.
-    pub async fn finish(self) -> Result<Stored, StoreError> {
-        match self.0 {
-            Writing::Folder(upload) => upload.finish().await,
-            Writing::S3(upload) => Box::pin(upload.finish()).await,
-        }
-    }
-}
-
-/// Reads one object from a start to an end, in chunks.
-#[derive(Debug)]
-pub struct ObjectReader(Reading);
-
-#[derive(Debug)]
-enum Reading {
-    Folder(folder::Reader),
-    S3(Box<s3::Reader>),
-}
-
-impl ObjectReader {
-    /// The next chunk (≤ 256 KiB); `None` at the end.
-    ///
-    /// # Errors
-    /// [`StoreError::Corrupt`] in place of the last chunk of a whole object that is not what its digest says.
-    pub async fn next(&mut self) -> Result<Option<Bytes>, StoreError> {
-        match &mut self.0 {
-            Reading::Folder(reader) => reader.next().await,
-            Reading::S3(reader) => Box::pin(reader.next()).await,
-        }
-    }
 }
 
 /// What stores an object holds it, too, as [`Upload::finish`] says. Every method fails with [`StoreError::Io`] when
@@ -147,7 +82,7 @@ impl Store {
 
     /// Begins an upload of at most `limit` bytes.
     pub async fn upload(&self, limit: u64) -> Result<Upload, StoreError> {
-        Ok(Upload(match self {
+        Ok(Upload::of(match self {
             Self::Folder(store) => Writing::Folder(store.upload(limit)),
             Self::S3(store) => Writing::S3(Box::new(store.upload(limit))),
         }))
@@ -202,11 +137,11 @@ impl Store {
         match self {
             Self::Folder(store) => {
                 let (reader, bytes) = store.reader(digest, range).await?;
-                Ok((ObjectReader(Reading::Folder(reader)), bytes))
+                Ok((ObjectReader::of(Reading::Folder(reader)), bytes))
             }
             Self::S3(store) => {
                 let (reader, bytes) = Box::pin(store.reader(digest, range)).await?;
-                Ok((ObjectReader(Reading::S3(Box::new(reader))), bytes))
+                Ok((ObjectReader::of(Reading::S3(Box::new(reader))), bytes))
             }
         }
     }
@@ -239,35 +174,6 @@ impl Store {
         match self {
             Self::Folder(store) => store.remove(digest).await,
             Self::S3(store) => Box::pin(store.remove(digest)).await,
-        }
-    }
-
-    /// The careful way to remove: see [`crate::Platform::release`].
-    pub(crate) async fn release(&self, digest: Digest, db: &Db) -> Result<(), PlatformError> {
-        let store = match self {
-            Self::Folder(store) => store,
-            // Other processes store the same bytes: only the collector can tell that nobody is about to name them.
-            Self::S3(_) => return Ok(()),
-        };
-        let holds = store.holds();
-        while let Release::Ask(asked) = holds.begin_release(digest) {
-            let unnamed = !db.object_is_referenced(digest).await?;
-            let remove = || store.remove_now(digest);
-            if let Some(removed) = holds.finish_release(digest, asked, unnamed, remove) {
-                removed.transpose().map_err(StoreError::from)?;
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether an object lies there that was removed and has been stored anew since; rows may name it again then.
-    pub(crate) async fn revive(&self, digest: Digest, db: &Db) -> Result<bool, PlatformError> {
-        match self {
-            Self::Folder(_) => Ok(false),
-            Self::S3(store) => {
-                Ok(store.written(digest).await?.is_some() && db.revive(digest).await?)
-            }
         }
     }
 

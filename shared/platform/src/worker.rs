@@ -7,6 +7,10 @@ use time::OffsetDateTime;
 
 use crate::{ids::JobId, job::Class};
 
+mod name;
+
+pub use name::{process_name, signer_name};
+
 /// A worker, as it describes itself about once a second.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct WorkerRow {

@@ -12,6 +12,7 @@ mod framework;
 mod limits;
 mod request;
 pub mod room;
+mod text;
 
 pub use checkpoint::CheckpointRule;
 pub use device::Device;
@@ -23,3 +24,4 @@ pub use fault::Fault;
 pub use framework::Framework;
 pub use limits::DataLimits;
 pub use request::{JobRequest, Metadata, Parameters};
+pub use text::deceives;

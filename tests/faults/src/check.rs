@@ -128,6 +128,21 @@ fn proof(on: &Deployment, job: &Value, id: &str) -> anyhow::Result<Vec<String>> 
     Ok(wrong)
 }
 
+/// Words in the reason of an attempt that counted as lost which say that the job had no part in it.
+const OUTAGES: [&str; 3] = ["store http", "No space left", "keep_free_bytes"];
+
+/// Attempts that counted as lost because of an outage, by what a worker's log says.
+pub(crate) fn outages_that_counted(log: &Path) -> anyhow::Result<Vec<String>> {
+    let text = std::fs::read_to_string(log)?;
+    let counted = |line: &&str| {
+        line.contains("the attempt broke down") && OUTAGES.iter().any(|word| line.contains(word))
+    };
+    let lines = text.lines().filter(counted);
+    Ok(lines
+        .map(|line| format!("an outage cost an attempt: {line}"))
+        .collect())
+}
+
 /// What lies in a worker's rooms.
 pub(crate) fn rooms(folder: &Path) -> Vec<String> {
     std::fs::read_dir(folder)

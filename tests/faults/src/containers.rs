@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::{collections::HashMap, path::Path};
 
 use anyhow::Context as _;
 use bollard::{
@@ -6,15 +6,15 @@ use bollard::{
     query_parameters::{KillContainerOptionsBuilder, ListContainersOptionsBuilder},
 };
 
-/// The label that a worker puts on each of its containers.
+/// The label that a worker puts on each of its containers: its folder of rooms. Other deployments may use the engine, too.
 const LABEL: &str = "assay.worker";
 
-/// Kills every container of a worker; gives how many.
-pub(crate) fn kill_all() -> anyhow::Result<usize> {
+/// Kills every container of the workers in this folder; gives how many.
+pub(crate) fn kill_all(folder: &Path) -> anyhow::Result<usize> {
     block_on(async {
         let engine = engine()?;
         let mut killed = 0;
-        for id in list(&engine, false).await? {
+        for id in list(&engine, folder, false).await? {
             let options = KillContainerOptionsBuilder::new().signal("KILL").build();
             // It may have ended by itself.
             killed += usize::from(engine.kill_container(&id, Some(options)).await.is_ok());
@@ -23,19 +23,23 @@ pub(crate) fn kill_all() -> anyhow::Result<usize> {
     })
 }
 
-/// The containers of workers that are there, running or not.
-pub(crate) fn left() -> anyhow::Result<Vec<String>> {
-    block_on(async { list(&engine()?, true).await })
+/// The containers of the workers in this folder that are there, running or not.
+pub(crate) fn left(folder: &Path) -> anyhow::Result<Vec<String>> {
+    block_on(async { list(&engine()?, folder, true).await })
 }
 
-async fn list(engine: &Docker, all: bool) -> anyhow::Result<Vec<String>> {
+async fn list(engine: &Docker, folder: &Path, all: bool) -> anyhow::Result<Vec<String>> {
     let filters = HashMap::from([("label".to_owned(), vec![LABEL.to_owned()])]);
     let options = ListContainersOptionsBuilder::new()
         .all(all)
         .filters(&filters)
         .build();
     let found = engine.list_containers(Some(options)).await?;
-    Ok(found.into_iter().filter_map(|one| one.id).collect())
+    let ours = found.into_iter().filter(|one| {
+        let rooms = one.labels.as_ref().and_then(|labels| labels.get(LABEL));
+        rooms.is_some_and(|rooms| Path::new(rooms).starts_with(folder))
+    });
+    Ok(ours.filter_map(|one| one.id).collect())
 }
 
 fn engine() -> anyhow::Result<Docker> {

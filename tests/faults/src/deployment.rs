@@ -4,7 +4,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use assay_test_parts::{Corner, Postgres, Rabbit, S3};
+use assay_test_parts::{Corner, Image, Postgres, Rabbit, S3};
 use std::sync::mpsc::Sender;
 
 use crate::{
@@ -18,8 +18,9 @@ use crate::{
 /// answer, and short enough that a pause past it does not make the run long.
 pub(crate) const LEASE_SECONDS: u64 = 6;
 
-/// Attempts that may break off: far more than strikes can cause, since no job may fail by our strikes.
-const MAX_ATTEMPTS: u32 = 1000;
+/// Attempts that may break off: more than kills can meet one job, since no job may fail by our strikes. An outage of a
+/// server or a full disk costs none, however often it comes (`check::outages_that_counted`).
+const MAX_ATTEMPTS: u32 = 20;
 
 /// Servers of our own, and the services of one deployment over them.
 #[derive(Debug)]
@@ -38,6 +39,8 @@ pub(crate) struct Deployment {
     pub(crate) postgres: Postgres,
     pub(crate) rabbit: Rabbit,
     pub(crate) s3: S3,
+    /// The trainer's image, if it was made for this run.
+    _image: Option<Image>,
 }
 
 impl Deployment {
@@ -63,7 +66,9 @@ impl Deployment {
             &s3.url(),
         )?;
         let secrets = folder.join("secrets");
-        let environment = environment(options, &corner, &secrets)?;
+        let image = image(options)?;
+        let name = image.as_ref().map(Image::name).or(options.image.as_deref());
+        let environment = environment(options, name, &corner, &secrets)?;
         let run = |arguments: &[&str]| run(&program, arguments, &environment);
         let workers = options.workers.to_string();
         run(&[
@@ -114,6 +119,7 @@ impl Deployment {
             postgres,
             rabbit,
             s3,
+            _image: image,
         })
     }
 
@@ -123,8 +129,24 @@ impl Deployment {
     }
 }
 
+/// An image of the trainer, where one is needed and none is named.
+fn image(options: &Options) -> anyhow::Result<Option<Image>> {
+    if options.sandbox == Sandbox::Process || options.image.is_some() {
+        return Ok(None);
+    }
+    let trainer = std::env::current_exe()?.with_file_name("assay-trainer");
+    if !trainer.exists() {
+        bail!(
+            "{} is missing; build the whole workspace, or name an image with --image",
+            trainer.display()
+        );
+    }
+    Image::of_program(&trainer, &[]).map(Some)
+}
+
 fn environment(
     options: &Options,
+    image: Option<&str>,
     corner: &Corner,
     secrets: &Path,
 ) -> anyhow::Result<Vec<(String, String)>> {
@@ -146,7 +168,7 @@ fn environment(
         let engine = std::env::var("ASSAY_TEST_DOCKER").context("ASSAY_TEST_DOCKER is not set")?;
         set("SANDBOX__KIND", "docker".to_owned());
         set("DOCKER__HOST", engine);
-        set("DOCKER__IMAGE", options.image.clone().unwrap_or_default());
+        set("DOCKER__IMAGE", image.unwrap_or_default().to_owned());
     }
     Ok(environment)
 }

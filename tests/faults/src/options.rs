@@ -21,8 +21,8 @@ pub(crate) struct Options {
     /// Where jobs are trained.
     #[arg(long, value_enum, default_value_t = Sandbox::Process)]
     pub(crate) sandbox: Sandbox,
-    /// The trainer's image, for `--sandbox docker`.
-    #[arg(long, required_if_eq("sandbox", "docker"))]
+    /// The trainer's image, for `--sandbox docker`; one of the program `assay-trainer` beside this one when absent.
+    #[arg(long)]
     pub(crate) image: Option<String>,
     /// Folder for logs and data, kept at the end; a temporary one when absent, kept when something is wrong.
     #[arg(long)]

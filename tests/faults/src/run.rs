@@ -43,7 +43,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<bool> {
             std::fs::create_dir_all(dir)?;
             dir.canonicalize()?
         }
-        None => temporary.path().to_owned(),
+        None => temporary.path().canonicalize()?,
     };
     let runtime = Runtime::new()?;
     let ran = rounds(options, seed, &folder, &runtime);
@@ -165,6 +165,8 @@ fn close(mut on: Deployment, options: &Options, runtime: &Runtime) -> anyhow::Re
     }
     for worker in &on.workers {
         wrong.extend(check::rooms(&on.folder.join(&worker.name).join("rooms")));
+        let log = on.folder.join(format!("{}.log", worker.name));
+        wrong.extend(check::outages_that_counted(&log)?);
     }
     wrong.extend(check::rooms(&on.folder.join("api/rooms")));
     let left = left_behind(&on.folder);
@@ -173,7 +175,7 @@ fn close(mut on: Deployment, options: &Options, runtime: &Runtime) -> anyhow::Re
             .map(|one| format!("a process is left: {one}")),
     );
     if options.sandbox == Sandbox::Docker {
-        let left = containers::left()?;
+        let left = containers::left(&on.folder)?;
         wrong.extend(
             left.into_iter()
                 .map(|one| format!("a container is left: {one}")),

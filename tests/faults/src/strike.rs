@@ -125,7 +125,7 @@ pub(crate) fn strike(
         Kind::Trainer => {
             let killed = match (options.sandbox, on.workers.get(worker)) {
                 (Sandbox::Process, Some(worker)) => worker.pid().map_or(0, kill_below),
-                (Sandbox::Docker, _) => crate::containers::kill_all()?,
+                (Sandbox::Docker, _) => crate::containers::kill_all(&on.folder)?,
                 (_, None) => 0,
             };
             return Ok((killed > 0).then_some(Phase::Train));

@@ -89,6 +89,13 @@ fn the_proof_names_container_image_and_program() {
         Value::from(id.clone())
     );
     assert_eq!(isolation["container"]["image"], image.name());
+    // The list of workers names it, too.
+    let listed = server.http().get("/workers").json();
+    let worker = &listed["workers"][0];
+    assert_eq!(worker["image"], image.name());
+    let digest = worker["image_digest"].as_str().unwrap();
+    assert_eq!(format!("sha256:{digest}"), id);
+    assert!(server.client(&["workers"]).contains(&digest[..12]));
     let container = isolation["container"]["id"].as_str().unwrap();
     assert_eq!(container.len(), 64);
     let trainer = std::fs::read(program("assay-trainer")).unwrap();

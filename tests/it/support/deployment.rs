@@ -1,6 +1,7 @@
 //! A deployment: an API and workers as processes of their own, over servers that the environment names.
 
 use std::{
+    collections::BTreeMap,
     fs::{self, File},
     io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
@@ -37,7 +38,7 @@ pub(crate) struct Deployment {
     // After the services: they end before what they stand on goes.
     environment: Vec<(String, String)>,
     folder: TempDir,
-    _corner: Corner,
+    pub(crate) corner: Corner,
 }
 
 /// One process of it; killed when dropped.
@@ -53,11 +54,20 @@ pub(crate) struct Service {
 impl Deployment {
     /// Starts an API and so many workers, with these settings beside those that name the servers.
     pub(crate) fn start(workers: usize, settings: &[(&str, &str)]) -> Self {
+        let mut this = Self::laid_out(workers, settings);
+        this.api.start();
+        this.workers.iter_mut().for_each(Service::start);
+        this
+    }
+
+    /// The same with nothing started yet.
+    pub(crate) fn laid_out(workers: usize, settings: &[(&str, &str)]) -> Self {
         let corner = Corner::create().unwrap();
         let folder = tempfile::tempdir().unwrap();
         let secrets = folder.path().join("secrets");
         let count = workers.to_string();
-        run_ok(&["keys", "init", "--workers", &count, "--dir", text(&secrets)]);
+        let dir = text(&secrets);
+        run_ok(&["keys", "init", "--workers", &count, "--scan", "--dir", dir]);
         let mut environment = corner.environment();
         let lease = LEASE.as_secs().to_string();
         for (name, value) in [
@@ -71,7 +81,7 @@ impl Deployment {
             environment.push(((*name).to_owned(), (*value).to_owned()));
         }
         prepare(&environment, folder.path());
-        let mut this = Self {
+        Self {
             api: Service::new(
                 folder.path(),
                 "api",
@@ -83,11 +93,14 @@ impl Deployment {
                 .collect(),
             environment,
             folder,
-            _corner: corner,
-        };
-        this.api.start();
-        this.workers.iter_mut().for_each(Service::start);
-        this
+            corner,
+        }
+    }
+
+    /// A scanner of it, not started yet.
+    pub(crate) fn scanner(&self) -> Service {
+        let listen = ["--listen", "127.0.0.1:0"];
+        Service::new(self.folder.path(), "scanner", &listen, &self.environment)
     }
 
     /// Requests to the API.
@@ -114,20 +127,44 @@ impl Deployment {
 
     /// Waits until a job is so.
     pub(crate) fn wait_for(&self, id: &str, what: impl Fn(&Value) -> bool) -> Value {
+        self.until(id, || {
+            let job = self.job(id);
+            if what(&job) { Ok(job) } else { Err(job) }
+        })
+    }
+
+    /// Waits until something is so; `look` gives it, or what is there instead.
+    pub(crate) fn until<T>(&self, what: &str, look: impl Fn() -> Result<T, Value>) -> T {
         let begun = Instant::now();
         loop {
-            let job = self.job(id);
-            if what(&job) {
-                return job;
+            match look() {
+                Ok(found) => return found,
+                Err(instead) => assert!(
+                    begun.elapsed() < PATIENCE,
+                    "{what} stays {instead}\n{}",
+                    self.logs()
+                ),
             }
-            assert!(
-                begun.elapsed() < PATIENCE,
-                "{id} stays {job}\n{}",
-                self.logs()
-            );
             // Polling a state, not guessing how long a thing takes.
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// Which of the workers has a job in its first attempt, from 0. Names tell no order, so the logs do.
+    pub(crate) fn worker_of(&self, id: &str) -> usize {
+        let has = |log: &str| log.contains(id) && log.contains("job claimed");
+        self.until("the job's worker", || {
+            let found = self.workers.iter().position(|one| has(&one.log()));
+            found.ok_or(Value::Null)
+        })
+    }
+
+    /// Waits until a worker has said this in its log.
+    pub(crate) fn until_said(&self, worker: usize, text: &str) {
+        self.until(text, || {
+            let said = self.workers[worker].log().contains(text);
+            said.then_some(()).ok_or(Value::Null)
+        });
     }
 
     /// Waits for a job's end.
@@ -137,15 +174,50 @@ impl Deployment {
         })
     }
 
-    /// How often a job's events say that it reached this status.
-    pub(crate) fn times(&self, id: &str, status: &str) -> usize {
+    /// The workers' states by their names, once so many are listed.
+    pub(crate) fn worker_states(&self, count: usize) -> BTreeMap<String, String> {
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        self.until("the list of workers", || {
+            let answer = self.http().get("/workers").json();
+            let workers = answer["workers"].as_array().unwrap();
+            if workers.len() < count {
+                return Err(answer);
+            }
+            let states = workers
+                .iter()
+                .map(|one| (text(&one["name"]), text(&one["state"])));
+            Ok(states.collect())
+        })
+    }
+
+    /// One more worker, not started, with the key of the first and a folder of its own.
+    pub(crate) fn namesake(&self, name: &str) -> Service {
+        let mut environment = self.environment.clone();
+        environment.push(("ASSAY__KEYS__NAME".to_owned(), "1".to_owned()));
+        let more = ["--listen", "127.0.0.1:0"];
+        Service::new(self.folder.path(), name, &more, &environment)
+    }
+
+    /// The folder in which a service of this name works.
+    pub(crate) fn folder_of(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// What happened to a job so far.
+    pub(crate) fn events(&self, id: &str) -> Vec<Value> {
         let events = self.http().get(&format!("/jobs/{id}/events?follow=false"));
         String::from_utf8_lossy(&events.body)
             .lines()
             .filter_map(|line| line.strip_prefix("data:"))
-            .filter_map(|data| serde_json::from_str::<Value>(data).ok())
-            .filter(|entry| entry["event"]["status"] == status)
-            .count()
+            .filter_map(|data| serde_json::from_str(data).ok())
+            .collect()
+    }
+
+    /// How often a job's events say that it reached this status.
+    pub(crate) fn times(&self, id: &str, status: &str) -> usize {
+        let events = self.events(id);
+        let so = |entry: &&Value| entry["event"]["status"] == status;
+        events.iter().filter(so).count()
     }
 
     /// Fetches a job's bundle, which must verify.
@@ -215,6 +287,17 @@ impl Service {
         }
     }
 
+    /// Gives it a setting of its own, before it starts.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// A setting that it was given.
+    pub(crate) fn setting(&self, name: &str) -> &str {
+        let found = self.environment.iter().rev().find(|(one, _)| one == name);
+        found.map_or("", |(_, value)| value)
+    }
+
     /// Starts it, again too, and waits until it is ready. It keeps its address.
     pub(crate) fn start(&mut self) {
         let log = File::options()
@@ -260,6 +343,11 @@ impl Service {
     /// Asks it to end (SIGTERM) and waits; gives whether it ended well.
     pub(crate) fn end(&mut self) -> bool {
         self.signal(Signal::SIGTERM);
+        self.child.take().unwrap().wait().unwrap().success()
+    }
+
+    /// Waits until it has ended by itself; gives whether it ended well.
+    pub(crate) fn wait(&mut self) -> bool {
         self.child.take().unwrap().wait().unwrap().success()
     }
 

@@ -62,10 +62,27 @@ impl Http {
         self.send(self.client.delete(self.url(path)))
     }
 
+    /// GETs with these headers.
+    pub(crate) fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let request = self.client.get(self.url(path));
+        self.send(with(request, headers))
+    }
+
     /// POSTs a form of files (field, file name, bytes) and texts (field, value).
     pub(crate) fn post(
         &self,
         path: &str,
+        files: &[(&'static str, &str, &[u8])],
+        texts: &[(&str, &str)],
+    ) -> Answer {
+        self.post_with(path, &[], files, texts)
+    }
+
+    /// The same with these headers.
+    pub(crate) fn post_with(
+        &self,
+        path: &str,
+        headers: &[(&str, &str)],
         files: &[(&'static str, &str, &[u8])],
         texts: &[(&str, &str)],
     ) -> Answer {
@@ -79,7 +96,8 @@ impl Http {
         for (field, value) in texts {
             form = form.text((*field).to_owned(), (*value).to_owned());
         }
-        self.send(self.client.post(self.url(path)).multipart(form))
+        let request = self.client.post(self.url(path)).multipart(form);
+        self.send(with(request, headers))
     }
 
     fn url(&self, path: &str) -> String {
@@ -107,4 +125,10 @@ impl Http {
             }
         })
     }
+}
+
+fn with(request: reqwest::RequestBuilder, headers: &[(&str, &str)]) -> reqwest::RequestBuilder {
+    headers.iter().fold(request, |request, (name, value)| {
+        request.header(*name, *value)
+    })
 }

@@ -35,6 +35,14 @@ impl Folder {
         }
     }
 
+    /// One whose database and store lie in it, whatever this run of the tests asks for.
+    pub(crate) fn embedded() -> Self {
+        Self {
+            backend: Backend::Embedded,
+            dir: tempfile::tempdir().unwrap(),
+        }
+    }
+
     pub(crate) fn path(&self) -> &Path {
         self.dir.path()
     }

@@ -2,6 +2,7 @@
 
 use std::{
     ffi::OsString,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -9,10 +10,17 @@ use std::{
 use anyhow::{Context as _, ensure};
 use nix::{sys::signal::Signal, unistd::Uid};
 
-use crate::{folder, guard::Launch, ports::Port, server::Server};
+use crate::{authority::Authority, folder, guard::Launch, ports::Port, server::Server};
 
 /// The account that Debian's package makes; the server refuses to run as root.
 const USER: &str = "postgres";
+
+/// It does not wait for the disk.
+const QUICK: [&str; 3] = [
+    "fsync=off",
+    "full_page_writes=off",
+    "synchronous_commit=off",
+];
 
 /// A PostgreSQL server of the test's own.
 #[derive(Debug)]
@@ -24,19 +32,20 @@ pub struct Postgres {
 impl Postgres {
     /// Starts one that keeps what it has confirmed, also when it is killed.
     pub fn start() -> anyhow::Result<Self> {
-        Self::with(&[])
+        Self::with(None, &[])
     }
 
     /// Starts one that is quicker, since it does not wait for the disk: for tests that kill nothing.
     pub fn start_quick() -> anyhow::Result<Self> {
-        Self::with(&[
-            "fsync=off",
-            "full_page_writes=off",
-            "synchronous_commit=off",
-        ])
+        Self::with(None, &QUICK)
     }
 
-    fn with(settings: &[&str]) -> anyhow::Result<Self> {
+    /// As [`Self::start_quick`], with a certificate of this authority: it can be reached with and without TLS.
+    pub fn start_tls(authority: &Authority) -> anyhow::Result<Self> {
+        Self::with(Some(authority), &QUICK)
+    }
+
+    fn with(authority: Option<&Authority>, settings: &[&str]) -> anyhow::Result<Self> {
         let programs = programs();
         let postgres = folder::program("postgres", &programs)?;
         let folder = folder::temporary("postgres")?;
@@ -57,6 +66,11 @@ impl Postgres {
         ];
         for setting in all.iter().chain(settings) {
             command.extend(["-c".into(), (*setting).into()]);
+        }
+        if let Some(authority) = authority {
+            for setting in certificate(authority, folder.path())? {
+                command.extend(["-c".into(), setting.into()]);
+            }
         }
         let launch = Launch {
             command,
@@ -110,6 +124,23 @@ impl Postgres {
     pub fn restart(&mut self) -> anyhow::Result<()> {
         self.server.start(&[self.port.number])
     }
+}
+
+/// Has a certificate made; gives the settings that name it.
+fn certificate(authority: &Authority, folder: &Path) -> anyhow::Result<[String; 3]> {
+    authority.issue(folder)?;
+    let (file, key) = (folder.join("server.pem"), folder.join("server.key"));
+    // The server takes no key that others could read.
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600))?;
+    if Uid::current().is_root() {
+        folder::give(&file, USER)?;
+        folder::give(&key, USER)?;
+    }
+    Ok([
+        "ssl=on".to_owned(),
+        format!("ssl_cert_file={}", file.display()),
+        format!("ssl_key_file={}", key.display()),
+    ])
 }
 
 /// Debian keeps each version's programs in a folder of its own; the newest comes first.

@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use nix::sys::signal::Signal;
 
 use crate::{
+    authority::Authority,
     blocking, folder,
     guard::{Guard, Launch},
     ports::Port,
@@ -21,6 +22,8 @@ pub struct Rabbit {
     server: Server,
     amqp: Port,
     management: Port,
+    /// For messages over TLS.
+    tls: Option<Port>,
     /// Erlang's nodes find each other through this; one started by itself would stay behind.
     _names: Guard,
     _more_ports: [Port; 2],
@@ -29,10 +32,27 @@ pub struct Rabbit {
 impl Rabbit {
     /// Starts one.
     pub fn start() -> anyhow::Result<Self> {
+        Self::with(None)
+    }
+
+    /// Starts one with a certificate of this authority: it can be reached with and without TLS.
+    pub fn start_tls(authority: &Authority) -> anyhow::Result<Self> {
+        Self::with(Some(authority))
+    }
+
+    fn with(authority: Option<&Authority>) -> anyhow::Result<Self> {
         let folder = folder::temporary("rabbitmq")?;
         let ports = [Port::take()?, Port::take()?, Port::take()?, Port::take()?];
         let [amqp, management, nodes, names] = ports;
-        write_settings(folder.path(), amqp.number, management.number)?;
+        let mut settings = settings(amqp.number, management.number);
+        let mut tls = None;
+        if let Some(authority) = authority {
+            authority.issue(folder.path())?;
+            let port = Port::take()?;
+            settings.push_str(&tls_settings(folder.path(), &authority.file(), port.number));
+            tls = Some(port);
+        }
+        write_settings(folder.path(), &settings)?;
         let naming = Guard::start(&naming(folder.path(), names.number)?)?;
         let launch = Launch {
             command: vec![program()?.into()],
@@ -46,6 +66,7 @@ impl Rabbit {
             server,
             amqp,
             management,
+            tls,
             _names: naming,
             _more_ports: [nodes, names],
         };
@@ -56,6 +77,11 @@ impl Rabbit {
     /// Its address for messages, with the account that may do everything.
     pub fn url(&self) -> String {
         format!("amqp://guest:guest@127.0.0.1:{}/%2f", self.amqp.number)
+    }
+
+    /// Its port for messages over TLS, if it has a certificate.
+    pub fn tls_port(&self) -> Option<u16> {
+        self.tls.as_ref().map(|port| port.number)
     }
 
     /// The address of its management API, with the same account.
@@ -105,9 +131,27 @@ fn program() -> anyhow::Result<PathBuf> {
     folder::program("rabbitmq-server", &[PathBuf::from("/usr/lib/rabbitmq/bin")])
 }
 
-fn write_settings(folder: &Path, amqp: u16, management: u16) -> anyhow::Result<()> {
+fn write_settings(folder: &Path, settings: &str) -> anyhow::Result<()> {
     fs::write(folder.join("plugins"), "[rabbitmq_management].\n").context("writing plugins")?;
-    let settings = format!(
+    fs::write(folder.join("rabbitmq.conf"), settings).context("writing rabbitmq.conf")
+}
+
+fn tls_settings(folder: &Path, authority: &Path, port: u16) -> String {
+    let path = |name: &str| folder.join(name).display().to_string();
+    format!(
+        "listeners.ssl.1 = 127.0.0.1:{port}\n\
+         ssl_options.cacertfile = {}\n\
+         ssl_options.certfile = {}\n\
+         ssl_options.keyfile = {}\n\
+         ssl_options.verify = verify_none\n",
+        authority.display(),
+        path("server.pem"),
+        path("server.key")
+    )
+}
+
+fn settings(amqp: u16, management: u16) -> String {
+    format!(
         "listeners.tcp.1 = 127.0.0.1:{amqp}\n\
          management.tcp.ip = 127.0.0.1\n\
          management.tcp.port = {management}\n\
@@ -115,8 +159,7 @@ fn write_settings(folder: &Path, amqp: u16, management: u16) -> anyhow::Result<(
          log.console = true\n\
          log.console.level = warning\n\
          log.file = false\n"
-    );
-    fs::write(folder.join("rabbitmq.conf"), settings).context("writing rabbitmq.conf")
+    )
 }
 
 fn naming(folder: &Path, port: u16) -> anyhow::Result<Launch> {

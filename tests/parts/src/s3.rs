@@ -1,12 +1,16 @@
 //! An S3 server: SeaweedFS.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use nix::sys::signal::Signal;
 use serde_json::json;
 
-use crate::{blocking, folder, guard::Launch, ports::Port, server::Server};
+use crate::{authority::Authority, blocking, folder, guard::Launch, ports::Port, server::Server};
 
 const KEY: &str = "assaytest";
 const SECRET: &str = "assaytestsecret";
@@ -16,11 +20,22 @@ const SECRET: &str = "assaytestsecret";
 pub struct S3 {
     server: Server,
     ports: [Port; 4],
+    /// For S3 over TLS.
+    tls: Option<Port>,
 }
 
 impl S3 {
     /// Starts one.
     pub fn start() -> anyhow::Result<Self> {
+        Self::with(None)
+    }
+
+    /// Starts one with a certificate of this authority: it can be reached with and without TLS.
+    pub fn start_tls(authority: &Authority) -> anyhow::Result<Self> {
+        Self::with(Some(authority))
+    }
+
+    fn with(authority: Option<&Authority>) -> anyhow::Result<Self> {
         let weed = folder::program("weed", &python())?;
         let folder = folder::temporary("s3")?;
         let ports = [Port::take()?, Port::take()?, Port::take()?, Port::take()?];
@@ -34,29 +49,21 @@ impl S3 {
         fs::write(&accounts, text.to_string()).context("writing accounts.json")?;
         let data = folder.path().join("data");
         fs::create_dir(&data).context("a folder for its data")?;
-        let [master, volume, filer, s3] = &ports;
         let mut command = vec![weed.into(), "server".into()];
-        let options = [
-            format!("-dir={}", data.display()),
-            "-ip=127.0.0.1".to_owned(),
-            "-ip.bind=127.0.0.1".to_owned(),
-            format!("-master.port={}", master.number),
-            format!("-volume.port={}", volume.number),
-            "-filer".to_owned(),
-            format!("-filer.port={}", filer.number),
-            "-s3".to_owned(),
-            format!("-s3.port={}", s3.number),
-            "-s3.iam=false".to_owned(),
-            // These two listen on fixed ports unless told not to.
-            "-s3.port.iceberg=0".to_owned(),
-            "-s3.port.lance=0".to_owned(),
-            format!("-s3.config={}", accounts.display()),
-            "-master.volumeSizeLimitMB=64".to_owned(),
-            "-master.peers=none".to_owned(),
-            // As many as the disk holds: each bucket takes several.
-            "-volume.max=0".to_owned(),
-        ];
+        let options = options(&data, &accounts, &ports);
         command.extend(options.map(std::ffi::OsString::from));
+        let mut tls = None;
+        if let Some(authority) = authority {
+            authority.issue(folder.path())?;
+            let port = Port::take()?;
+            let path = |name: &str| folder.path().join(name).display().to_string();
+            command.extend([
+                format!("-s3.port.https={}", port.number).into(),
+                format!("-s3.cert.file={}", path("server.pem")).into(),
+                format!("-s3.key.file={}", path("server.key")).into(),
+            ]);
+            tls = Some(port);
+        }
         let launch = Launch {
             command,
             // Encryption at rest needs a key; any will do.
@@ -67,7 +74,7 @@ impl S3 {
             ending: Signal::SIGKILL,
         };
         let server = Server::new("SeaweedFS", launch, folder, ready);
-        let mut this = Self { server, ports };
+        let mut this = Self { server, ports, tls };
         this.restart()?;
         Ok(this)
     }
@@ -81,6 +88,11 @@ impl S3 {
     pub fn port(&self) -> u16 {
         let [_, _, _, s3] = &self.ports;
         s3.number
+    }
+
+    /// Its port for S3 over TLS, if it has a certificate.
+    pub fn tls_port(&self) -> Option<u16> {
+        self.tls.as_ref().map(|port| port.number)
     }
 
     /// Its process id while it runs.
@@ -108,6 +120,30 @@ impl S3 {
         let ports = self.ports.each_ref().map(|port| port.number);
         self.server.start(&ports)
     }
+}
+
+fn options(data: &Path, accounts: &Path, ports: &[Port; 4]) -> [String; 16] {
+    let [master, volume, filer, s3] = ports;
+    [
+        format!("-dir={}", data.display()),
+        "-ip=127.0.0.1".to_owned(),
+        "-ip.bind=127.0.0.1".to_owned(),
+        format!("-master.port={}", master.number),
+        format!("-volume.port={}", volume.number),
+        "-filer".to_owned(),
+        format!("-filer.port={}", filer.number),
+        "-s3".to_owned(),
+        format!("-s3.port={}", s3.number),
+        "-s3.iam=false".to_owned(),
+        // These two listen on fixed ports unless told not to.
+        "-s3.port.iceberg=0".to_owned(),
+        "-s3.port.lance=0".to_owned(),
+        format!("-s3.config={}", accounts.display()),
+        "-master.volumeSizeLimitMB=64".to_owned(),
+        "-master.peers=none".to_owned(),
+        // As many as the disk holds: each bucket takes several.
+        "-volume.max=0".to_owned(),
+    ]
 }
 
 /// Where ./test has put Python's packages, the server among them.

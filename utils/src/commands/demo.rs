@@ -81,7 +81,8 @@ async fn start(output: Output, dir: &Path) -> anyhow::Result<Server> {
 }
 
 async fn show(output: Output, server: &Server, dir: &Path) -> anyhow::Result<ExitCode> {
-    let client = Client::new(&server.url().context("the server listens nowhere")?)?;
+    let url = server.url().context("the server listens nowhere")?;
+    let client = Client::new(&url, None)?;
     let mut verified = 0;
     let mut last = None;
     for sample in [Sample::Wine, Sample::Digits] {

@@ -2,12 +2,17 @@
 
 use std::{
     fs,
+    io::Read,
     path::{Component, Path, PathBuf},
     process::ExitCode,
 };
 
 use anyhow::{Context, bail};
-use assay_attest::Trust;
+use assay_attest::{
+    Trust,
+    json::Limits,
+    verify::{AIBOM_FILE, named_job},
+};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
@@ -24,10 +29,10 @@ pub(crate) async fn run(
     output.say(format!(
         "The bundle is in {}, the trust anchor beside it in {}.\n\
          The anchor came from this server: compare it with what the platform's owner gave you.\n\
-         Verify the bundle with: assay verify {}",
+         Verify the bundle with: assay verify {} --job {job}",
         dir.display(),
         trust.display(),
-        dir.display()
+        dir.display(),
     ));
     Ok(ExitCode::SUCCESS)
 }
@@ -58,6 +63,7 @@ pub(crate) async fn bundle(client: &Client, job: &str, dir: &Path) -> anyhow::Re
         .prefix(".assay-get-")
         .tempdir_in(&parent)?;
     fetch(client, &job, fetched.path()).await?;
+    check_job(&job, fetched.path())?;
     let trust = parent.join("trust");
     write_trust(client, &trust).await?;
     let fetched = fetched.keep();
@@ -89,6 +95,30 @@ async fn fetch(client: &Client, job: &Value, dir: &Path) -> anyhow::Result<()> {
         client.download(url, &to, &bar).await?;
     }
     bar.finish_and_clear();
+    Ok(())
+}
+
+/// Refuses another job's proof, which would verify as well as the one that was asked for.
+fn check_job(job: &Value, dir: &Path) -> anyhow::Result<()> {
+    let asked = job["job_id"].as_str().context("a job without an id")?;
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !(name == AIBOM_FILE || name.ends_with(".link")) || !entry.file_type()?.is_file() {
+            continue;
+        }
+        let mut bytes = Vec::new();
+        let limit = Limits::BOM.max_bytes as u64;
+        fs::File::open(entry.path())?
+            .take(limit)
+            .read_to_end(&mut bytes)?;
+        if let Some(named) = named_job(&bytes).filter(|named| named != asked) {
+            bail!(
+                "the server sent the proof of another job: {name} is of {named}, and {asked} was asked for; \
+                 nothing of it was kept. Tell the platform's owner: its database was changed"
+            );
+        }
+    }
     Ok(())
 }
 

@@ -2,7 +2,10 @@
 
 use std::{path::Path, process::ExitCode};
 
-use assay_platform::keys::{Keys, Role, read_trust, worker_name, write_trust};
+use assay_platform::{
+    keys::{Keys, Role, read_trust, write_trust},
+    worker::signer_name,
+};
 use serde_json::json;
 
 use crate::output::Output;
@@ -39,7 +42,7 @@ pub(crate) fn add(
     let key = Keys::add(dir, role, name)?;
     output.value(&json!({ "service": service, "name": name, "keyid": key.keyid() }))?;
     let shown = match role {
-        Role::Worker => format!(" It works as {}.", worker_name(&key)),
+        Role::Worker => format!(" Proofs call it {}.", signer_name(&key)),
         Role::Api | Role::Scanner => String::new(),
     };
     output.say(format!(

@@ -38,6 +38,7 @@ pub(crate) async fn run(
 fn line(event: &JobEvent) -> Option<String> {
     Some(match event {
         JobEvent::Status { status } => format!("[{}]", status.as_str()),
+        JobEvent::CancelRequested => "somebody asked to stop the job".to_owned(),
         JobEvent::Trainer { event } => match event {
             Event::Started { trainer, .. } => format!(
                 "{} {} on candle {} ({}, {} threads)",

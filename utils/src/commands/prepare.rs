@@ -10,8 +10,8 @@ use crate::output::Output;
 
 pub(crate) fn run(output: Output, options: Options) -> anyhow::Result<ExitCode> {
     let config = options.load(Service::Api)?;
-    telemetry::init_logs(&config.log)?;
     block_on(async {
+        telemetry::init_logs(&config.log, Service::Api)?;
         let version = assay_platform::prepare(&config).await?;
         output.value(&json!({ "version": version }))?;
         output.say(format!(

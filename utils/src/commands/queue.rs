@@ -56,7 +56,9 @@ pub(crate) async fn dead(output: Output, client: Client) -> anyhow::Result<ExitC
         output.say("There are no dead letters.");
     } else {
         output.table(&["job", "reason", "queue", "message"], rows);
-        output.say("`assay queue redrive` rings again for the jobs among them that still wait.");
+        output.say(
+            "`assay queue redrive` rings again for the jobs among them that still wait; with --drop the others go.",
+        );
     }
     Ok(ExitCode::SUCCESS)
 }

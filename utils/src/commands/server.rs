@@ -9,8 +9,9 @@ use anyhow::Context;
 use assay_platform::{Config, Platform, Service};
 use tokio::{sync::watch, task::JoinSet};
 
-/// How long everything may take to stop. What has not stopped then is left to its lease.
-const STOP_WITHIN: Duration = Duration::from_secs(10);
+/// How long everything may take to stop: longer than a worker's attempts may, and shorter than `stop_grace_period` in
+/// `docker-compose.yml`. What has not stopped then is left to its lease.
+const STOP_WITHIN: Duration = Duration::from_secs(45);
 
 /// A running service.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::ExitCode};
 
-use assay_platform::{Config, Service, config, telemetry};
+use assay_platform::{Config, Service, config, memory, telemetry};
 use clap::Args;
 use serde_json::json;
 
@@ -51,8 +51,9 @@ pub(crate) fn print_config(output: Output) -> ExitCode {
 /// Runs a service until somebody stops it.
 pub(crate) fn run(output: Output, service: Service, options: Options) -> anyhow::Result<ExitCode> {
     let config = options.load(service)?;
-    telemetry::init_logs(&config.log)?;
+    memory::take_small_pages();
     block_on(async {
+        telemetry::init_logs(&config.log, service)?;
         let dir = config.dir.clone();
         let server = Server::start_for(config, service).await?;
         let url = server.url();
@@ -70,8 +71,12 @@ pub(crate) fn run(output: Output, service: Service, options: Options) -> anyhow:
 
 fn greeting(service: Service, url: Option<&str>, dir: &str) -> String {
     match (service, url) {
-        (Service::All | Service::Api, Some(url)) => format!(
+        (Service::All, Some(url)) => format!(
             "Assay listens on {url} and keeps its data in {dir}.\n\
+             API documentation: {url}/docs    Stop it with Ctrl-C."
+        ),
+        (Service::Api, Some(url)) => format!(
+            "Assay listens on {url}.\n\
              API documentation: {url}/docs    Stop it with Ctrl-C."
         ),
         (_, Some(url)) => {

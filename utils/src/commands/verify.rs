@@ -8,19 +8,32 @@ use std::{
 
 use anyhow::Context;
 use assay_attest::{Trust, verify::Report};
+use assay_platform::ids::JobId;
 use serde_json::json;
 
-use crate::output::Output;
+use crate::output::{Output, shown};
 
-pub(crate) fn run(output: Output, dir: &Path, trust: Option<PathBuf>) -> anyhow::Result<ExitCode> {
-    let (anchor, report) = bundle(dir, trust)?;
+pub(crate) fn run(
+    output: Output,
+    dir: &Path,
+    trust: Option<PathBuf>,
+    job: Option<JobId>,
+) -> anyhow::Result<ExitCode> {
+    let (anchor, mut report) = bundle(dir, trust)?;
+    if let Some(job) = job {
+        report.expect_job(&job.to_string());
+    }
     output.value(&json!({
-        "verified": report.is_verified(), "trust": anchor, "checks": report.checks,
+        "verified": report.is_verified(), "trust": anchor, "job": report.job, "checks": report.checks,
     }))?;
     output.say(format!("trust anchor: {}", anchor.display()));
     output.report(&report);
     if report.is_verified() {
-        output.say(format!("{} is verified.", dir.display()));
+        let job = shown(report.job.as_deref().unwrap_or_default());
+        output.say(format!(
+            "{} is verified. It is the proof of the job {job}.",
+            dir.display()
+        ));
         Ok(ExitCode::SUCCESS)
     } else {
         output.say(format!(

@@ -76,6 +76,7 @@ async fn follow(
         output.value(&said.entry)?;
         match said.event {
             JobEvent::Status { status: new } => status = new,
+            JobEvent::CancelRequested => {}
             JobEvent::Trainer { event } => show(output, bar, &event),
         }
     }

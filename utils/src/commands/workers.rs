@@ -30,6 +30,7 @@ pub(crate) async fn list(output: Output, client: Client) -> anyhow::Result<ExitC
                 "running",
                 "slots",
                 "version",
+                "image",
                 "last heard of",
             ],
             rows,
@@ -52,13 +53,23 @@ pub(crate) async fn drain(
     output.value(&answer)?;
     output.say(if draining {
         format!(
-            "{} takes no new jobs; those that it runs go on.",
+            "{} is told to take no new jobs; it hears within some seconds. Those that it runs go on.",
             shown(&name)
         )
     } else {
         format!("{} takes jobs again.", shown(&name))
     });
     Ok(ExitCode::SUCCESS)
+}
+
+/// The image that it trains in, with the beginning of its digest; `-` without containers.
+fn image(worker: &Value) -> String {
+    let Some(name) = worker["image"].as_str() else {
+        return "-".to_owned();
+    };
+    let digest = worker["image_digest"].as_str().unwrap_or("unknown");
+    let digest: String = digest.chars().take(12).collect();
+    shown(&format!("{name} ({digest})"))
 }
 
 fn row(worker: &Value) -> Vec<Cell> {
@@ -70,6 +81,7 @@ fn row(worker: &Value) -> Vec<Cell> {
         Cell::new(worker["running"].as_array().map_or(0, Vec::len)),
         Cell::new(worker["slots"].as_u64().unwrap_or(0)),
         text(&worker["version"]),
+        Cell::new(image(worker)),
         text(&worker["seen_at"]),
     ]
 }

@@ -178,6 +178,9 @@ fn scene() -> Scene {
         .iter()
         .map(|one| (one.path.clone(), one.digest))
         .collect();
+    let claim = claim(unique_dir);
+    let job = serde_json::json!({ "id": claim.job.id.to_string() });
+    ingest.environment.insert("job".to_owned(), job);
     let ingest = sign_metadata(&ingest, &api).unwrap();
     let ingest_name = link_file_name(INGEST, &api.keyid());
     let ingest_path = format!("{unique_dir}/{ingest_name}");
@@ -190,7 +193,7 @@ fn scene() -> Scene {
             worker,
             platform,
         },
-        claim: claim(unique_dir),
+        claim,
         staged: Staged {
             room: Room::create(folder.path()).unwrap(),
             materials,

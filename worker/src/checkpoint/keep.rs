@@ -89,9 +89,10 @@ async fn take(
     Ok(Some(stored.digest))
 }
 
-/// Removes an old checkpoint from the store, unless a row still names it.
+/// Removes an old checkpoint from the store, unless a row still names it. Its bytes say which job they are of, so no other
+/// job can be about to name them.
 pub(crate) async fn release(platform: &Platform, digest: Digest) {
-    if let Err(error) = platform.release(digest).await {
+    if let Err(error) = platform.remove_own(digest).await {
         tracing::warn!(%digest, %error, "an old checkpoint could not be removed");
     }
 }

@@ -1,3 +1,5 @@
+use std::{io, path::Path};
+
 use assay_attest::{Digest, SigningKey};
 use assay_platform::{
     Platform,
@@ -133,18 +135,38 @@ async fn offer(
         return Ok(Err(reason));
     }
     let to = staged.room.input().join(room::CHECKPOINT);
-    match platform.store.fetch(found.digest, &to).await {
-        Ok(stored) if stored.digest == found.digest && stored.bytes == found.bytes => Ok(Ok(())),
-        Ok(_) => {
-            tokio::fs::remove_file(&to).await?;
-            Ok(Err(
-                "the stored bytes are not those that were signed".to_owned()
-            ))
-        }
-        Err(error @ (StoreError::Corrupt { .. } | StoreError::Missing(_))) => {
-            Ok(Err(error.to_string()))
-        }
-        Err(error) => Err(error.into()),
+    let reason = match place(platform, found, &to).await {
+        Ok(()) => return Ok(Ok(())),
+        Err(reason) => reason,
+    };
+    match tokio::fs::remove_file(&to).await {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(Err(reason)),
+    }
+}
+
+/// Places the object at `to` if it is what was signed. Whatever keeps it from being had is a reason to begin anew: the
+/// inputs were had from the same store a moment ago. Its size is looked at first, since whoever can write to the store
+/// could otherwise fill this machine's disk.
+async fn place(platform: &Platform, found: &Checkpoint, to: &Path) -> Result<(), String> {
+    let said = |error: StoreError| error.to_string();
+    let (reader, bytes) = platform
+        .store
+        .open(found.digest, None)
+        .await
+        .map_err(said)?;
+    drop(reader);
+    if bytes != found.bytes {
+        return Err(format!(
+            "the stored object has {bytes} bytes, and {} were signed",
+            found.bytes
+        ));
+    }
+    let stored = platform.store.fetch(found.digest, to).await.map_err(said)?;
+    if stored.digest == found.digest && stored.bytes == found.bytes {
+        Ok(())
+    } else {
+        Err("the stored bytes are not those that were signed".to_owned())
     }
 }
 

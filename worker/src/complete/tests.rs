@@ -53,7 +53,9 @@ async fn finish(platform: &Platform, claim: &Claim, stored: Artifact) -> &'stati
         stored: vec![stored],
         ..Record::default()
     };
-    complete(platform, claim, record, Ok(())).await.unwrap()
+    complete(platform, claim, record, Ok(()), &|| true)
+        .await
+        .unwrap()
 }
 
 #[tokio::test]
@@ -85,7 +87,7 @@ async fn a_worn_out_job_fails_with_the_last_reason() {
     config.max_attempts = 1;
     platform.config = config.into();
     let broken = Err(Stop::Infrastructure("the disk is full".to_owned()));
-    let word = complete(&platform, &claim, Record::default(), broken).await;
+    let word = complete(&platform, &claim, Record::default(), broken, &|| true).await;
     assert_eq!(word.unwrap(), "failed");
     let failure = platform
         .db
@@ -100,6 +102,21 @@ async fn a_worn_out_job_fails_with_the_last_reason() {
     assert!(!fault.is_users());
 }
 
+#[tokio::test]
+async fn an_outage_costs_a_job_time_and_no_attempt() {
+    let (_folder, mut platform, claim) = claimed().await;
+    let mut config = (*platform.config).clone();
+    config.max_attempts = 1;
+    platform.config = config.into();
+    let away = Err(Stop::Unavailable("the store is away".to_owned()));
+    let word = complete(&platform, &claim, Record::default(), away, &|| true).await;
+    assert_eq!(word.unwrap(), "unavailable");
+    let job = platform.db.job(claim.job.id).await.unwrap().unwrap();
+    assert_eq!((job.status, job.lost), (Status::Queued, 0));
+    assert_eq!(job.held.as_deref(), Some("the store is away"));
+    assert!(job.not_before.is_some());
+}
+
 fn broken() -> DbError {
     DbError::Corrupt {
         id: "x".to_owned(),
@@ -110,7 +127,7 @@ fn broken() -> DbError {
 #[tokio::test]
 async fn writes_again_until_the_database_answers() {
     let calls = Cell::new(0);
-    let written = retry(|| {
+    let written = retry(&|| true, || {
         calls.set(calls.get() + 1);
         let answer = if calls.get() == 1 {
             Err(broken())
@@ -124,13 +141,35 @@ async fn writes_again_until_the_database_answers() {
 }
 
 #[tokio::test]
-async fn gives_up_after_a_few_times() {
+async fn gives_up_after_a_few_times_when_it_helps_nobody() {
+    for (held, passing) in [(true, false), (false, true)] {
+        let calls = Cell::new(0);
+        let written: Result<bool, _> = retry(&|| held, || {
+            calls.set(calls.get() + 1);
+            let error = if passing {
+                DbError::CommitUnknown
+            } else {
+                broken()
+            };
+            async { Err(error) }
+        })
+        .await;
+        assert!(written.is_err());
+        assert_eq!(calls.get(), TRIES);
+    }
+}
+
+#[tokio::test]
+async fn waits_for_the_database_as_long_as_the_lease_is_kept_up() {
     let calls = Cell::new(0);
-    let written: Result<bool, _> = retry(|| {
+    let written = retry(&|| true, || {
         calls.set(calls.get() + 1);
-        async { Err(broken()) }
-    })
-    .await;
-    assert!(written.is_err());
-    assert_eq!(calls.get(), AGAIN_AFTER.len() + 1);
+        let answer = if calls.get() < 5 {
+            Err(DbError::CommitUnknown)
+        } else {
+            Ok(true)
+        };
+        async { answer }
+    });
+    assert!(written.await.unwrap());
 }

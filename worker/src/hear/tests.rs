@@ -113,6 +113,21 @@ fn events_out_of_order_are_refused() {
 }
 
 #[test]
+fn names_that_deceive_are_refused() {
+    for name in ["acc\u{202e}ycaru", "a\nb", "\u{1b}[2J"] {
+        let mut report = done();
+        if let Event::Done { metrics, .. } = &mut report {
+            metrics.insert(name.to_owned(), 1.0);
+        }
+        let heard = hear([started(), report]);
+        assert!(
+            heard.done.is_none() && heard.violation.is_some(),
+            "{name:?}"
+        );
+    }
+}
+
+#[test]
 fn a_failure_is_kept_without_what_may_not_be_shown() {
     let fault = Fault::of("shell", "dataset.x", "a\x1b[2Jb");
     let heard = hear([started(), Event::Failed(fault)]);

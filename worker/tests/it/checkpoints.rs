@@ -2,6 +2,7 @@
 
 use assay_platform::{
     checkpoint::Checkpoint,
+    db::Cancelled,
     ids::JobId,
     job::{JobEvent, Role, Status},
 };
@@ -56,7 +57,6 @@ async fn an_interrupted_job_goes_on_and_its_proof_says_so() {
     assert_eq!((kept.attempt, kept.bytes), (1, 1));
     let worker = bench.work();
     let job = bench.ended(id).await;
-    worker.stop().await;
     assert_eq!(job.status, Status::Completed, "{:?}", job.failure);
     assert!(told(&bench, id, |event| *event == Event::Resumed { epoch: 3 }).await);
     let artifacts = bench.platform.db.artifacts(id).await.unwrap();
@@ -70,6 +70,23 @@ async fn an_interrupted_job_goes_on_and_its_proof_says_so() {
     // Nothing of it is kept beyond the job.
     assert_eq!(bench.platform.db.checkpoint(id).await.unwrap(), None);
     nothing_left(&bench).await;
+    worker.stop().await;
+}
+
+/// Nobody works on it then who could remove it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_is_cancelled_while_it_waits_leaves_no_checkpoint() {
+    let (bench, id, kept) = interrupted().await;
+    assert_eq!(
+        bench.platform.db.cancel(id).await.unwrap(),
+        Cancelled::AtOnce
+    );
+    let unneeded = bench.platform.db.unneeded(9).await.unwrap();
+    assert!(unneeded.contains(&kept.digest));
+    // The upkeep is part of every worker.
+    let worker = bench.work();
+    nothing_left(&bench).await;
+    worker.stop().await;
 }
 
 /// Puts a row there as somebody could who can write to the database.
@@ -142,6 +159,16 @@ async fn an_object_that_is_gone_is_no_reason_to_fail() {
     let (bench, id, kept) = interrupted().await;
     bench.platform.store.remove(kept.digest).await.unwrap();
     trains_anew(bench, id, "no object").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_grew_is_not_even_fetched() {
+    let (bench, id, kept) = interrupted().await;
+    let store = bench.folder.path().join("assay/store");
+    let object = find(&store, &kept.digest.to_string());
+    std::fs::remove_file(&object).unwrap();
+    std::fs::write(&object, vec![4; 1000]).unwrap();
+    trains_anew(bench, id, "has 1000 bytes, and 1 were signed").await;
 }
 
 /// The file of an object.

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use assay_platform::{
+    Config,
     db::Cancelled,
     job::{Completion, Job, Status, Timings},
+    worker::{process_name, signer_name},
 };
 
 use crate::support::{Bench, LONG, config, open};
@@ -90,10 +92,8 @@ async fn a_restarted_worker_takes_up_its_job_and_completes_it_once() {
     let bench = Bench::new().await;
     // A claim by this very worker that nobody works on any more: what kill -9 leaves.
     let id = bench.submit("done").await;
-    let name = format!(
-        "worker-{}",
-        bench.platform.keys.worker().unwrap().keyid().short()
-    );
+    let signer = signer_name(bench.platform.keys.worker().unwrap().public());
+    let name = process_name(&bench.platform.config.dir, &signer).unwrap();
     let lease = bench.platform.config.lease;
     let claim = bench.platform.db.claim(id, &name, lease).await.unwrap();
     assert_eq!(claim.unwrap().attempt, 1);
@@ -108,6 +108,50 @@ async fn a_restarted_worker_takes_up_its_job_and_completes_it_once() {
     assert_eq!(job.status, Status::Completed, "{:?}", job.failure);
     assert_eq!(job.attempt, 2);
     assert_eq!(bench.times_became(id, Status::Completed).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_with_a_full_disk_leaves_jobs_alone_and_costs_none_an_attempt() {
+    let full = |config: &mut Config| {
+        config.max_attempts = 1;
+        config.sandbox.keep_free_bytes = u64::MAX;
+    };
+    let bench = Bench::with(full).await;
+    let first = bench.submit("done").await;
+    let worker = bench.work();
+    let job = bench.until(first, |job| job.held.is_some()).await;
+    assert_eq!((job.status, job.lost), (Status::Queued, 0));
+    let reason = job.held.unwrap();
+    assert!(reason.contains("sandbox.keep_free_bytes"), "{reason}");
+    let second = bench.submit("done").await;
+    worker.stop().await;
+    assert_eq!(bench.job(first).await.attempt, 1);
+    assert_eq!(bench.job(second).await.attempt, 0);
+    let Bench { platform, folder } = bench;
+    drop(platform);
+
+    let platform = open(config(folder.path().join("assay"))).await;
+    let bench = Bench { platform, folder };
+    let worker = bench.work();
+    for id in [first, second] {
+        let job = bench.ended(id).await;
+        assert_eq!(job.status, Status::Completed, "{:?}", job.failure);
+    }
+    worker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_takes_jobs_again_once_its_rooms_are_there_again() {
+    let bench = Bench::new().await;
+    let (rooms, away) = (bench.platform.rooms(), bench.folder.path().join("away"));
+    let worker = bench.work();
+    std::fs::rename(&rooms, &away).unwrap();
+    let id = bench.submit("done").await;
+    bench.until(id, |job| job.lost > 0).await;
+    std::fs::rename(&away, &rooms).unwrap();
+    let job = bench.ended(id).await;
+    worker.stop().await;
+    assert_eq!(job.status, Status::Completed, "{:?}", job.failure);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,6 +3,7 @@
 
 mod checkpoints;
 mod ends;
+mod identity;
 mod leases;
 mod presence;
 mod proof;

@@ -78,6 +78,14 @@ impl Bench {
     }
 
     async fn hand_in(&self, part: &str, epochs: u32, priority: Priority) -> JobId {
+        let job = self.new_job(part, epochs, priority).await;
+        self.platform.db.insert_job(&job).await.unwrap();
+        job.id
+    }
+
+    /// A job as the service is about to write it, its objects stored.
+    pub(crate) async fn new_job(&self, part: &str, epochs: u32, priority: Priority) -> NewJob {
+        let id = JobId::new();
         let store = &self.platform.store;
         let unique_dir = UniqueDir::new();
         let request = request(epochs);
@@ -93,6 +101,10 @@ impl Bench {
             (Role::Parameters, "parameters.json", &parameters),
         ];
         let mut link = Link::new(INGEST, ingest_command());
+        link.environment.insert(
+            "job".to_owned(),
+            serde_json::json!({ "id": id.to_string() }),
+        );
         let mut artifacts = Vec::new();
         for (role, name, bytes) in files {
             let stored = store.put_bytes(bytes).await.unwrap();
@@ -120,8 +132,7 @@ impl Bench {
                 bytes: stored.bytes,
             });
         }
-        let id = JobId::new();
-        let job = NewJob {
+        NewJob {
             id,
             unique_dir,
             request,
@@ -130,9 +141,7 @@ impl Bench {
             traceparent: None,
             submitted_at: OffsetDateTime::now_utc(),
             artifacts,
-        };
-        self.platform.db.insert_job(&job).await.unwrap();
-        id
+        }
     }
 
     pub(crate) async fn job(&self, id: JobId) -> Job {

@@ -81,7 +81,7 @@ pub(crate) async fn artifacts(
     let _place = service.verifications.take().await?;
     let file = read_file(multipart, "link_file", LINK_BYTES).await?;
     let given = GivenLink::read(file).await?;
-    let stored = StoredProof::of_dir(&service, given.unique_dir()).await?;
+    let stored = StoredProof::of_link(&service, &given).await?;
     let index = stored
         .artifacts
         .iter()

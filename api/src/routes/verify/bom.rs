@@ -103,6 +103,7 @@ fn refused(error: &BomError) -> BomAnswer {
     let compared = "the AIBoM with the pinned platform key";
     let report = Report {
         checks: vec![check("aibom-signature", compared, Err(error.to_string()))],
+        ..Report::default()
     };
     BomAnswer {
         status: status(false),
@@ -145,6 +146,7 @@ fn links_in_words(report: &Report) -> String {
     });
     let others = Report {
         checks: others.cloned().collect(),
+        ..Report::default()
     };
     let severity = [Outcome::Failed, Outcome::Absent, Outcome::Skipped];
     let decided = severity

@@ -103,7 +103,7 @@ pub(crate) async fn file_hash(
     let limit = service.platform.config.upload_limit_bytes;
     let (link, file) = read(&mut form, limit).await?;
     let given = GivenLink::read(link).await?;
-    let stored = StoredProof::of_dir(&service, given.unique_dir()).await?;
+    let stored = StoredProof::of_link(&service, &given).await?;
     let trust = service.trust.clone();
     let answer = blocking(move || verify(&given, &stored, &trust, file)).await?;
     Ok(HttpResponse::Ok().json(answer))
@@ -207,7 +207,7 @@ pub(super) fn verify_signature(
     report
         .checks
         .retain(|check| wanted.contains(&check.name.as_str()));
-    let link = proof.training.or(proof.ingest);
+    let link = proof.training.or(proof.ingest).or(proof.scan);
     let link = link.filter(|_| report.is_verified());
     (report, link)
 }

@@ -1,6 +1,6 @@
 use actix_multipart::Multipart;
 use assay_attest::{
-    ArtifactPath,
+    ArtifactPath, Digest,
     intoto::{Link, MetadataError, Signed, link_file_name},
     json::{JsonError, Limits, parse},
 };
@@ -44,6 +44,8 @@ pub(super) struct GivenLink {
     pub(super) bytes: Vec<u8>,
     /// The name that its content belongs under.
     pub(super) name: String,
+    /// The digest of the bytes.
+    pub(super) digest: Digest,
     signed: Option<Signed<Link>>,
 }
 
@@ -68,6 +70,7 @@ impl GivenLink {
             |signed| link_file_name(&signed.unverified().name, &signed.keyid()),
         );
         Ok(Self {
+            digest: Digest::of(&bytes),
             bytes,
             name,
             signed,

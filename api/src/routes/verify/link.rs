@@ -1,10 +1,10 @@
 use actix_multipart::Multipart;
 use actix_web::{HttpResponse, web::Data};
 use assay_attest::{
-    Digest, INGEST, RUN_TRAINING, Trust,
+    INGEST, RUN_TRAINING, Trust,
     verify::{Check, Report, verify_proof},
 };
-use assay_platform::job::Role;
+use assay_platform::{ids::JobId, job::Role};
 use serde::Serialize;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
@@ -37,6 +37,11 @@ pub(crate) struct LinkAnswer {
     details: LinkDetails,
     /// Steps of the layout of which the service has no link, so that nothing can be said of them.
     absent: Vec<&'static str>,
+    /// Jobs whose proof holds this very link, the newest first, 100 at most; the link was verified with the proof of the
+    /// first. Given for a `scan_image` link, which many jobs share.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<String>)]
+    jobs: Vec<JobId>,
     /// Every check.
     #[schema(value_type = Vec<Object>)]
     checks: Vec<Check>,
@@ -77,7 +82,7 @@ pub(crate) async fn link(
     let _place = service.verifications.take().await?;
     let file = read_file(multipart, "link_file", LINK_BYTES).await?;
     let given = GivenLink::read(file).await?;
-    let stored = StoredProof::of_dir(&service, given.unique_dir()).await?;
+    let stored = StoredProof::of_link(&service, &given).await?;
     let trust = service.trust.clone();
     let answer = blocking(move || verify(&given, &stored, &trust)).await?;
     Ok(HttpResponse::Ok().json(answer))
@@ -95,6 +100,10 @@ fn verify(given: &GivenLink, stored: &StoredProof, trust: &Trust) -> LinkAnswer 
         .filter(|(_, link)| link.is_none())
         .map(|(step, _)| step)
         .collect();
+    // Where the service finds the link's folder must be the job that the link itself names.
+    if let Some(job) = stored.job {
+        report.expect_job(&job.to_string());
+    }
     report.checks.push(stored.is_whole());
     report.checks.push(is_stored(given, stored));
     LinkAnswer {
@@ -102,6 +111,7 @@ fn verify(given: &GivenLink, stored: &StoredProof, trust: &Trust) -> LinkAnswer 
         message: message(&report, "Verification successful."),
         details: details(&report),
         absent,
+        jobs: stored.holders.clone(),
         checks: report.checks,
     }
 }
@@ -119,11 +129,14 @@ fn details(report: &Report) -> LinkDetails {
 /// Whether the job completed with this very link: a worker that lost its lease may have signed another one.
 fn is_stored(given: &GivenLink, stored: &StoredProof) -> Check {
     let is_link = |role| matches!(role, Role::IngestLink | Role::TrainingLink | Role::ScanLink);
-    let digest = Digest::of(&given.bytes);
     let mut links = stored.artifacts.iter().filter(|one| is_link(one.role));
     let result = if stored.artifacts.is_empty() {
-        Err("the service has no job in whose folder the link's artifacts lie".to_owned())
-    } else if links.any(|link| link.digest == digest) {
+        Err(match given.unique_dir() {
+            Some(_) => "the service has no job in whose folder the link's artifacts lie",
+            None => "the service has no job whose proof holds this link",
+        }
+        .to_owned())
+    } else if links.any(|link| link.digest == given.digest) {
         Ok(())
     } else {
         Err("the job that it speaks of has another link".to_owned())

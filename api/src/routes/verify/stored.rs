@@ -1,15 +1,18 @@
 use assay_attest::verify::{Check, LinkFile, ProofFiles};
 use assay_platform::{
-    ids::{JobId, UniqueDir},
+    ids::JobId,
     job::{Artifact, Role},
     store::StoreError,
 };
 
-use super::answer::check;
+use super::{answer::check, given::GivenLink};
 use crate::{problem::Problem, service::Service};
 
 /// Bytes of a stored proof file at most; the service and its workers write far smaller ones.
 const PROOF_BYTES: u64 = 4 << 20;
+
+/// Jobs that are looked up for one link at most.
+const MOST_JOBS: u32 = 100;
 
 /// What the service keeps of a job's proof, to be verified like everything else.
 #[derive(Debug, Default)]
@@ -23,6 +26,11 @@ pub(super) struct StoredProof {
     pub(super) aibom_signature: Option<Vec<u8>>,
     model_signature: Option<Vec<u8>>,
     pub(super) parameters: Option<Vec<u8>>,
+    /// The jobs whose proof holds the link that was handed in, the newest first; looked up only where the link itself
+    /// speaks of no job.
+    pub(super) holders: Vec<JobId>,
+    /// The job whose proof this is; `None` when there is no such job.
+    pub(super) job: Option<JobId>,
     /// Files that are gone from the store or are not what they were, and how.
     damaged: Vec<String>,
 }
@@ -31,19 +39,32 @@ pub(super) struct StoredProof {
 type Named = (String, Vec<u8>);
 
 impl StoredProof {
-    /// The proof of the job that has this folder.
-    pub(super) async fn of_dir(service: &Service, dir: Option<UniqueDir>) -> Result<Self, Problem> {
+    /// The proof of the job that a link is of. A `scan_image` link speaks of an image and of no job, and many jobs share
+    /// it: the newest of those is taken.
+    pub(super) async fn of_link(service: &Service, link: &GivenLink) -> Result<Self, Problem> {
         let db = &service.platform.db;
-        let job = match dir {
-            Some(dir) => db.job_of_dir(dir).await?,
-            None => None,
-        };
-        Self::of_job(service, job.map(|job| job.id)).await
+        if let Some(dir) = link.unique_dir() {
+            let job = db.job_of_dir(dir).await?;
+            return Self::of_job(service, job.map(|job| job.id)).await;
+        }
+        let holders = db.jobs_with(link.digest, Role::ScanLink, MOST_JOBS).await?;
+        let mut proof = Self::of_job(service, holders.first().copied()).await?;
+        if holders.is_empty()
+            && let Some(layout) = service.platform.keys.layout_with_scan()
+        {
+            // The other layout has no step for it.
+            proof.layout = layout.to_vec();
+        }
+        proof.holders = holders;
+        Ok(proof)
     }
 
     /// The proof of a job.
     pub(super) async fn of_job(service: &Service, id: Option<JobId>) -> Result<Self, Problem> {
-        let mut proof = Self::default();
+        let mut proof = Self {
+            job: id,
+            ..Self::default()
+        };
         if let Some(id) = id {
             proof.artifacts = service.platform.db.artifacts(id).await?;
         }

@@ -1,10 +1,10 @@
 //! Ends a job as a worker does, with outputs that nobody trained and a proof that holds.
 
 use assay_attest::{
-    OUTPUT_NAMES, RUN_TRAINING, Role as Kind, aibom,
+    Digest, IMAGE_PATH, OUTPUT_NAMES, RUN_TRAINING, Role as Kind, SCAN_IMAGE, SCAN_REPORTS, aibom,
     aibom::Facts,
     intoto::{Link, link_file_name, sign},
-    training_command,
+    scan_command, training_command,
 };
 use assay_platform::{
     ids::JobId,
@@ -14,6 +14,9 @@ use assay_protocol::Fault;
 use serde_json::{Value, json};
 
 use super::{Bench, LONG};
+
+/// The bytes of which the image's digest is.
+const IMAGE: &[u8] = b"the image's configuration";
 
 impl Bench {
     /// Claims a job and completes it.
@@ -32,8 +35,9 @@ impl Bench {
             .iter()
             .filter(|one| one.path.contains("/inputs/"))
             .collect();
+        let scan = self.scan_link(&dir.to_string()).await;
         let link = self
-            .training_link(&dir.to_string(), &inputs, &outputs)
+            .training_link(id, &dir.to_string(), &inputs, &outputs)
             .await;
         let ingest = claim
             .artifacts
@@ -56,6 +60,7 @@ impl Bench {
             )
             .await;
         outputs.extend([link, bom, signature]);
+        outputs.extend(scan);
         let completion = Completion {
             artifacts: outputs,
             timings: Timings::default(),
@@ -71,19 +76,46 @@ impl Bench {
 
     async fn training_link(
         &self,
+        id: JobId,
         dir: &str,
         inputs: &[&Artifact],
         outputs: &[Artifact],
     ) -> Artifact {
         let mut link = Link::new(RUN_TRAINING, training_command());
+        link.environment
+            .insert("job".to_owned(), json!({ "id": id.to_string() }));
         let name = |one: &Artifact| (one.path.clone(), one.digest);
         link.materials = inputs.iter().map(|one| name(one)).collect();
         link.products = outputs.iter().map(name).collect();
+        if self.platform.config.scan.required {
+            link.materials
+                .insert(IMAGE_PATH.to_owned(), Digest::of(IMAGE));
+        }
         let key = self.platform.keys.worker().unwrap();
         let link = sign(&link, key).unwrap();
         let file = link_file_name(RUN_TRAINING, &key.keyid());
         self.put(&format!("{dir}/{file}"), Role::TrainingLink, &link)
             .await
+    }
+
+    /// The link of the image's scan, where proofs need one: the same bytes for every job.
+    async fn scan_link(&self, dir: &str) -> Option<Artifact> {
+        if !self.platform.config.scan.required {
+            return None;
+        }
+        let mut link = Link::new(SCAN_IMAGE, scan_command());
+        link.materials
+            .insert(IMAGE_PATH.to_owned(), Digest::of(IMAGE));
+        link.products = SCAN_REPORTS
+            .map(|path| (path.to_owned(), Digest::of(path.as_bytes())))
+            .into();
+        let key = self.platform.keys.scanner().unwrap();
+        let file = link_file_name(SCAN_IMAGE, &key.keyid());
+        let link = sign(&link, key).unwrap();
+        Some(
+            self.put(&format!("{dir}/{file}"), Role::ScanLink, &link)
+                .await,
+        )
     }
 
     async fn outputs(&self, id: JobId, dir: &str) -> Vec<Artifact> {

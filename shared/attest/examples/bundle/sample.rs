@@ -20,6 +20,9 @@ use time::{OffsetDateTime, macros::datetime};
 /// The job's folder.
 pub(crate) const DIR: &str = "job-0001";
 
+/// The job's id.
+pub(crate) const JOB: &str = "0190a000-0000-7000-8000-000000000001";
+
 /// A fixed time at which the sample's layout is valid.
 pub(crate) fn now() -> OffsetDateTime {
     datetime!(2026-06-01 12:00 UTC)
@@ -135,6 +138,9 @@ impl Job {
         });
         let mut ingest = Link::new(INGEST, ingest_command());
         let mut training = Link::new(RUN_TRAINING, training_command());
+        for link in [&mut ingest, &mut training] {
+            link.environment.insert("job".into(), json!({"id": JOB}));
+        }
         let (mut artifacts, mut described) = (BTreeMap::new(), Vec::new());
         for (role, name, bytes) in inputs.into_iter().chain(outputs) {
             let path = role.path(DIR, name).unwrap_or_default();
@@ -268,7 +274,7 @@ fn facts(request: serde_json::Value, artifacts: Vec<ArtifactFacts>) -> Facts {
         value,
     };
     Facts {
-        job_id: "0190a000-0000-7000-8000-000000000001".into(),
+        job_id: JOB.into(),
         unique_dir: DIR.into(),
         serial_number: uuid::Uuid::from_u128(0x0190_a000_0000_7000_8000_0000_0000_0002),
         producer: Producer {

@@ -24,6 +24,8 @@ pub struct VerifiedBom {
     pub links: BTreeMap<String, Digest>,
     /// The artifacts it names: path and digest.
     pub artifacts: BTreeMap<String, Digest>,
+    /// Their sizes in bytes, by path.
+    pub sizes: BTreeMap<String, u64>,
     /// The training parameters, in the form of [`super::parameters`].
     pub parameters: Vec<(String, String)>,
     /// The submitter's statements, in the form of [`super::claims`].
@@ -76,7 +78,7 @@ fn read(document: Value) -> Result<VerifiedBom, BomError> {
     let metadata = document
         .pointer("/metadata/component/properties")
         .unwrap_or(&Value::Null);
-    let job_id = find(metadata, "job")
+    let job_id = job_id(&document)
         .ok_or_else(|| shape("it names no job"))?
         .to_owned();
     let claims = list(metadata)
@@ -103,6 +105,7 @@ fn read(document: Value) -> Result<VerifiedBom, BomError> {
         .collect();
     let links = references(&document, "attestation")?;
     let artifacts = artifacts(&document)?;
+    let sizes = sizes(&document);
     let image = image(&document)?;
     let model_signature = references(&document, "digital-signature")?.remove(MODEL_SIGNATURE_FILE);
     let vulnerabilities = list(document.get("vulnerabilities").unwrap_or(&Value::Null))
@@ -112,6 +115,7 @@ fn read(document: Value) -> Result<VerifiedBom, BomError> {
         job_id,
         links,
         artifacts,
+        sizes,
         parameters,
         claims,
         image,
@@ -119,6 +123,11 @@ fn read(document: Value) -> Result<VerifiedBom, BomError> {
         model_signature,
         document,
     })
+}
+
+/// The job that a document names, signed or not.
+pub(crate) fn job_id(document: &Value) -> Option<&str> {
+    find(document.pointer("/metadata/component/properties")?, "job")
 }
 
 /// The files of one type that the whole document refers to, with their digests.
@@ -157,6 +166,17 @@ fn artifacts(document: &Value) -> Result<BTreeMap<String, Digest>, BomError> {
         }
     }
     Ok(artifacts)
+}
+
+fn sizes(document: &Value) -> BTreeMap<String, u64> {
+    let components = list(document.get("components").unwrap_or(&Value::Null));
+    let properties = components.filter_map(|component| component.get("properties"));
+    properties
+        .filter_map(|properties| {
+            let bytes = find(properties, "bytes")?.parse().ok()?;
+            Some((find(properties, "path")?.to_owned(), bytes))
+        })
+        .collect()
 }
 
 /// The id of the component that stands for the image.

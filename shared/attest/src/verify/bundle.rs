@@ -7,7 +7,8 @@ use time::OffsetDateTime;
 
 use super::{LinkFile, ProofFiles, Report, VerifiedProof, verify_proof};
 use crate::{
-    ArtifactPath, Digest, IMAGE_PATH, Role, Trust, hash_reader, intoto::Link, json::Limits,
+    ArtifactPath, Digest, IMAGE_PATH, Role, Trust, aibom::VerifiedBom, hash_reader, intoto::Link,
+    json::Limits,
 };
 
 /// The signed layout's file in a bundle.
@@ -28,7 +29,7 @@ const MAX_BUNDLE_BYTES: usize = 64 << 10;
 /// Verifies a whole bundle, offline.
 ///
 /// Makes every check of [`verify_proof`], then `artifact-digest` for each artifact that the links name (read and hashed
-/// once), and `bundle-files`: nothing else is in the bundle.
+/// once, no further than the size that the AIBoM names), and `bundle-files`: nothing else is in the bundle.
 ///
 /// `paths` are all files of the bundle, relative to it, with `/`; `open` opens one of them and must not follow links
 /// out of the bundle. Only paths that are in `paths` are opened.
@@ -85,7 +86,13 @@ pub fn verify_bundle<R: Read>(
             Err(unreadable.join("; ")),
         );
     }
-    check_digests(proof.training.as_ref(), paths, open, &mut report);
+    check_digests(
+        proof.training.as_ref(),
+        proof.bom.as_ref(),
+        paths,
+        open,
+        &mut report,
+    );
     check_nothing_else(paths, &known, proof.training.is_some(), &mut report);
     report
 }
@@ -125,6 +132,7 @@ fn known_paths(proof: &VerifiedProof, files: &ProofFiles<'_>) -> BTreeSet<String
 
 fn check_digests<R: Read>(
     training: Option<&Link>,
+    bom: Option<&VerifiedBom>,
     paths: &BTreeSet<String>,
     mut open: impl FnMut(&str) -> io::Result<R>,
     report: &mut Report,
@@ -145,7 +153,17 @@ fn check_digests<R: Read>(
             report.absent("artifact-digest", compared, "it is not there");
             continue;
         }
-        let result = match open(path).and_then(hash_reader) {
+        // A bundle comes from anywhere: nothing is read that is larger than somebody trusted says.
+        let Some(size) = bom.and_then(|bom| bom.sizes.get(path)) else {
+            let why = "no verified AIBoM says how large it is, so it was not read";
+            report.skipped("artifact-digest", compared, why);
+            continue;
+        };
+        let limited = |reader: R| hash_reader(reader.take(size.saturating_add(1)));
+        let result = match open(path).and_then(limited) {
+            Ok((_, read)) if read > *size => Err(format!(
+                "it has more than the {size} bytes that the AIBoM names"
+            )),
             Ok((found, _)) => same(found, *digest),
             Err(error) => Err(error.to_string()),
         };

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use time::OffsetDateTime;
 
-use super::{Report, artifacts::check_paths, model::check_model_signature, ties};
+use super::{Report, artifacts::check_paths, job::check_job, model::check_model_signature, ties};
 use crate::{
     Digest, INGEST, KeyId, RUN_TRAINING, SCAN_IMAGE, Trust,
     aibom::{self, VerifiedBom},
@@ -57,8 +57,8 @@ pub struct VerifiedProof {
 ///
 /// Checks, by name: `layout-signature`, `layout-expiry`, `link-signature` (each link), `link-threshold`,
 /// `link-command` (each link), `artifact-rules`, `artifact-paths`, `aibom-signature`, `aibom-detached-signature`,
-/// `aibom-links`, `aibom-artifacts`, `aibom-parameters`, `model-signature` where there is one, and `aibom-scan` where the
-/// layout has a step `scan_image`.
+/// `aibom-links`, `aibom-artifacts`, `aibom-parameters`, `model-signature` where there is one, `job-identity`, and
+/// `aibom-scan` where the layout has a step `scan_image`.
 /// Artifacts are not looked at: see [`super::verify_bundle`].
 pub fn verify_proof(files: &ProofFiles<'_>, trust: &Trust, now: OffsetDateTime) -> VerifiedProof {
     let mut report = Report::default();
@@ -91,6 +91,7 @@ pub fn verify_proof(files: &ProofFiles<'_>, trust: &Trust, now: OffsetDateTime) 
         platform,
         &mut report,
     );
+    check_job(&links, bom.as_ref(), &mut report);
     if layout.is_some_and(|layout| layout.step(SCAN_IMAGE).is_some()) {
         ties::check_scan(bom.as_ref(), training.as_ref(), scan.as_ref(), &mut report);
     }

@@ -35,6 +35,9 @@ pub struct Check {
 pub struct Report {
     /// The checks.
     pub checks: Vec<Check>,
+    /// The id of the job that everything verified is of; `None` unless the check `job-identity` passed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<String>,
 }
 
 impl Report {

@@ -34,7 +34,8 @@ pub enum DbError {
     /// A setting that no database can be opened with.
     #[error("{0}")]
     Config(String),
-    /// No answer in time; nothing was written.
+    /// No answer in time. One transaction was not written then; a call that makes several (leases that expired, say) may have
+    /// written the first.
     #[error("the database gave no answer in {} s", .0.as_secs())]
     TimedOut(Duration),
     /// The connection was lost while a transaction was being committed. The same call again tells, or does it.

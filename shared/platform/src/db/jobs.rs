@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use assay_attest::Digest;
+
 use super::{Cancelled, Db, DbError, JobFilter, Lease, StatusRow, either};
 use crate::{
     ids::{JobId, UniqueDir},
     job::{
-        Artifact, Claim, Completion, Failure, Job, JobEvent, LoggedEvent, NewJob, Status, Timings,
+        Artifact, Claim, Class, Completion, Failure, Job, JobEvent, LoggedEvent, NewJob, Role,
+        Status, Timings,
     },
 };
 
@@ -41,9 +44,19 @@ impl Db {
         either!(self, db => db.jobs(filter))
     }
 
-    /// Jobs in each status.
+    /// How many jobs are in each status, also where there are none.
     pub async fn counts(&self) -> Result<Vec<(Status, u64)>, DbError> {
         either!(self, db => db.counts())
+    }
+
+    /// The jobs that have these bytes as an artifact of this kind, the newest first, at most `limit`.
+    pub async fn jobs_with(
+        &self,
+        digest: Digest,
+        role: Role,
+        limit: u32,
+    ) -> Result<Vec<JobId>, DbError> {
+        either!(self, db => db.jobs_with(digest, role, limit))
     }
 
     /// A job's artifacts: of its inputs and of the attempt that completed, in documented order.
@@ -51,7 +64,7 @@ impl Db {
         either!(self, db => db.artifacts(id))
     }
 
-    /// Takes a queued job: status, attempt + 1, lease, in one statement. `None` when it is not queued (any
+    /// Takes a queued job of any class: status, attempt + 1, lease, in one statement. `None` when it is not queued (any
     /// more), or may not run yet.
     pub async fn claim(
         &self,
@@ -59,7 +72,23 @@ impl Db {
         worker: &str,
         lease: Duration,
     ) -> Result<Option<Claim>, DbError> {
-        either!(self, db => db.claim(id, worker, lease))
+        self.claim_again(id, worker, lease, None, &mut None).await
+    }
+
+    /// As [`Db::claim`], for a worker that asks again after an error: `tried` keeps, from one call to the next for the same
+    /// doorbell, the attempt whose claim had no answer. If it was made, it is given.
+    ///
+    /// With a `class`, a job of another one is not given: a doorbell in the wrong queue gives a worker no job that it
+    /// cannot run.
+    pub async fn claim_again(
+        &self,
+        id: JobId,
+        worker: &str,
+        lease: Duration,
+        class: Option<Class>,
+        tried: &mut Option<u32>,
+    ) -> Result<Option<Claim>, DbError> {
+        either!(self, db => db.claim(id, worker, lease, class, tried))
     }
 
     /// Renews the lease of an attempt: it ends `lease` from now, by the database's clock.
@@ -106,7 +135,7 @@ impl Db {
         either!(self, db => db.cancel(id))
     }
 
-    /// Appends events of an attempt (0 for the job itself), if its lease is still held. The last epoch among them is its progress.
+    /// Appends events of an attempt, if its lease is still held. The last epoch among them is its progress.
     pub async fn log(&self, id: JobId, attempt: u32, events: &[JobEvent]) -> Result<(), DbError> {
         either!(self, db => db.log(id, attempt, events))
     }

@@ -32,6 +32,12 @@ macro_rules! listed {
         )
     };
 }
+/// The text of a field of a column that holds a JSON object.
+macro_rules! json_field {
+    ($column:literal, $field:literal) => {
+        concat!("(CAST(", $column, " AS json) ->> '", $field, "')")
+    };
+}
 
 mod connect;
 mod news;
@@ -50,7 +56,7 @@ use sqlx::{Connection as _, PgConnection, PgPool, postgres::PgConnectOptions};
 use tokio::{sync::broadcast, time::timeout};
 
 use super::{DbError, config::DatabaseConfig, migrations};
-use crate::{ids::JobId, store::Holds};
+use crate::{holds::Holds, ids::JobId};
 use news::News;
 use waiting::Suspicion;
 use writing::Tx;

@@ -29,6 +29,12 @@ macro_rules! listed {
         concat!("json_each(", $array, ")")
     };
 }
+/// The text of a field of a column that holds a JSON object.
+macro_rules! json_field {
+    ($column:literal, $field:literal) => {
+        concat!("json_extract(", $column, ", '$.", $field, "')")
+    };
+}
 
 #[path = "queries/all.rs"]
 #[expect(
@@ -47,7 +53,7 @@ use sqlx::{
 use tokio::sync::{Mutex, broadcast};
 
 use super::{DbError, migrations};
-use crate::{ids::JobId, owned::create_private, store::Holds};
+use crate::{holds::Holds, ids::JobId, owned::create_private};
 use writing::Tx;
 
 /// How long a statement waits for another process that has the file open, as a person's `sqlite3`.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use assay_attest::Digest;
+
 use super::{Db, DbError, Doorbell, either};
 use crate::{
     ids::JobId,
@@ -44,9 +46,10 @@ impl Db {
         either!(self, db => db.hold(id, attempt, reason, recheck))
     }
 
-    /// Lets all held jobs be looked at anew at once, because something has changed. Returns how many there are.
-    pub async fn release_holds(&self) -> Result<u64, DbError> {
-        either!(self, db => db.release_holds())
+    /// Lets the jobs that are held because of this image be looked at anew at once, since something new is known of it
+    /// ([`Db::note_image`] says which image a job's last attempt was to run in). Returns how many there are.
+    pub async fn release_holds(&self, image: Digest) -> Result<u64, DbError> {
+        either!(self, db => db.release_holds(image))
     }
 
     /// Puts jobs whose lease has ended, by the database's clock, back in the queue; those that lost `max_attempts`
@@ -70,6 +73,12 @@ impl Db {
         either!(self, db => db.queued())
     }
 
+    /// Gives queued jobs that have no doorbell one, at most `limit` of them: whatever took it away, they would wait for
+    /// ever. It rings now or when the job may run. Returns how many there were.
+    pub async fn restore_doorbells(&self, limit: u32) -> Result<u64, DbError> {
+        either!(self, db => db.restore_doorbells(limit))
+    }
+
     /// Takes doorbells whose time has come, oldest first: of jobs queued just now, of those whose delay or hold is over,
     /// and of those that rang and were not claimed. Nobody else is given them for `keep`, which must be longer than
     /// ringing can take; what has not [`Db::rung`] by then is given out again.
@@ -81,6 +90,11 @@ impl Db {
     /// four times as long, an hour at most: a lost one is found, and a long queue is not flooded.
     pub async fn rung(&self, bells: &[Doorbell], again: Duration) -> Result<(), DbError> {
         either!(self, db => db.rung(bells, again))
+    }
+
+    /// Has the doorbell of a queued job ring once more, now or when the job may run. `false`: it does not wait.
+    pub async fn ring_again(&self, id: JobId) -> Result<bool, DbError> {
+        either!(self, db => db.ring_again(id))
     }
 
     /// Doorbells whose time has come and that nobody has taken.

@@ -1,4 +1,4 @@
-use assay_attest::{INGEST, PublicKey, RUN_TRAINING, SCAN_IMAGE};
+use assay_attest::{INGEST, RUN_TRAINING, SCAN_IMAGE};
 
 /// The name of the first key of a kind.
 pub const FIRST: &str = "1";
@@ -65,11 +65,6 @@ pub(super) fn is_name(name: &str) -> bool {
         && name
             .bytes()
             .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-}
-
-/// What a worker is called in the database, in logs and in its links: the same after a restart, and no two share it.
-pub fn worker_name(key: &PublicKey) -> String {
-    format!("worker-{}", key.keyid().short())
 }
 
 #[cfg(test)]

@@ -15,7 +15,10 @@ use crate::{
 pub(super) fn must_be_shared(config: &Config, service: Service) -> Result<(), PlatformError> {
     let missing: Vec<&str> = [
         (config.database.url.is_empty(), "database.url"),
-        (config.queue.url.is_empty(), "queue.url"),
+        (
+            service.uses_queue() && config.queue.url.is_empty(),
+            "queue.url",
+        ),
         (!config.store.is_remote(), "store.endpoint"),
     ]
     .into_iter()
@@ -61,8 +64,11 @@ pub(super) async fn database(config: &Config, store: &Store) -> Result<Db, Platf
 }
 
 /// The queue; a broker has been waited for. Without one an API starts all the same: it takes jobs in, and their doorbells
-/// wait in the database.
+/// wait in the database. A service that neither rings nor hears connects to none.
 pub(super) async fn queue(config: &Config, service: Service) -> Result<Queue, PlatformError> {
+    if !service.uses_queue() {
+        return Ok(Queue::in_process());
+    }
     let queue = Queue::open(&config.queue)?;
     let connected = async || match queue.state().borrow_and_update().clone() {
         QueueState::Connected => Ok(()),
@@ -70,6 +76,7 @@ pub(super) async fn queue(config: &Config, service: Service) -> Result<Queue, Pl
             "the broker cannot be worked with: {state}; is it running, and are [queue] url and password_file right?"
         ))),
     };
+    // Also a refusal may pass: `assay prepare` makes what is missing while this waits.
     match wait::until("broker", config.start.wait, |_| true, connected).await {
         Err(error) if service != Service::Api => Err(error.into()),
         _ => Ok(queue),

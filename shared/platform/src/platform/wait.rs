@@ -4,10 +4,12 @@ use std::{fmt::Display, time::Duration};
 
 use tokio::time::{Instant, sleep};
 
+/// A part that is there after so long was not worth a word: connections are made in the background.
+const QUIET: Duration = Duration::from_secs(2);
 /// Between two tries, at first and at last.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(2));
 
-/// Opens a part, again and again while its trouble is one that goes by, for `patience` at most. Says so once; other
+/// Opens a part, again and again while its trouble is one that goes by, for `patience` at most. Says so once, after a moment; other
 /// trouble, as a wrong password, ends it at once.
 ///
 /// # Errors
@@ -39,7 +41,7 @@ where
                 return Err(error);
             }
             Err(error) => {
-                if !said {
+                if !said && begun.elapsed() >= QUIET {
                     let most = patience.as_secs();
                     tracing::warn!(part, %error, "waiting for it, {most} s at most");
                     said = true;

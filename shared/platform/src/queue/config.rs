@@ -12,6 +12,8 @@ pub struct QueueConfig {
     pub url: String,
     /// File with the password; empty path: none.
     pub password_file: PathBuf,
+    /// A file of authorities (PEM) to trust beside those of this machine; empty for none.
+    pub ca_file: PathBuf,
     /// What the names of exchanges and queues begin with.
     pub prefix: String,
     /// The jobs that this process' worker takes.

@@ -1,5 +1,4 @@
 use crate::{
-    db,
     ids::JobId,
     job::{Class, Priority},
 };
@@ -17,17 +16,6 @@ pub struct Doorbell {
     pub priority: Priority,
     /// The trace that the job belongs to (W3C Trace Context, header `traceparent`).
     pub traceparent: Option<String>,
-}
-
-impl From<&db::Doorbell> for Doorbell {
-    fn from(bell: &db::Doorbell) -> Self {
-        Self {
-            job: bell.job,
-            class: bell.class,
-            priority: bell.priority,
-            traceparent: bell.traceparent.clone(),
-        }
-    }
 }
 
 /// A doorbell that was heard. Dropped without [`Ring::done`], it goes back into a broker's queue.

@@ -124,6 +124,15 @@ impl RabbitMq {
         self.0.publisher.state()
     }
 
+    /// The worse of the two connections.
+    pub(super) fn health(&self) -> QueueState {
+        let publishing = self.0.publisher.state().borrow().clone();
+        match (publishing, self.0.getter.get()) {
+            (QueueState::Connected, Some(getter)) => getter.state(),
+            (publishing, _) => publishing,
+        }
+    }
+
     pub(super) fn close(&self) {
         self.0.closing.send_replace(true);
     }

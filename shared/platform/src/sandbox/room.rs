@@ -1,3 +1,8 @@
+//! The folder in which one run takes place: `in/` to read, `out/` to write, nothing else.
+//!
+//! A room is made by whoever may do everything and used by somebody who may do nothing, so who owns what and who may enter
+//! is set here, before anything untrusted runs; and it is removed here, whatever the run has made of it.
+
 use std::{
     fs::{self, DirBuilder, File, Permissions, TryLockError},
     io,

@@ -3,7 +3,7 @@ use std::{path::PathBuf, time::Duration};
 use serde::{Deserialize, Deserializer, de::Error as _};
 
 use super::{Component, Severity};
-use crate::config::seconds;
+use crate::config::{hours, seconds};
 
 /// Scans of images, and what they decide: the section `[scan]`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -163,10 +163,6 @@ impl ScanConfig {
         }
         Ok(())
     }
-}
-
-fn hours<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-    u32::deserialize(from).map(|hours| Duration::from_secs(u64::from(hours) * 3600))
 }
 
 #[cfg(test)]

@@ -1,12 +1,15 @@
 //! Whether jobs may run in an image, by what is known of it.
 
 use assay_attest::Digest;
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use super::{Scan, ScanConfig, ScanOutcome, Severity};
 
 /// Ids that a reason names at most.
 const IDS_NAMED: usize = 5;
+
+/// How far in the future a scan may seem to be: clocks of database servers that take over from each other differ.
+const CLOCK_TOLERANCE: Duration = Duration::minutes(1);
 
 /// Whether a job may run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +23,8 @@ pub enum Verdict {
 /// Judges an image by its newest scan. `proof_needs_scan` says that the job's layout has a step `scan_image`.
 ///
 /// Nothing but a scan that succeeded is read as knowledge: no scan, a failed one and an old one hold the job back
-/// whenever findings would. A stale database does not, since it is said to be stale wherever the scan is shown.
+/// whenever findings would, and so does one that is still to come. A stale database does not, since it is said to be
+/// stale wherever the scan is shown. `now` is by the clock of the database, which dates scans.
 pub fn judge(
     config: &ScanConfig,
     image: Digest,
@@ -58,6 +62,13 @@ pub fn judge(
         return Verdict::Run;
     };
     let age = now - scan.scanned_at;
+    if age < -CLOCK_TOLERANCE {
+        return Verdict::Hold(format!(
+            "the newest scan of the image sha256:{image} is dated {}, which is still to come, and {why}: the \
+             database's clock was put back, or the scan's row was changed",
+            scan.scanned_at
+        ));
+    }
     if age > config.max_age {
         return Verdict::Hold(format!(
             "the newest scan of the image sha256:{image} is {} hours old, more than scan.max_age_hours, and {why}",
@@ -188,7 +199,9 @@ mod tests {
         failed.reason = Some("no database".into());
         let mut old = scan();
         old.scanned_at = NOW - Duration::from_secs(169 * 3600);
-        for unknown in [None, Some(&failed), Some(&old)] {
+        let mut future = scan();
+        future.scanned_at = NOW + Duration::from_secs(61);
+        for unknown in [None, Some(&failed), Some(&old), Some(&future)] {
             assert!(held(FailOn::Critical, unknown, false).is_some());
             assert_eq!(held(FailOn::None, unknown, false), None);
         }

@@ -1,6 +1,8 @@
 use std::{path::PathBuf, time::Duration};
 
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
+
+use crate::config::hours;
 
 /// The least that S3 takes as a part of a larger upload, except the last.
 const LEAST_PART: u64 = 5 << 20;
@@ -13,6 +15,8 @@ const LARGEST_PART: u64 = 1 << 30;
 pub struct StoreConfig {
     /// Address of an S3 server, with scheme and without a path; empty for a local folder.
     pub endpoint: String,
+    /// A file of authorities (PEM) to trust beside those of this machine; empty for none.
+    pub ca_file: PathBuf,
     /// The region that requests are signed for.
     pub region: String,
     /// The account's name.
@@ -130,10 +134,6 @@ fn is_bucket_name(name: &str) -> bool {
         && name.bytes().all(|b| plain(b) || b == b'-' || b == b'.')
         && name.bytes().next().is_some_and(plain)
         && name.bytes().last().is_some_and(plain)
-}
-
-fn hours<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
-    u32::deserialize(from).map(|hours| Duration::from_secs(u64::from(hours) * 3600))
 }
 
 #[cfg(test)]

@@ -83,7 +83,7 @@ impl Folder {
         &self.0.links
     }
 
-    pub(super) fn holds(&self) -> &Holds {
+    pub(crate) fn holds(&self) -> &Holds {
         &self.0.holds
     }
 

@@ -1,7 +1,7 @@
 //! The store as a bucket of an S3 server: `objects/ab/abcdef…` by digest, and `uploads/` for what is being written.
 //!
 //! An object appears under its name by one request, whole. Many processes share a bucket: nothing that this one
-//! remembers decides what may be removed. That the collector does ([`super::collector`]), by age and by the database.
+//! remembers decides what may be removed. That the collector does (`crate::objects`), by age and by the database.
 
 mod buckets;
 mod client;
@@ -28,10 +28,10 @@ use super::{Holds, LinkKey, StoreConfig, StoreError, folder::private_folder, lin
 use client::{Account, Clients};
 use trouble::Refusal;
 
-pub(super) use list::Listed;
+pub(crate) use list::Listed;
 pub(super) use put::Lock;
 pub(super) use read::Reader;
-pub(super) use remove::is_older;
+pub(crate) use remove::is_older;
 pub(super) use upload::Upload;
 
 /// Where objects lie in the bucket.

@@ -8,6 +8,7 @@ mod remote;
 
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
+use bytes::Bytes;
 use proptest::{prelude::*, test_runner::TestRunner};
 use tempfile::TempDir;
 

@@ -1,49 +1,103 @@
-//! Every metric's name, in one place, and the text that Prometheus reads.
+//! Every metric, in one place, and the text that Prometheus reads. `docs/OBSERVABILITY.md` has the same table for people.
 
 use std::sync::OnceLock;
 
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
-/// Jobs accepted.
-pub const JOBS_SUBMITTED: &str = "assay_jobs_submitted_total";
-/// Attempts that ended, by `end`: `completed`, `failed`, `cancelled`, `released`, `lost`.
-pub const ATTEMPTS: &str = "assay_attempts_total";
-/// Jobs in the database, by `status`.
-pub const JOBS: &str = "assay_jobs";
-/// Doorbells that wait in the queue, by `class` and `priority`.
-pub const QUEUE_DEPTH: &str = "assay_queue_depth";
-/// Doorbells that should have rung and have not: the queue does not take them.
-pub const OUTBOX_OVERDUE: &str = "assay_outbox_overdue";
-/// Doorbells sent to the broker.
-pub const DOORBELLS_PUBLISHED: &str = "assay_doorbells_published_total";
-/// Doorbells that the broker has confirmed.
-pub const DOORBELLS_CONFIRMED: &str = "assay_doorbells_confirmed_total";
-/// Doorbells that the broker has not taken, by `reason`: `full`, `unroutable`.
-pub const DOORBELLS_REFUSED: &str = "assay_doorbells_refused_total";
-/// Connections made to the broker, by `role`: `publish`, `get`. Each but the first is a reconnection.
-pub const BROKER_CONNECTIONS: &str = "assay_broker_connections_total";
-/// Leases that ran out.
-pub const LEASES_EXPIRED: &str = "assay_leases_expired_total";
-/// Wall time of an epoch.
-pub const EPOCH_SECONDS: &str = "assay_epoch_seconds";
-/// Time of the proof phase: hashing the outputs, signing, storing.
-pub const PROOF_SECONDS: &str = "assay_proof_seconds";
-/// Bytes that were uploaded and stored.
-pub const UPLOAD_BYTES: &str = "assay_upload_bytes_total";
-/// HTTP answers, by class of `status`.
-pub const HTTP_REQUESTS: &str = "assay_http_requests_total";
+/// What kind of figure a metric is, in Prometheus' sense.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// It only grows, from the start of the process.
+    Counter,
+    /// It goes up and down.
+    Gauge,
+    /// How often which sizes were seen.
+    Histogram,
+}
 
-/// Scans of images, by `component` and `outcome`: `clean`, `findings`, `failed`.
-pub const SCANS: &str = "assay_scans_total";
-/// Vulnerabilities in the newest scan of a component's image, by `severity`.
-pub const SCAN_FINDINGS: &str = "assay_scan_findings";
-/// When the newest scan of a component that succeeded was, in seconds since 1970.
-pub const SCAN_LAST_SUCCESS: &str = "assay_scan_last_success_timestamp_seconds";
-/// 1 while Trivy's database is stale, 0 otherwise.
-pub const SCAN_DATABASE_STALE: &str = "assay_scan_database_stale";
-/// Images to scan that could not be found.
-pub const IMAGES_MISSING: &str = "assay_scan_images_missing";
+impl Kind {
+    /// Prometheus' word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
+        }
+    }
+}
+
+/// What is known of a metric beside its figures.
+#[derive(Debug, Clone, Copy)]
+pub struct Metric {
+    /// Its name.
+    pub name: &'static str,
+    /// What kind of figure it is.
+    pub kind: Kind,
+    /// What it counts or measures.
+    pub unit: Unit,
+    /// Its labels.
+    pub labels: &'static [&'static str],
+    /// One line about it.
+    pub help: &'static str,
+}
+
+/// A constant for each metric's name, and the list of all.
+macro_rules! declare {
+    ($($(#[$doc:meta])+ $constant:ident = $name:literal, $kind:ident, $unit:ident, [$($label:literal),*], $help:literal;)+) => {
+        $($(#[$doc])+ pub const $constant: &str = $name;)+
+
+        /// Every metric that any service has.
+        pub const ALL: &[Metric] = &[$(Metric {
+            name: $name,
+            kind: Kind::$kind,
+            unit: Unit::$unit,
+            labels: &[$($label),*],
+            help: $help,
+        }),+];
+    };
+}
+
+declare! {
+    /// Jobs accepted.
+    JOBS_SUBMITTED = "assay_jobs_submitted_total", Counter, Count, [], "Jobs accepted";
+    /// Attempts that ended, by `end`: `completed`, `failed`, `cancelled`, `held`, `released`, `lost`.
+    ATTEMPTS = "assay_attempts_total", Counter, Count, ["end"], "Attempts that ended, by how";
+    /// Jobs in the database, by `status`.
+    JOBS = "assay_jobs", Gauge, Count, ["status"], "Jobs by status";
+    /// Doorbells that wait in the queue, by `class` and `priority`.
+    QUEUE_DEPTH = "assay_queue_depth", Gauge, Count, ["class", "priority"], "Doorbells that wait in the queue, by class and priority";
+    /// Doorbells that should have rung and have not: the queue does not take them.
+    OUTBOX_OVERDUE = "assay_outbox_overdue", Gauge, Count, [], "Doorbells that should have rung and have not";
+    /// Doorbells sent to the broker.
+    DOORBELLS_PUBLISHED = "assay_doorbells_published_total", Counter, Count, [], "Doorbells sent to the broker";
+    /// Doorbells that the broker has confirmed.
+    DOORBELLS_CONFIRMED = "assay_doorbells_confirmed_total", Counter, Count, [], "Doorbells that the broker confirmed";
+    /// Doorbells that the broker has not taken, by `reason`: `full`, `unroutable`.
+    DOORBELLS_REFUSED = "assay_doorbells_refused_total", Counter, Count, ["reason"], "Doorbells that the broker did not take, by reason";
+    /// Connections made to the broker, by `role`: `publish`, `get`. Each but the first is a reconnection.
+    BROKER_CONNECTIONS = "assay_broker_connections_total", Counter, Count, ["role"], "Connections made to the broker, by role; each but the first is a reconnection";
+    /// Leases that ran out.
+    LEASES_EXPIRED = "assay_leases_expired_total", Counter, Count, [], "Leases that ran out";
+    /// Wall time of an epoch.
+    EPOCH_SECONDS = "assay_epoch_seconds", Histogram, Seconds, [], "Wall time of an epoch";
+    /// Time of the proof phase: hashing the outputs, signing, storing.
+    PROOF_SECONDS = "assay_proof_seconds", Histogram, Seconds, [], "Time of the proof phase";
+    /// Bytes that were uploaded and stored.
+    UPLOAD_BYTES = "assay_upload_bytes_total", Counter, Bytes, [], "Bytes uploaded and stored";
+    /// HTTP answers, by class of `status`.
+    HTTP_REQUESTS = "assay_http_requests_total", Counter, Count, ["status"], "HTTP answers, by class of status";
+    /// Scans of images, by `component` and `outcome`: `clean`, `findings`, `failed`.
+    SCANS = "assay_scans_total", Counter, Count, ["component", "outcome"], "Scans of images, by component and outcome";
+    /// Vulnerabilities in the newest scan of a component's image, by `severity`.
+    SCAN_FINDINGS = "assay_scan_findings", Gauge, Count, ["component", "severity"], "Vulnerabilities in a component's image";
+    /// When the newest scan of a component that succeeded was, in seconds since 1970.
+    SCAN_LAST_SUCCESS = "assay_scan_last_success_timestamp_seconds", Gauge, Seconds, ["component"], "When a component's image was last scanned";
+    /// 1 while Trivy's database is stale, 0 otherwise.
+    SCAN_DATABASE_STALE = "assay_scan_database_stale", Gauge, Count, [], "Whether Trivy's database is stale";
+    /// Images to scan that could not be found.
+    IMAGES_MISSING = "assay_scan_images_missing", Gauge, Count, [], "Images to scan that could not be found";
+}
 
 /// Bounds of the histograms' buckets, in seconds.
 const SECONDS: [f64; 14] = [
@@ -88,59 +142,14 @@ pub(crate) fn upkeep() {
 }
 
 fn describe() {
-    describe_counter!(JOBS_SUBMITTED, "Jobs accepted");
-    describe_counter!(ATTEMPTS, "Attempts that ended, by how");
-    describe_gauge!(JOBS, "Jobs by status");
-    describe_gauge!(
-        QUEUE_DEPTH,
-        "Doorbells that wait in the queue, by class and priority"
-    );
-    describe_gauge!(
-        OUTBOX_OVERDUE,
-        "Doorbells that should have rung and have not"
-    );
-    describe_counter!(DOORBELLS_PUBLISHED, "Doorbells sent to the broker");
-    describe_counter!(DOORBELLS_CONFIRMED, "Doorbells that the broker confirmed");
-    describe_counter!(
-        DOORBELLS_REFUSED,
-        "Doorbells that the broker did not take, by reason"
-    );
-    describe_counter!(
-        BROKER_CONNECTIONS,
-        "Connections made to the broker, by role; each but the first is a reconnection"
-    );
-    describe_counter!(LEASES_EXPIRED, "Leases that ran out");
-    describe_histogram!(EPOCH_SECONDS, Unit::Seconds, "Wall time of an epoch");
-    describe_histogram!(PROOF_SECONDS, Unit::Seconds, "Time of the proof phase");
-    describe_counter!(UPLOAD_BYTES, Unit::Bytes, "Bytes uploaded and stored");
-    describe_counter!(HTTP_REQUESTS, "HTTP answers, by class of status");
-    describe_counter!(SCANS, "Scans of images, by component and outcome");
-    describe_gauge!(SCAN_FINDINGS, "Vulnerabilities in a component's image");
-    describe_gauge!(
-        SCAN_LAST_SUCCESS,
-        Unit::Seconds,
-        "When a component's image was last scanned"
-    );
-    describe_gauge!(SCAN_DATABASE_STALE, "Whether Trivy's database is stale");
-    describe_gauge!(IMAGES_MISSING, "Images to scan that could not be found");
+    for metric in ALL {
+        match metric.kind {
+            Kind::Counter => describe_counter!(metric.name, metric.unit, metric.help),
+            Kind::Gauge => describe_gauge!(metric.name, metric.unit, metric.help),
+            Kind::Histogram => describe_histogram!(metric.name, metric.unit, metric.help),
+        }
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_counted_is_rendered() {
-        record();
-        record();
-        metrics::counter!(UPLOAD_BYTES).increment(3);
-        metrics::histogram!(EPOCH_SECONDS).record(0.02);
-        let text = render();
-        assert!(text.contains("assay_upload_bytes_total"), "{text}");
-        assert!(
-            text.contains("assay_epoch_seconds_bucket{le=\"0.025\"}"),
-            "{text}"
-        );
-        assert!(text.contains("# HELP assay_epoch_seconds"), "{text}");
-    }
-}
+mod tests;

@@ -1,14 +1,12 @@
 use crate::{
     Platform,
-    ids::JobId,
-    job::Status,
-    queue::{DeadLetter, Doorbell, QueueError},
+    queue::{DeadLetter, QueueError},
 };
 
 /// What became of dead letters.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Redriven {
-    /// Doorbells of jobs that still wait; they rang again.
+    /// Doorbells of jobs that still wait; they ring again.
     pub rung: usize,
     /// Doorbells of jobs that run or have ended, or that there are not.
     pub not_needed: usize,
@@ -20,7 +18,7 @@ pub struct Redriven {
 
 /// Looks at dead letters, `limit` at most, and rings again for those whose jobs still wait.
 ///
-/// One is taken away only after its doorbell was confirmed. What is no doorbell stays, unless `drop` says otherwise.
+/// One is taken away only after the outbox has its job's doorbell, from where it rings like any other. What is no doorbell stays, unless `drop` says otherwise.
 ///
 /// # Errors
 /// [`QueueError`] when the broker cannot be reached; what was done until then is done.
@@ -32,12 +30,13 @@ pub async fn redrive(
     let mut done = Redriven::default();
     let wanted = async |letter: DeadLetter| {
         let (count, taken) = match letter.job {
-            Some(job) => match waits(platform, job).await {
-                Waits::Yes(bell) if platform.queue.ring(&bell).await.is_ok() => {
-                    (&mut done.rung, true)
+            Some(job) => match platform.db.ring_again(job).await {
+                Ok(true) => (&mut done.rung, true),
+                Ok(false) => (&mut done.not_needed, true),
+                Err(error) => {
+                    tracing::warn!(%job, %error, "a dead letter stays: its job could not be looked up");
+                    (&mut done.kept, false)
                 }
-                Waits::No => (&mut done.not_needed, true),
-                _ => (&mut done.kept, false),
             },
             None if drop => (&mut done.dropped, true),
             None => (&mut done.kept, false),
@@ -47,28 +46,4 @@ pub async fn redrive(
     };
     platform.queue.take_dead(limit, wanted).await?;
     Ok(done)
-}
-
-/// Whether a job waits for a worker.
-enum Waits {
-    Yes(Doorbell),
-    No,
-    /// The database gives no answer now.
-    Unknown,
-}
-
-async fn waits(platform: &Platform, job: JobId) -> Waits {
-    match platform.db.job(job).await {
-        Ok(Some(job)) if job.status == Status::Queued => Waits::Yes(Doorbell {
-            job: job.id,
-            class: job.class,
-            priority: job.priority,
-            traceparent: job.traceparent,
-        }),
-        Ok(_) => Waits::No,
-        Err(error) => {
-            tracing::warn!(%job, %error, "a dead letter stays: its job could not be looked up");
-            Waits::Unknown
-        }
-    }
 }

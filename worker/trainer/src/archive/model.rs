@@ -1,6 +1,6 @@
 //! `config.json` → [`ModelSpec`]: Sequential and Functional models of Keras 3.0 to 3.15.
 
-use assay_protocol::{DataLimits, Fault};
+use assay_protocol::{DataLimits, Fault, deceives};
 use serde_json::{Map, Value};
 
 use super::graph::{self, Entry};
@@ -235,15 +235,13 @@ fn flag(owner: &str, value: Option<&Value>) -> Result<bool, Fault> {
 
 /// Names become keys of weights (`<layer>/<weight>`) and of reports.
 pub(super) fn checked_name(name: &str) -> Result<String, Fault> {
-    let ok = !name.is_empty()
-        && name.len() <= 200
-        && !name.contains('/')
-        && !name.chars().any(char::is_control);
+    let ok =
+        !name.is_empty() && name.len() <= 200 && !name.contains('/') && !name.contains(deceives);
     if ok {
         return Ok(name.to_owned());
     }
     Err(fault::malformed(format!(
-        "the name {:?} is not usable; use 1 to 200 bytes without '/' and control characters",
+        "the name {:?} is not usable; use 1 to 200 bytes without '/', control characters and characters that turn the writing direction",
         fault::short(name)
     )))
 }

@@ -22,8 +22,6 @@ pub struct Loaded {
 /// What people and records are told of a data set.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Description {
-    /// `csv`, `image` or `tfrecord`.
-    pub kind: &'static str,
     /// Names of the features, in the order in which they enter the model (not for images).
     pub features: Vec<String>,
     /// The label's name (not for images, whose label is the folder).
@@ -56,7 +54,6 @@ impl Loaded {
                     rows: table.rows,
                     shape: vec![table.features.len()],
                     description: Description {
-                        kind: "csv",
                         features: table.features,
                         label: Some(label.clone()),
                         classes,
@@ -87,7 +84,6 @@ impl Loaded {
                     rows: records.rows,
                     shape,
                     description: Description {
-                        kind: "tfrecord",
                         features: features.iter().map(|(name, _)| name.clone()).collect(),
                         label: Some(label.clone()),
                         classes,
@@ -150,7 +146,7 @@ impl Loaded {
         let mut recipe = json!({
             "format": "assay-preprocessing",
             "version": 1,
-            "type": about.kind,
+            "type": definition.kind.name(),
             "input_shape": self.shape,
             "label": about.label,
             "classes": about.classes,
@@ -238,7 +234,6 @@ fn images(
         rows,
         shape: images.shape.to_vec(),
         description: Description {
-            kind: "image",
             features: Vec::new(),
             label: None,
             classes,

@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 use std::io::Read;
 
-use assay_protocol::{DataLimits, Fault};
+use assay_protocol::{DataLimits, Fault, deceives};
 
 mod directory;
 #[cfg(test)]
@@ -207,8 +207,8 @@ fn check_name(name: &str) -> Result<(), Fault> {
     if name.contains('\\') || name.as_bytes().get(1) == Some(&b':') {
         return refuse("has a backslash or a drive letter; use forward slashes");
     }
-    if name.chars().any(char::is_control) {
-        return refuse("has control characters");
+    if name.contains(deceives) {
+        return refuse("has control characters, or characters that turn the writing direction");
     }
     let path = name.strip_suffix('/').unwrap_or(name);
     if path.split('/').any(|part| part == "..") {

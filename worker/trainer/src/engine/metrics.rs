@@ -64,8 +64,9 @@ impl Metrics {
             match gathered {
                 Gathered::Auc(auc) => auc.add(output, &targets.numbers),
                 Gathered::Mean(mean) => {
-                    let (sum, count) = measure(*kind, output, targets);
-                    mean.add(sum, count);
+                    if let Some((sum, count)) = measure(*kind, output, targets) {
+                        mean.add(sum, count);
+                    }
                 }
             }
         }
@@ -86,11 +87,11 @@ impl Metrics {
     }
 }
 
-/// Sum and count of what the metric averages.
-fn measure(kind: MetricKind, output: &[f32], targets: &Targets) -> (f64, usize) {
+/// Sum and count of what the metric averages; `None` for one that is no mean.
+fn measure(kind: MetricKind, output: &[f32], targets: &Targets) -> Option<(f64, usize)> {
     let pairs = output.iter().zip(&targets.numbers);
     let width = targets.width.max(1);
-    match kind {
+    Some(match kind {
         MetricKind::BinaryAccuracy { threshold } => {
             let hits = pairs
                 .filter(|&(&y, &t)| f32::from(u8::from(y > threshold)) == t)
@@ -110,8 +111,8 @@ fn measure(kind: MetricKind, output: &[f32], targets: &Targets) -> (f64, usize) 
             pairs.map(|(&y, &t)| f64::from(y - t).powi(2)).sum(),
             output.len(),
         ),
-        MetricKind::Auc => (0.0, 0),
-    }
+        MetricKind::Auc => return None,
+    })
 }
 
 #[cfg(test)]
@@ -138,11 +139,11 @@ mod tests {
             classes: vec![0, 1, 1],
             width: 1,
         };
-        let (hits, count) = measure(
+        let measured = measure(
             MetricKind::BinaryAccuracy { threshold: 0.5 },
             &[0.5, 0.6, 0.2],
             &targets,
         );
-        assert_eq!((hits, count), (2.0, 3));
+        assert_eq!(measured, Some((2.0, 3)));
     }
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::inputs::Inputs;
 use crate::archive::{self, KerasArchive};
-use crate::data::{Dataset, Definition, Description, Loaded, Target};
+use crate::data::{Dataset, Definition, Description, Kind, Loaded, Target};
 use crate::engine::{self, Engine, Split, device::Device};
 
 /// Everything that training needs.
@@ -68,7 +68,7 @@ impl Job {
             threads,
         )?;
         drop(dataset);
-        check_data_shape(&loaded, &model.input_shape)?;
+        check_data_shape(&loaded, &definition.kind, &model.input_shape)?;
         let split = split(&loaded, &parameters)?;
         let data = describe(&loaded, &definition, &split);
         let remarks = remarks(&archive, loaded.description(), &model, &split, &parameters);
@@ -139,19 +139,19 @@ fn check_shape(key: &str, stated: Option<&[usize]>, model: &[usize]) -> Result<(
     }
 }
 
-fn check_data_shape(loaded: &Loaded, model: &[usize]) -> Result<(), Fault> {
+fn check_data_shape(loaded: &Loaded, kind: &Kind, model: &[usize]) -> Result<(), Fault> {
     let shape = loaded.shape();
     if shape == model {
         return Ok(());
     }
     let same_size = shape.iter().product::<usize>() == model.iter().product::<usize>();
-    let hint = match loaded.description().kind {
-        "csv" => "; the label does not count as a feature",
-        "tfrecord" if same_size => {
+    let hint = match kind {
+        Kind::Csv { .. } => "; the label does not count as a feature",
+        Kind::TfRecord { .. } if same_size => {
             "; set flatten_features: false to keep the shape of a single feature"
         }
-        "image" => "; image_size in the definition must be the model's height and width",
-        _ => "",
+        Kind::TfRecord { .. } => "",
+        Kind::Image { .. } => "; image_size in the definition must be the model's height and width",
     };
     Err(Fault::dataset(
         "dataset.shape_mismatch",
@@ -209,7 +209,7 @@ fn describe(loaded: &Loaded, definition: &Definition, split: &Split) -> DataSumm
     let about = loaded.description();
     let wanted = &definition.preprocessing;
     DataSummary {
-        kind: about.kind.to_owned(),
+        kind: definition.kind.name().to_owned(),
         rows: loaded.rows() as u64,
         training_rows: split.training.len() as u64,
         validation_rows: split.validation.len() as u64,

@@ -10,6 +10,7 @@ use sqlx::{
 use tokio::time::timeout;
 
 use super::super::{DbError, config::DatabaseConfig, error::is_passing};
+use crate::{secret, tls::refused_certificate};
 
 /// How long a server may take to let us in.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -41,19 +42,13 @@ pub(super) fn options(config: &DatabaseConfig) -> Result<PgConnectOptions, DbErr
     if file.as_os_str().is_empty() {
         return Ok(options);
     }
-    let password = std::fs::read_to_string(file).map_err(|error| {
+    let password = secret::read(file).map_err(|error| {
         DbError::Config(format!(
-            "[database] password_file {} cannot be read: {error}",
+            "[database] password_file {}: {error}",
             file.display()
         ))
     })?;
-    match password.trim_end_matches(['\r', '\n']) {
-        "" => Err(DbError::Config(format!(
-            "[database] password_file {} is empty",
-            file.display()
-        ))),
-        password => Ok(options.password(password)),
-    }
+    Ok(options.password(&password))
 }
 
 /// Where a server is, without a password.
@@ -81,6 +76,13 @@ pub(super) async fn connect(options: &PgConnectOptions) -> Result<PgConnection, 
 
 fn refused(options: &PgConnectOptions, error: sqlx::Error) -> DbError {
     let address = address(options);
+    if let Some(reason) = refused_certificate(&error) {
+        return DbError::Refused {
+            address,
+            reason,
+            advice: "name the file of its authority as sslrootcert in [database] url (…?sslmode=verify-full&sslrootcert=FILE)",
+        };
+    }
     if is_passing(&error) {
         let reason = error.to_string();
         return DbError::Unreachable { address, reason };

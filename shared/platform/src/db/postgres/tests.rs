@@ -1,9 +1,12 @@
 //! The contract over a real server, each test in a database of its own.
 
 mod cut;
+mod grants;
+mod locks;
 mod news;
 mod opening;
 mod support;
+mod tls;
 
 use crate::db::tests::contract;
 use support::Server;

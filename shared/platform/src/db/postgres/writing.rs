@@ -21,9 +21,9 @@ const BEGIN: &str = "BEGIN";
 /// It is on the disk a moment later.
 const BEGIN_RELAXED: &str = "BEGIN; SET LOCAL synchronous_commit = off";
 /// Any number may name objects at the same time; the lock is gone with the transaction. Its number is arbitrary.
-const BEGIN_NAMING: &str = "BEGIN; SELECT pg_advisory_xact_lock_shared(4711042)";
+const NAMING: &str = "SELECT pg_advisory_xact_lock_shared(4711042)";
 /// The one who begins to remove an object waits for those who name, and they for it.
-const BEGIN_COLLECTING: &str = "BEGIN; SELECT pg_advisory_xact_lock(4711042)";
+const COLLECTING: &str = "SELECT pg_advisory_xact_lock(4711042)";
 
 tokio::task_local! {
     /// Whether the call is waiting for the answer to a commit.
@@ -77,16 +77,24 @@ impl Postgres {
 
     /// Begins a transaction that may name objects of the store.
     pub(super) async fn write_naming(&self) -> Result<Tx, DbError> {
-        self.begin(BEGIN_NAMING).await
+        self.begin_locked(NAMING).await
     }
 
     /// Begins a transaction beside which no other may name objects.
     pub(super) async fn write_collecting(&self) -> Result<Tx, DbError> {
-        self.begin(BEGIN_COLLECTING).await
+        self.begin_locked(COLLECTING).await
     }
 
     async fn begin(&self, how: &'static str) -> Result<Tx, DbError> {
         Ok(Tx(self.readers.begin_with(how).await?))
+    }
+
+    /// The lock is asked for within the transaction: when it cannot be had in time, the transaction is rolled back. As a
+    /// part of what begins one, it would leave a connection behind that refuses everything.
+    async fn begin_locked(&self, lock: &'static str) -> Result<Tx, DbError> {
+        let mut tx = self.begin(BEGIN).await?;
+        sqlx::query(lock).execute(&mut *tx).await?;
+        Ok(tx)
     }
 
     /// Begins what a write begins with, and rolls it back.

@@ -3,7 +3,7 @@
 //! `super` is the database: its `Backend`, its `Driver`, its transactions, and the few words that databases spell
 //! differently as macros: `now!` (milliseconds since 1970 by the database's clock), `lock!` and `skip_locked!` (the
 //! rows that are read stay as they are until the transaction ends), `listed!` (the values of a JSON array as rows of one
-//! column, `value`).
+//! column, `value`), `json_field!` (the text of a field of a JSON object).
 //!
 //! Three rules keep writers out of each other's way. Whoever changes a job or logs an event of it holds its row first,
 //! so a job's events are committed in the order of their ids. Rows are locked in the order jobs, outbox, all others;
@@ -23,6 +23,7 @@ mod leases;
 mod outbox;
 mod rows;
 mod scans;
+mod unneeded;
 mod workers;
 
 /// Milliseconds of a span, as a row holds them.

@@ -3,7 +3,11 @@
 use sqlx::QueryBuilder;
 
 use super::{Backend, Driver, Tx, number, rows};
-use crate::{db::DbError, ids::JobId, job::Artifact};
+use crate::{
+    db::DbError,
+    ids::JobId,
+    job::{Artifact, Role},
+};
 use assay_attest::Digest;
 
 impl Backend {
@@ -92,6 +96,23 @@ impl Backend {
         found.iter().map(|row| rows::artifact(id, row)).collect()
     }
 
+    pub(in crate::db) async fn jobs_with(
+        &self,
+        digest: Digest,
+        role: Role,
+        limit: u32,
+    ) -> Result<Vec<JobId>, DbError> {
+        let found: Vec<String> = sqlx::query_scalar(
+            "SELECT DISTINCT job_id FROM artifacts WHERE digest = $1 AND role = $2 ORDER BY job_id DESC LIMIT $3",
+        )
+        .bind(digest.to_string())
+        .bind(role.as_str())
+        .bind(i64::from(limit))
+        .fetch_all(&self.readers)
+        .await?;
+        found.iter().map(|text| rows::id(text)).collect()
+    }
+
     pub(in crate::db) async fn object_is_referenced(
         &self,
         digest: Digest,
@@ -125,9 +146,7 @@ impl Backend {
         .bind(format!("{two_digits}g"))
         .fetch_all(&self.readers)
         .await?;
-        found
-            .iter()
-            .map(|text| rows::digest(text).map_err(rows::corrupt_row("(objects)")))
-            .collect()
+        let digest = |text: &String| rows::digest(text).map_err(rows::corrupt_row("(objects)"));
+        Ok(rows::readable(found.iter().map(digest)))
     }
 }

@@ -1,15 +1,21 @@
 //! The newest checkpoint of a job that has not ended.
+//!
+//! Whatever forgets one notes its object as unneeded, in the same transaction: nobody else knows of it.
 
-use super::{Backend, Tx, number, rows};
+use super::{Backend, Tx, number, rows, unneeded};
 use crate::{checkpoint::Checkpoint, db::DbError, ids::JobId};
 
 /// Forgets a job's checkpoint, in the caller's transaction: the job has ended.
 pub(super) async fn remove(tx: &mut Tx, id: JobId) -> Result<(), DbError> {
-    sqlx::query("DELETE FROM checkpoints WHERE job_id = $1")
-        .bind(id.to_string())
-        .execute(&mut **tx)
-        .await?;
-    Ok(())
+    let gone: Option<String> =
+        sqlx::query_scalar("DELETE FROM checkpoints WHERE job_id = $1 RETURNING digest")
+            .bind(id.to_string())
+            .fetch_optional(&mut **tx)
+            .await?;
+    match gone {
+        Some(digest) => unneeded::add(tx, &digest).await,
+        None => Ok(()),
+    }
 }
 
 impl Backend {
@@ -24,6 +30,11 @@ impl Backend {
             return Ok(false);
         }
         Self::may_be_named(&mut tx, &[digest]).await?;
+        let before: Option<String> =
+            sqlx::query_scalar("SELECT digest FROM checkpoints WHERE job_id = $1")
+                .bind(job.to_string())
+                .fetch_optional(&mut *tx)
+                .await?;
         sqlx::query(
             "INSERT INTO checkpoints (job_id, attempt, epoch, digest, bytes, worker_keyid, signature) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (job_id) DO UPDATE SET attempt = excluded.attempt, epoch = excluded.epoch, digest = excluded.digest, bytes = excluded.bytes, worker_keyid = excluded.worker_keyid, signature = excluded.signature",
         )
@@ -36,6 +47,9 @@ impl Backend {
         .bind(&checkpoint.signature)
         .execute(&mut *tx)
         .await?;
+        if let Some(before) = before.filter(|before| *before != digest.to_string()) {
+            unneeded::add(&mut tx, &before).await?;
+        }
         tx.commit().await?;
         self.holds.settle(digest);
         Ok(true)

@@ -6,8 +6,11 @@ use super::{Backend, Tx, events, millis, outbox, rows};
 use crate::{
     db::{DbError, Lease},
     ids::JobId,
-    job::{Claim, JobEvent, Status},
+    job::{Claim, Class, JobEvent, Status},
 };
+
+/// A job with so many attempts is given to nobody: the tables hold no larger number, and nobody came by it honestly.
+const MOST_ATTEMPTS: i64 = 1_000_000_000;
 
 impl Backend {
     pub(in crate::db) async fn claim(
@@ -15,14 +18,21 @@ impl Backend {
         id: JobId,
         worker: &str,
         lease: Duration,
+        class: Option<Class>,
+        tried: &mut Option<u32>,
     ) -> Result<Option<Claim>, DbError> {
+        if let Some(attempt) = *tried
+            && let Some(claim) = self.claimed(id, worker, attempt).await?
+        {
+            return Ok(Some(claim));
+        }
         let mut tx = self.write().await?;
         let row = sqlx::query(concat!(
             "UPDATE jobs SET status = 'running', attempt = attempt + 1, worker = $2, lease_until = ",
             now!(),
             " + $3, started_at = ",
             now!(),
-            ", progress = NULL, resumed_from = NULL, held = NULL, not_before = NULL WHERE id = $1 AND status = 'queued' AND (not_before IS NULL OR not_before <= ",
+            ", progress = NULL, resumed_from = NULL, held = NULL, not_before = NULL WHERE id = $1 AND status = 'queued' AND class = COALESCE($4, class) AND attempt < $5 AND (not_before IS NULL OR not_before <= ",
             now!(),
             ") RETURNING ",
             rows::job_columns!()
@@ -30,6 +40,8 @@ impl Backend {
         .bind(id.to_string())
         .bind(worker)
         .bind(millis(lease))
+        .bind(class.map(Class::as_str))
+        .bind(MOST_ATTEMPTS)
         .fetch_optional(&mut *tx)
         .await?;
         let Some(row) = row else {
@@ -43,7 +55,33 @@ impl Backend {
         };
         events::add(&mut tx, id, attempt, &running).await?;
         let artifacts = Self::artifacts_of(&mut *tx, id).await?;
+        // Until the answer is there, it may have been made.
+        *tried = Some(attempt);
         tx.commit().await?;
+        self.notify(id);
+        Ok(Some(Claim {
+            job,
+            attempt,
+            artifacts,
+        }))
+    }
+
+    /// The claim that this worker made with this attempt, if it still holds.
+    async fn claimed(
+        &self,
+        id: JobId,
+        worker: &str,
+        attempt: u32,
+    ) -> Result<Option<Claim>, DbError> {
+        let found = self.job(id).await?.filter(|job| {
+            job.status == Status::Running
+                && job.attempt == attempt
+                && job.worker.as_deref() == Some(worker)
+        });
+        let Some(job) = found else {
+            return Ok(None);
+        };
+        let artifacts = self.artifacts(id).await?;
         self.notify(id);
         Ok(Some(Claim {
             job,
@@ -90,16 +128,6 @@ impl Backend {
         .bind(i64::from(attempt))
         .fetch_optional(&mut **tx)
         .await?;
-        Ok(found.is_some())
-    }
-
-    /// Holds a job's row until the caller's transaction ends. `false`: there is no such job.
-    pub(super) async fn hold_row(tx: &mut Tx, id: JobId) -> Result<bool, DbError> {
-        let found: Option<i64> =
-            sqlx::query_scalar(concat!("SELECT attempt FROM jobs WHERE id = $1", lock!()))
-                .bind(id.to_string())
-                .fetch_optional(&mut **tx)
-                .await?;
         Ok(found.is_some())
     }
 }

@@ -86,10 +86,8 @@ impl Backend {
         .bind(i64::from(limit))
         .fetch_all(&self.readers)
         .await?;
-        found
-            .iter()
-            .map(|text| rows::digest(text).map_err(rows::corrupt_row("(tombstones)")))
-            .collect()
+        let digest = |text: &String| rows::digest(text).map_err(rows::corrupt_row("(tombstones)"));
+        Ok(rows::readable(found.iter().map(digest)))
     }
 
     /// Refuses to name an object that is being removed, in the caller's transaction.

@@ -156,12 +156,7 @@ impl Backend {
                 Cancelled::AtOnce
             }
             Status::Running => {
-                sqlx::query(
-                    "UPDATE jobs SET cancel_requested = 1 WHERE id = $1 AND status = 'running'",
-                )
-                .bind(id.to_string())
-                .execute(&mut *tx)
-                .await?;
+                request_cancel(&mut tx, id).await?;
                 Cancelled::Requested
             }
             ended => return Ok(Cancelled::AlreadyEnded(ended)),
@@ -170,6 +165,20 @@ impl Backend {
         self.notify(id);
         Ok(outcome)
     }
+}
+
+/// Notes the wish, in a transaction that holds the running job's row. Its event is written once.
+async fn request_cancel(tx: &mut Tx, id: JobId) -> Result<(), DbError> {
+    let first = sqlx::query(
+        "UPDATE jobs SET cancel_requested = 1 WHERE id = $1 AND status = 'running' AND cancel_requested = 0",
+    )
+    .bind(id.to_string())
+    .execute(&mut **tx)
+    .await?;
+    if first.rows_affected() > 0 {
+        events::add(tx, id, 0, &JobEvent::CancelRequested).await?;
+    }
+    Ok(())
 }
 
 async fn cancel_queued(tx: &mut Tx, id: JobId) -> Result<(), DbError> {

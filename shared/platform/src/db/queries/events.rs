@@ -61,11 +61,7 @@ impl Backend {
             return Ok(());
         }
         let mut tx = self.write_relaxed().await?;
-        let held = match attempt {
-            0 => Self::hold_row(&mut tx, id).await?,
-            _ => Self::holds_lease(&mut tx, id, attempt).await?,
-        };
-        if !held {
+        if !Self::holds_lease(&mut tx, id, attempt).await? {
             return Ok(());
         }
         for event in events {

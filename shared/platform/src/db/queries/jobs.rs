@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use sqlx::QueryBuilder;
+use sqlx::{Database, QueryBuilder, Row as _};
 
-use super::{Backend, Driver, events, outbox, rows};
+use super::{Backend, Driver, events, number, outbox, rows};
 use crate::{
     db::{DbError, Doorbell, JobFilter, StatusRow},
     ids::{JobId, UniqueDir},
@@ -84,14 +84,39 @@ impl Backend {
         row.map(|row| rows::status_row(id, &row)).transpose()
     }
 
+    /// A row that cannot be read is left out, and another takes its place: a short page would be taken for the last one.
     pub(in crate::db) async fn jobs(&self, filter: &JobFilter) -> Result<Vec<Job>, DbError> {
+        let limit = filter.limit.min(MOST_ROWS) as usize;
+        let mut before = filter.before.map(|id| id.to_string());
+        let mut jobs = Vec::new();
+        loop {
+            let wanted = number(limit.saturating_sub(jobs.len()));
+            let found = self.job_rows(filter, before, wanted).await?;
+            jobs.extend(rows::readable(found.iter().map(rows::job)));
+            let ended = number(found.len()) < wanted;
+            match found.last() {
+                Some(last) if jobs.len() < limit && !ended => {
+                    before = Some(last.try_get(0)?);
+                }
+                _ => return Ok(jobs),
+            }
+        }
+    }
+
+    /// The newest rows of those that are asked for, older than `before`.
+    async fn job_rows(
+        &self,
+        filter: &JobFilter,
+        before: Option<String>,
+        limit: i64,
+    ) -> Result<Vec<<Driver as Database>::Row>, DbError> {
         let mut query = QueryBuilder::<Driver>::new(concat!(
             "SELECT ",
             rows::job_columns!(),
             " FROM jobs WHERE 1 = 1"
         ));
-        if let Some(before) = filter.before {
-            query.push(" AND id < ").push_bind(before.to_string());
+        if let Some(before) = before {
+            query.push(" AND id < ").push_bind(before);
         }
         if !filter.statuses.is_empty() {
             let mut list = query.push(" AND status IN (").separated(", ");
@@ -106,25 +131,26 @@ impl Backend {
                 .push_bind(containing(part))
                 .push(" ESCAPE '\\'");
         }
-        query
-            .push(" ORDER BY id DESC LIMIT ")
-            .push_bind(i64::from(filter.limit.min(MOST_ROWS)));
-        let found = query.build().fetch_all(&self.readers).await?;
-        found.iter().map(rows::job).collect()
+        query.push(" ORDER BY id DESC LIMIT ").push_bind(limit);
+        Ok(query.build().fetch_all(&self.readers).await?)
     }
 
     pub(in crate::db) async fn counts(&self) -> Result<Vec<(Status, u64)>, DbError> {
-        let found: Vec<(String, i64)> =
-            sqlx::query_as("SELECT status, count(*) FROM jobs GROUP BY status ORDER BY status")
-                .fetch_all(&self.readers)
-                .await?;
-        found
-            .into_iter()
-            .map(|(status, count)| {
-                let status = rows::status(&status).map_err(rows::corrupt_row("(counting)"))?;
-                Ok((status, count.unsigned_abs()))
-            })
-            .collect()
+        let found: (i64, i64, i64, i64, i64) = sqlx::query_as(
+            "SELECT CAST(SUM(queued) AS BIGINT), CAST(SUM(running) AS BIGINT), CAST(SUM(completed) AS BIGINT), CAST(SUM(failed) AS BIGINT), CAST(SUM(cancelled) AS BIGINT) FROM job_counts",
+        )
+        .fetch_one(&self.readers)
+        .await?;
+        let counts = [
+            (Status::Queued, found.0),
+            (Status::Running, found.1),
+            (Status::Completed, found.2),
+            (Status::Failed, found.3),
+            (Status::Cancelled, found.4),
+        ];
+        Ok(counts
+            .map(|(status, count)| (status, count.unsigned_abs()))
+            .into())
     }
 
     pub(in crate::db) async fn queued(&self) -> Result<Vec<Doorbell>, DbError> {
@@ -135,7 +161,7 @@ impl Backend {
         ))
         .fetch_all(&self.readers)
         .await?;
-        found.iter().map(rows::doorbell).collect()
+        Ok(rows::readable(found.iter().map(rows::doorbell)))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use assay_attest::Digest;
 use assay_protocol::Fault;
 
 use super::{
@@ -38,6 +39,8 @@ impl Left {
     }
 }
 
+/// The tables hold no larger number of lost attempts; nobody came by it honestly.
+const MOST_LOST: u32 = 1_000_000_000;
 /// Rows that are put back in one transaction.
 const BATCH: i64 = 100;
 
@@ -104,13 +107,17 @@ impl Backend {
         Ok(self.let_go(id, attempt, why).await?.is_some())
     }
 
-    pub(in crate::db) async fn release_holds(&self) -> Result<u64, DbError> {
+    pub(in crate::db) async fn release_holds(&self, image: Digest) -> Result<u64, DbError> {
         let mut tx = self.write().await?;
+        // A held job's last attempt has noted in which image it would have run.
         let released: Vec<String> = sqlx::query_scalar(concat!(
-            "UPDATE jobs SET not_before = NULL WHERE id IN (SELECT id FROM jobs WHERE held IS NOT NULL AND status = 'queued' ORDER BY id",
+            "UPDATE jobs SET not_before = NULL WHERE id IN (SELECT id FROM jobs WHERE held IS NOT NULL AND status = 'queued' AND EXISTS (SELECT 1 FROM image_scans WHERE image_scans.job_id = jobs.id AND ",
+            json_field!("image_scans.seen", "image_digest"),
+            " = $1) ORDER BY id",
             lock!(),
             ") RETURNING id"
         ))
+        .bind(format!("sha256:{image}"))
         .fetch_all(&mut *tx)
         .await?;
         sqlx::query(concat!(
@@ -166,12 +173,15 @@ impl Backend {
             delay: Duration::ZERO,
         };
         let mut queued = Vec::new();
+        // Onward only: a row that cannot be read stays as it is, and must not be met again and again.
+        let mut after = String::new();
         // Nearly always there is none, and asking does not keep the writer.
         while sqlx::query_scalar::<_, i64>(concat!(
             "SELECT attempt FROM jobs WHERE lease_until <= ",
             now!(),
-            " AND status = 'running' LIMIT 1"
+            " AND status = 'running' AND id > $1 LIMIT 1"
         ))
+        .bind(&after)
         .fetch_optional(&self.readers)
         .await?
         .is_some()
@@ -180,16 +190,18 @@ impl Backend {
             let left: Vec<LeftRow> = sqlx::query_as(concat!(
                 "SELECT id, attempt, cancel_requested, lost FROM jobs WHERE lease_until <= ",
                 now!(),
-                " AND status = 'running' ORDER BY id LIMIT $1",
+                " AND status = 'running' AND id > $2 ORDER BY id LIMIT $1",
                 skip_locked!()
             ))
             .bind(BATCH)
+            .bind(&after)
             .fetch_all(&mut *tx)
             .await?;
-            if left.is_empty() {
+            let Some((last, ..)) = left.last() else {
                 // Somebody else has them.
                 break;
-            }
+            };
+            after.clone_from(last);
             queued.extend(self.queue_all_again(tx, left, why).await?);
         }
         Ok(queued)
@@ -206,19 +218,22 @@ impl Backend {
             delay: Duration::ZERO,
         };
         let mut queued = Vec::new();
+        let mut after = String::new();
         loop {
             let mut tx = self.write().await?;
             let left: Vec<LeftRow> = sqlx::query_as(concat!(
-                "SELECT id, attempt, cancel_requested, lost FROM jobs WHERE worker = $1 AND status = 'running' ORDER BY id LIMIT $2",
+                "SELECT id, attempt, cancel_requested, lost FROM jobs WHERE worker = $1 AND status = 'running' AND id > $3 ORDER BY id LIMIT $2",
                 lock!()
             ))
             .bind(worker)
             .bind(BATCH)
+            .bind(&after)
             .fetch_all(&mut *tx)
             .await?;
-            if left.is_empty() {
+            let Some((last, ..)) = left.last() else {
                 return Ok(queued);
-            }
+            };
+            after.clone_from(last);
             queued.extend(self.queue_all_again(tx, left, why).await?);
         }
     }
@@ -231,8 +246,7 @@ impl Backend {
     ) -> Result<Vec<JobId>, DbError> {
         let mut queued = Vec::new();
         let mut told = Vec::with_capacity(found.len());
-        for row in found {
-            let left = Left::of(row)?;
+        for left in rows::readable(found.into_iter().map(Left::of)) {
             if queue_again(&mut tx, &left, why).await? == Status::Queued {
                 queued.push(left.id);
             }
@@ -254,7 +268,10 @@ async fn queue_again(tx: &mut Tx, left: &Left, why: Why<'_>) -> Result<Status, D
         endings::end(tx, id, attempt, Status::Cancelled, End::default()).await?;
         return Ok(Status::Cancelled);
     }
-    let lost = left.lost.saturating_add(u32::from(why.counts()));
+    let lost = left
+        .lost
+        .saturating_add(u32::from(why.counts()))
+        .min(MOST_LOST);
     match why {
         Why::Broken {
             reason,

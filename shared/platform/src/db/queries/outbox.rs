@@ -15,6 +15,13 @@ use crate::{
 /// No doorbell waits longer before it rings once more.
 const LONGEST_PAUSE: Duration = Duration::from_hours(1);
 
+/// A queued job that no doorbell will ever ring for.
+macro_rules! without_bell {
+    () => {
+        "status = 'queued' AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.job_id = jobs.id)"
+    };
+}
+
 /// Notes, in the caller's transaction, that a job was queued, and may run after the delay.
 pub(super) async fn add(tx: &mut Tx, id: JobId, delay: Duration) -> Result<(), DbError> {
     sqlx::query(concat!(
@@ -39,6 +46,65 @@ pub(super) async fn remove(tx: &mut Tx, id: JobId) -> Result<(), DbError> {
 }
 
 impl Backend {
+    pub(in crate::db) async fn ring_again(&self, id: JobId) -> Result<bool, DbError> {
+        let mut tx = self.write().await?;
+        let waits: Option<i64> = sqlx::query_scalar(concat!(
+            "SELECT attempt FROM jobs WHERE id = $1 AND status = 'queued'",
+            lock!()
+        ))
+        .bind(id.to_string())
+        .fetch_optional(&mut *tx)
+        .await?;
+        if waits.is_none() {
+            return Ok(false);
+        }
+        // Before its time nobody could claim it.
+        sqlx::query(concat!(
+            "INSERT INTO outbox (job_id, class, priority, traceparent, ring_at) SELECT id, class, priority, traceparent, CASE WHEN not_before > ",
+            now!(),
+            " THEN not_before ELSE ",
+            now!(),
+            " END FROM jobs WHERE id = $1 ON CONFLICT (job_id) DO UPDATE SET ring_at = excluded.ring_at, pause = 0"
+        ))
+        .bind(id.to_string())
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        self.notify(id);
+        Ok(true)
+    }
+
+    pub(in crate::db) async fn restore_doorbells(&self, limit: u32) -> Result<u64, DbError> {
+        // Nearly always there is none, and asking does not keep the writer.
+        let missing: Option<i64> = sqlx::query_scalar(concat!(
+            "SELECT attempt FROM jobs WHERE ",
+            without_bell!(),
+            " LIMIT 1"
+        ))
+        .fetch_optional(&self.readers)
+        .await?;
+        if missing.is_none() {
+            return Ok(0);
+        }
+        let mut tx = self.write().await?;
+        let restored = sqlx::query(concat!(
+            "WITH missing AS MATERIALIZED (SELECT id, class, priority, traceparent, not_before FROM jobs WHERE ",
+            without_bell!(),
+            " ORDER BY id LIMIT $1",
+            skip_locked!(),
+            ") INSERT INTO outbox (job_id, class, priority, traceparent, ring_at) SELECT id, class, priority, traceparent, CASE WHEN not_before > ",
+            now!(),
+            " THEN not_before ELSE ",
+            now!(),
+            " END FROM missing WHERE 1 = 1 ON CONFLICT (job_id) DO NOTHING"
+        ))
+        .bind(i64::from(limit))
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(restored.rows_affected())
+    }
+
     pub(in crate::db) async fn doorbells(
         &self,
         limit: u32,
@@ -70,10 +136,7 @@ impl Backend {
         .fetch_all(&mut *tx)
         .await?;
         tx.commit().await?;
-        let mut bells = found
-            .iter()
-            .map(rows::doorbell)
-            .collect::<Result<Vec<_>, _>>()?;
+        let mut bells = rows::readable(found.iter().map(rows::doorbell));
         bells.sort_by_key(|bell| bell.row);
         Ok(bells)
     }

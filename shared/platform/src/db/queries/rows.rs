@@ -18,6 +18,16 @@ use crate::{
 
 type Row = <Driver as Database>::Row;
 
+/// What can be read of these rows. Each of the others is named in the log: one row that somebody spoilt must not take all
+/// others away with it.
+pub(super) fn readable<T>(rows: impl IntoIterator<Item = Result<T, DbError>>) -> Vec<T> {
+    let logged = |row: Result<T, DbError>| {
+        row.inspect_err(|error| tracing::error!(%error, "a row of the database is left out"))
+            .ok()
+    };
+    rows.into_iter().filter_map(logged).collect()
+}
+
 /// The columns that [`job`] reads, in its order.
 macro_rules! job_columns {
     () => {
@@ -195,7 +205,7 @@ fn directory(text: &str) -> Result<UniqueDir, String> {
     text.parse().map_err(said)
 }
 
-fn moment(millis: i64) -> Result<OffsetDateTime, String> {
+pub(super) fn moment(millis: i64) -> Result<OffsetDateTime, String> {
     OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000).map_err(said)
 }
 

@@ -58,7 +58,7 @@ impl Backend {
         .bind(millis(FORGOTTEN))
         .fetch_all(&self.readers)
         .await?;
-        found.iter().map(rows::worker).collect()
+        Ok(rows::readable(found.iter().map(rows::worker)))
     }
 
     pub(in crate::db) async fn drain(&self, name: &str, draining: bool) -> Result<bool, DbError> {

@@ -129,11 +129,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::{
-        db::tests::contract,
-        job::{JobEvent, Status},
-        store::Holds,
-    };
+    use crate::{db::tests::contract, store::Holds};
 
     async fn open(dir: &Path) -> Sqlite {
         Sqlite::open(&dir.join("assay.db"), Holds::default())
@@ -172,10 +168,6 @@ mod tests {
         db.check_writing().await.unwrap();
         assert_eq!(db.job(refused.id).await.unwrap(), None);
         db.insert_job(&refused).await.unwrap();
-        let status = Status::Queued;
-        db.log(kept.id, 0, &[JobEvent::Status { status }])
-            .await
-            .unwrap();
         assert_eq!(db.queued().await.unwrap().len(), 2);
     }
 

@@ -33,7 +33,9 @@ macro_rules! all {
             a_job_is_read_as_it_was_written
             a_refused_job_leaves_nothing
             one_of_two_claimers_wins
+            a_job_of_another_class_is_not_claimed
             a_hundred_claims_of_fifty_jobs
+            a_claim_without_an_answer_is_found_by_who_made_it
             a_stale_attempt_can_do_nothing
             completing_and_cancelling_race
             a_completed_job_shows_its_outputs_in_order
@@ -47,16 +49,19 @@ macro_rules! all {
             only_attempts_that_broke_use_up_a_job
             a_job_that_the_platform_failed_waits
             a_held_job_says_why_and_runs_when_the_hold_is_released
+            a_held_job_is_held_further_without_an_attempt
             lists_are_filtered_and_paged
             events_are_in_order_and_belong_to_the_holder
             doorbells_ring_until_they_are_heard
             an_old_doorbell_is_not_taken_for_the_new_one
+            a_doorbell_rings_again_when_asked_to
             several_relays_share_the_doorbells
             news_of_every_write
             objects_are_named_once
             workers_are_known_and_can_be_drained
             only_the_newest_checkpoint_of_the_holder_is_kept
-            the_newest_scan_is_found_by_its_time
+            the_newest_scan_is_the_last_that_was_written
+            it_is_known_when_a_scan_last_succeeded
             what_is_being_removed_cannot_be_named
             naming_and_removing_race
         }
@@ -64,7 +69,30 @@ macro_rules! all {
 }
 pub(crate) use all;
 
-const LEASE: Duration = Duration::from_secs(60);
+/// Statements that no database takes when a job runs: they would leave rows that cannot be read.
+pub(crate) const SPOILING: &[&str] = &[
+    "UPDATE jobs SET lost = -1",
+    "UPDATE jobs SET attempt = 9223372036854775807",
+    "UPDATE jobs SET attempt = -1",
+    "UPDATE jobs SET cancel_requested = 2",
+    "UPDATE jobs SET resumed_from = 4294967296",
+    "UPDATE jobs SET lease_until = -1",
+    "UPDATE jobs SET not_before = 253402300800000",
+    "UPDATE jobs SET started_at = -1",
+    "INSERT INTO outbox (job_id, class, priority, ring_at, pause) SELECT id, 'cpu', 'low', 0, 9223372036854775807 FROM jobs",
+    "INSERT INTO collected (digest, at) VALUES ('', 9223372036854775807)",
+    "UPDATE objects SET bytes = -1",
+    "UPDATE artifacts SET position = -1",
+    "UPDATE events SET at = 9223372036854775807",
+    "INSERT INTO outbox (job_id, class, priority, ring_at) SELECT id, 'tpu', 'normal', 0 FROM jobs",
+    "INSERT INTO outbox (job_id, class, priority, ring_at) SELECT id, 'cpu', 'first', 0 FROM jobs",
+    "INSERT INTO workers (name, class, slots, running, version, seen_at) VALUES ('w', 'cpu', -1, '[]', '1', 0)",
+    "INSERT INTO checkpoints (job_id, attempt, epoch, digest, bytes, worker_keyid, signature) SELECT id, 1, 1, '', -1, '', '' FROM jobs",
+    "INSERT INTO scans (id, image_digest, scanned_at, outcome, scan) VALUES ('', '', 253402300800000, 'clean', '')",
+    "INSERT INTO image_scans (job_id, attempt, seen) SELECT id, -1, '' FROM jobs",
+];
+
+pub(crate) const LEASE: Duration = Duration::from_secs(60);
 
 pub(crate) fn artifact(dir: UniqueDir, path: &str, role: Role) -> Artifact {
     Artifact {

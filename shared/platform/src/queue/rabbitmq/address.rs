@@ -1,8 +1,11 @@
 use std::fmt;
 
-use lapin::uri::AMQPUri;
+use lapin::{Connection, ConnectionProperties, tcp::OwnedTLSConfig, uri::AMQPUri};
 
-use crate::queue::{QueueConfig, QueueError};
+use crate::{
+    queue::{QueueConfig, QueueError},
+    secret, tls,
+};
 
 /// Seconds after which a silent connection is given up.
 const HEARTBEAT_SECONDS: u16 = 10;
@@ -15,6 +18,8 @@ const MAX_PREFIX: usize = 100;
 #[derive(Clone)]
 pub(super) struct Address {
     uri: AMQPUri,
+    /// Certificates of authorities, where the configuration names some.
+    authorities: Option<String>,
 }
 
 impl Address {
@@ -43,11 +48,22 @@ impl Address {
         uri.authority.userinfo.password = password(config)?;
         uri.query.heartbeat = Some(HEARTBEAT_SECONDS);
         uri.query.connection_timeout = Some(CONNECT_MILLIS);
-        Ok(Self { uri })
+        let authorities = tls::authorities(&config.ca_file)
+            .map_err(|error| wrong(format!("queue.ca_file: {error}")))?;
+        Ok(Self { uri, authorities })
     }
 
-    pub(super) fn uri(&self) -> AMQPUri {
-        self.uri.clone()
+    /// Makes a connection.
+    pub(super) async fn connect(
+        &self,
+        properties: ConnectionProperties,
+    ) -> lapin::Result<Connection> {
+        let trusted = OwnedTLSConfig {
+            identity: None,
+            cert_chain: self.authorities.clone(),
+        };
+        let runtime = lapin::runtime::default_runtime()?;
+        Connection::connect_uri_with_config(self.uri.clone(), properties, trusted, runtime).await
     }
 
     pub(super) fn user(&self) -> &str {
@@ -60,11 +76,9 @@ fn password(config: &QueueConfig) -> Result<String, QueueError> {
     if path.as_os_str().is_empty() {
         return Ok(String::new());
     }
-    std::fs::read_to_string(path)
-        .map(|text| text.trim_end_matches(['\r', '\n']).to_owned())
-        .map_err(|error| {
-            QueueError::Config(format!("queue.password_file {}: {error}", path.display()))
-        })
+    secret::read(path).map_err(|error| {
+        QueueError::Config(format!("queue.password_file {}: {error}", path.display()))
+    })
 }
 
 impl fmt::Display for Address {
@@ -105,7 +119,7 @@ mod tests {
             ..config("amqp://worker@broker:1234/jobs")
         };
         let address = Address::read(&config).unwrap();
-        let uri = address.uri();
+        let uri = &address.uri;
         assert_eq!(uri.authority.userinfo.username, "worker");
         assert_eq!(uri.authority.userinfo.password, "s3cret word");
         assert_eq!(uri.vhost, "jobs");
@@ -131,5 +145,10 @@ mod tests {
             ..config("amqp://worker@broker/")
         };
         assert!(refused(&missing).contains("/no/such/file"));
+        let untrusting = QueueConfig {
+            ca_file: "/no/such/authority".into(),
+            ..config("amqps://worker@broker/")
+        };
+        assert!(refused(&untrusting).contains("queue.ca_file: /no/such/authority"));
     }
 }

@@ -67,7 +67,7 @@ async fn get(
     limited(channel.basic_get(topology.dead(), BasicGetOptions::default()))
         .await
         .map(|found| found.map(|BasicGetMessage { delivery, .. }| delivery))
-        .map_err(|trouble| session.broke(trouble))
+        .map_err(|trouble| session.failed(trouble))
 }
 
 /// Ends the channel; what was taken on it and not settled is in the queue again.

@@ -1,8 +1,7 @@
 //! Hearing doorbells, one for each free slot.
 //!
-//! A consumer with a prefetch would be handed the next doorbell while its slot still trains, for hours perhaps, while
-//! another worker is idle; and it would know no priorities. So a free slot asks (`basic.get`), the most urgent queue first,
-//! and an idle worker asks ever less often, up to four times a second, or at once when it is told that there is news.
+//! A free slot asks (`basic.get`), the most urgent queue first; docs/DECISIONS.md says why. An idle worker asks ever less
+//! often, down to four times a second, or at once when it is told that there is news.
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,7 +23,7 @@ use super::{
 };
 use crate::{
     backoff::jittered,
-    queue::{QueueError, Ring},
+    queue::{QueueError, QueueState, Ring},
 };
 
 /// After an empty look, doubled each time.
@@ -41,6 +40,7 @@ const LINE: usize = 1024;
 pub(super) struct Getter {
     line: mpsc::Sender<oneshot::Sender<Ring>>,
     wake: Arc<Notify>,
+    state: watch::Receiver<QueueState>,
 }
 
 /// A doorbell's place on the broker, until it is settled. Dropped, it goes back into its queue.
@@ -87,6 +87,7 @@ impl Getter {
     ) -> Self {
         let (line, mut waiting) = mpsc::channel(LINE);
         let wake = Arc::new(Notify::new());
+        let state = link.state();
         let mut clerk = Clerk {
             link,
             queues,
@@ -104,7 +105,12 @@ impl Getter {
                 () = serve => {}
             }
         });
-        Self { line, wake }
+        Self { line, wake, state }
+    }
+
+    /// Whether doorbells can be heard now.
+    pub(super) fn state(&self) -> QueueState {
+        self.state.borrow().clone()
     }
 
     pub(super) async fn next(&self) -> Result<Ring, QueueError> {

@@ -23,6 +23,7 @@ use crate::{
     backoff::Backoff,
     queue::{QueueError, QueueState},
     telemetry::metrics::BROKER_CONNECTIONS,
+    tls::refused_certificate,
 };
 
 /// Between two tries to reach a broker.
@@ -210,6 +211,18 @@ impl Session {
         }
     }
 
+    /// The error to answer with when something failed on a [`Session::channel`] of its own: what the account may not do
+    /// ends that channel alone, all else the connection.
+    pub(super) fn failed(&self, trouble: Trouble) -> QueueError {
+        if !trouble.is(AMQPSoftError::ACCESSREFUSED) {
+            return self.broke(trouble);
+        }
+        QueueError::Refused {
+            address: self.address.to_string(),
+            reason: format!("{trouble}; give the account of queue.url this right"),
+        }
+    }
+
     fn is_alive(&self) -> bool {
         self.connection.status().connected() && self.main.status().connected()
     }
@@ -292,7 +305,7 @@ impl Keeper {
     async fn connect(&self, number: u64) -> Result<Arc<Session>, Trouble> {
         let name = format!("assay {}", self.role.as_str());
         let properties = ConnectionProperties::default().with_connection_name(name.into());
-        let greeted = Connection::connect_uri(self.setup.address.uri(), properties);
+        let greeted = self.setup.address.connect(properties);
         let connection = match self.greeted(greeted).await {
             Err(Trouble::Lapin(error)) => return Err(self.at_the_door(error)),
             greeted => greeted?,
@@ -330,6 +343,11 @@ impl Keeper {
 
     /// What a broker that lets us not in has said.
     fn at_the_door(&self, error: lapin::Error) -> Trouble {
+        if let Some(reason) = refused_certificate(&error) {
+            return Trouble::Refused(format!(
+                "{reason}; name the file of its authority in queue.ca_file"
+            ));
+        }
         let user = self.setup.address.user();
         let lapin::ErrorKind::ProtocolError(said) = error.kind() else {
             return Trouble::Lapin(error);
@@ -361,6 +379,8 @@ impl Keeper {
                     _ => {}
                 },
                 event = events.next() => match event {
+                    // What ended one channel is told to who used it.
+                    Some(Event::Error(error)) if session.is_alive() && is_of_a_channel(&error) => {}
                     Some(Event::Error(error)) => return error.to_string(),
                     Some(Event::ConnectionBlocked(reason)) => {
                         tracing::warn!(broker = %self.address, %reason, "the broker takes no messages for now");
@@ -377,4 +397,9 @@ impl Keeper {
             }
         }
     }
+}
+
+/// Whether an error ends the channel that it came on and leaves the connection (AMQP 0-9-1, §1.1: soft errors).
+fn is_of_a_channel(error: &lapin::Error) -> bool {
+    matches!(error.kind(), lapin::ErrorKind::ProtocolError(said) if matches!(said.kind(), AMQPErrorKind::Soft(_)))
 }

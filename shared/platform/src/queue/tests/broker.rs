@@ -5,6 +5,7 @@
 mod proxy;
 mod restart;
 mod rights;
+mod tls;
 
 use std::path::PathBuf;
 
@@ -296,6 +297,34 @@ async fn a_connection_that_is_cut_is_made_anew() {
         ring(&queue, &bell).await;
         soon("the slot", waiting).await.unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_can_ring_and_hears_nothing_is_not_healthy() {
+    let broker = Broker::new();
+    let proxy = Proxy::before(&broker.vhost.url()).await;
+    let queue = connected(&QueueConfig {
+        url: proxy.through(&broker.config().url),
+        ..broker.config()
+    })
+    .await;
+    assert_eq!(queue.health(), QueueState::Connected);
+    // The connection that hears is made when it is first asked for, and gets no greeting.
+    proxy.pause(true);
+    let bell = bell(Priority::Normal);
+    let (slot, job) = (queue.clone(), bell.job);
+    let waiting = tokio::spawn(async move { while heard(&slot).await != job {} });
+    until("health to tell", || async {
+        queue.health() != QueueState::Connected
+    })
+    .await;
+    proxy.pause(false);
+    until("both connections", || async {
+        queue.health() == QueueState::Connected
+    })
+    .await;
+    ring(&queue, &bell).await;
+    soon("the slot", waiting).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -90,12 +90,9 @@ impl Cage {
 
     /// Kills and removes it now. A failure is left to the sweep.
     pub(super) async fn remove(mut self) {
-        match self.shared.engine.remove(&self.name).await {
-            Ok(()) => self.removed = true,
-            Err(error) => {
-                tracing::warn!(container = self.name, %error, "a container could not be removed; it is tried again");
-            }
-        }
+        remove(&self.shared, &self.name).await;
+        // Given up half-way, it is removed when this is dropped.
+        self.removed = true;
     }
 }
 
@@ -108,11 +105,13 @@ impl Drop for Cage {
         // Without a runtime this process is at its end, and the next one's sweep does it.
         if let Ok(runtime) = Handle::try_current() {
             let (shared, name) = (Arc::clone(&self.shared), std::mem::take(&mut self.name));
-            runtime.spawn(async move {
-                if let Err(error) = shared.engine.remove(&name).await {
-                    tracing::warn!(container = name, %error, "a container could not be removed; it is tried again");
-                }
-            });
+            runtime.spawn(async move { remove(&shared, &name).await });
         }
+    }
+}
+
+async fn remove(shared: &Shared, name: &str) {
+    if let Err(error) = shared.engine.remove(name).await {
+        tracing::warn!(container = name, %error, "a container could not be removed; a sweep does it later");
     }
 }

@@ -11,6 +11,7 @@ use tokio::{
     sync::{Notify, mpsc, watch},
     time::{MissedTickBehavior, interval, sleep, timeout},
 };
+use tracing::Instrument as _;
 
 use super::{DockerSandbox, cage::Cage, engine::silent, streams::part, usage::Samples};
 use crate::sandbox::{
@@ -50,14 +51,10 @@ impl DockerSandbox {
         let mut cancel = pin!(cancel);
         let started = tokio::select! {
             biased;
-            started = self.start(room, command, limits) => started?,
+            started = self.start(room, command, limits).instrument(tracing::debug_span!("sandbox.start")) => started?,
             () = &mut cancel => return Ok(never_started(begun)),
         };
-        let Started {
-            cage,
-            isolation,
-            attached,
-        } = started;
+        let (cage, isolation, attached) = (started.cage, started.isolation, started.attached);
         let (phase, phases) = watch::channel(Phase::Running);
         let (reading, readers) = watch::channel(Phase::Running);
         let (stdout, stdout_end) = duplex(BUFFER);
@@ -89,7 +86,10 @@ impl DockerSandbox {
             },
         );
         let outcome = self.outcome(&cage, end).await;
-        cage.remove().await;
+        let removing = cage.remove();
+        removing
+            .instrument(tracing::debug_span!("sandbox.remove"))
+            .await;
         let outcome = outcome?;
         let over = Over {
             printed: printed.over || stderr_over,

@@ -18,7 +18,10 @@ use super::{
     spec::{Report, Spec},
     users,
 };
-use crate::sandbox::{Isolation, Mechanism};
+use crate::{
+    memory,
+    sandbox::{Isolation, Mechanism},
+};
 
 /// Exit status of a launcher that did not start the trainer (`EX_UNAVAILABLE` of `<sysexits.h>`).
 const NOT_STARTED: u8 = 69;
@@ -51,6 +54,7 @@ enum Sealed {
 }
 
 fn seal(spec: &Spec) -> Result<Sealed, Report> {
+    memory::take_any_pages();
     close_inherited().map_err(failed("close inherited files"))?;
     // Everything that the room's user may not be able to reach is opened while it still can be.
     let trainer = File::open(&spec.trainer.path).map_err(failed("open the trainer's program"))?;

@@ -13,6 +13,7 @@ use tokio::{
     sync::{mpsc, watch},
     time::{MissedTickBehavior, interval, sleep, timeout},
 };
+use tracing::Instrument as _;
 
 use super::{
     ENTER_ROOM, ProcessSandbox, Program,
@@ -42,12 +43,15 @@ impl ProcessSandbox {
         cancel: impl Future<Output = ()> + Send,
     ) -> Result<Finished, SandboxError> {
         let started = Instant::now();
-        let child = self.launch(room, Some(command), limits).await?;
+        let start = tracing::debug_span!("sandbox.start");
+        let child = self.launch(room, Some(command), limits);
+        let child = child.instrument(start.clone()).await?;
         let group = child.group;
         let (phase, phases) = watch::channel(Phase::Running);
         let mut lines = Lines::new(child.stdout, limits.printed_bytes, phases.clone());
         let mut stderr = child.stderr;
-        let isolation = sealed(&mut lines, &mut stderr).await?;
+        let isolation = sealed(&mut lines, &mut stderr).instrument(start);
+        let isolation = isolation.await?;
 
         let peak = Peak::of(group.pid());
         let left = limits.wall().saturating_sub(started.elapsed());

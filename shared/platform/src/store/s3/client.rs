@@ -1,8 +1,6 @@
 //! The client of an S3 server: addresses, account, connections, and what is believed of answers.
 
 use std::{
-    fs, io,
-    path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -24,12 +22,15 @@ use aws_sdk_s3::{
 };
 use aws_smithy_http_client::{
     Builder,
-    tls::{Provider, rustls_provider::CryptoMode},
+    tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
 };
 use http_body_util::Limited;
-use rustls::RootCertStore;
 
-use crate::store::{StoreConfig, StoreError};
+use crate::{
+    secret,
+    store::{StoreConfig, StoreError},
+    tls,
+};
 
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -37,8 +38,6 @@ const CONNECT: Duration = Duration::from_secs(5);
 const IDLE: Duration = Duration::from_secs(15);
 /// Bytes of an answer that is a document. A page of a listing has a thousand names of a kilobyte at most.
 const LARGEST_DOCUMENT: usize = 8 << 20;
-/// Bytes of the file with the secret at most.
-const LARGEST_SECRET: u64 = 4096;
 
 /// Three clients over the same connections.
 #[derive(Debug)]
@@ -61,7 +60,7 @@ impl Account {
     /// Reads the account's secret.
     pub(super) fn read(config: &StoreConfig) -> Result<Self, StoreError> {
         let path = &config.secret_key_file;
-        let secret = read_secret(path).map_err(|error| {
+        let secret = secret::read(path).map_err(|error| {
             let shown = path.display();
             StoreError::Settings(format!("store.secret_key_file {shown}: {error}"))
         })?;
@@ -77,23 +76,11 @@ impl Account {
     }
 }
 
-fn read_secret(path: &Path) -> io::Result<String> {
-    if fs::metadata(path)?.len() > LARGEST_SECRET {
-        return Err(io::Error::other("is too large to hold a secret alone"));
-    }
-    let text = fs::read_to_string(path)?;
-    let secret = text.trim_end_matches(['\r', '\n']);
-    if secret.is_empty() || secret.contains(['\r', '\n']) {
-        return Err(io::Error::other("must hold the secret alone, in one line"));
-    }
-    Ok(secret.to_owned())
-}
-
 impl Clients {
     /// Makes the clients; connects to nothing.
     pub(super) fn new(config: &StoreConfig, account: &Account) -> Result<Self, StoreError> {
         let public = &config.public_endpoint;
-        let http = http_client(config.endpoint.starts_with("https://"))?;
+        let http = http_client(config)?;
         let with = |endpoint: &str, answers: Answers| {
             let built = settings(config, account, endpoint)
                 .http_client(http.clone())
@@ -138,22 +125,35 @@ fn settings(
 }
 
 /// Connections, with or without TLS.
-fn http_client(tls: bool) -> Result<SharedHttpClient, StoreError> {
+fn http_client(config: &StoreConfig) -> Result<SharedHttpClient, StoreError> {
     let builder = Builder::new().pool_idle_timeout(IDLE);
-    if !tls {
+    if !config.endpoint.starts_with("https://") {
         return Ok(builder.build_http());
     }
-    // Without any root the library panics, or trusts nobody and says so of every connection.
-    let found = rustls_native_certs::load_native_certs().certs;
-    if RootCertStore::empty().add_parsable_certificates(found).0 == 0 {
-        return Err(StoreError::Settings(
-            "store.endpoint is https, but this machine has no root certificates; \
-             install the package ca-certificates, or name a file of them in SSL_CERT_FILE"
-                .to_owned(),
-        ));
+    let authorities = tls::authorities(&config.ca_file)
+        .map_err(|error| StoreError::Settings(format!("store.ca_file: {error}")))?;
+    // The library must not be asked for a machine's roots where there are none: it panics, or trusts nobody and says so
+    // of every connection.
+    let machine = tls::machine_has_authorities();
+    let mut trusted = TrustStore::empty().with_native_roots(machine);
+    match authorities {
+        Some(text) => trusted = trusted.with_pem_certificate(text),
+        None if machine => {}
+        None => {
+            return Err(StoreError::Settings(
+                "store.endpoint is https, but this machine has no root certificates; \
+                 install the package ca-certificates, or name a file of them in store.ca_file"
+                    .to_owned(),
+            ));
+        }
     }
+    let context = TlsContext::builder()
+        .with_trust_store(trusted)
+        .build()
+        .map_err(|error| StoreError::Settings(format!("store.ca_file: {error}")))?;
     Ok(builder
         .tls_provider(Provider::rustls(CryptoMode::Ring))
+        .tls_context(context)
         .build_https())
 }
 

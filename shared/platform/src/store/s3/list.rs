@@ -11,31 +11,31 @@ const MOST_UPLOADS: usize = 10_000;
 
 /// One thing in a bucket.
 #[derive(Debug)]
-pub(in crate::store) struct Listed {
+pub(crate) struct Listed {
     /// Its name.
-    pub(in crate::store) key: String,
+    pub(crate) key: String,
     /// When it was written, by the server's clock.
-    pub(in crate::store) written: DateTime,
+    pub(crate) written: DateTime,
 }
 
 impl Listed {
     /// The object's digest; `None` when it is none of ours.
-    pub(in crate::store) fn digest(&self) -> Option<Digest> {
+    pub(crate) fn digest(&self) -> Option<Digest> {
         object_of(&self.key)
     }
 }
 
 /// A page of a listing.
 #[derive(Debug)]
-pub(in crate::store) struct Page {
-    pub(in crate::store) listed: Vec<Listed>,
+pub(crate) struct Page {
+    pub(crate) listed: Vec<Listed>,
     /// When the server answered, by its clock.
-    pub(in crate::store) now: DateTime,
+    pub(crate) now: DateTime,
 }
 
 /// A place in a listing.
 #[derive(Debug)]
-pub(in crate::store) struct Pages {
+pub(crate) struct Pages {
     bucket: String,
     prefix: String,
     token: Option<String>,
@@ -64,15 +64,12 @@ impl S3 {
     }
 
     /// The beginning of a listing of the objects whose digests begin with these two digits.
-    pub(in crate::store) fn object_pages(&self, two_digits: &str) -> Pages {
+    pub(crate) fn object_pages(&self, two_digits: &str) -> Pages {
         self.pages(self.bucket(), &format!("{OBJECTS}{two_digits}/"))
     }
 
     /// The next page; `None` after the last.
-    pub(in crate::store) async fn next_page(
-        &self,
-        pages: &mut Pages,
-    ) -> Result<Option<Page>, StoreError> {
+    pub(crate) async fn next_page(&self, pages: &mut Pages) -> Result<Option<Page>, StoreError> {
         if pages.ended {
             return Ok(None);
         }

@@ -30,7 +30,7 @@ impl S3 {
 
     /// When an object was written, and when the server said so, both by the server's clock; `None` when there is no such
     /// object.
-    pub(in crate::store) async fn written(
+    pub(crate) async fn written(
         &self,
         digest: Digest,
     ) -> Result<Option<(DateTime, DateTime)>, StoreError> {
@@ -58,7 +58,7 @@ impl S3 {
     }
 
     /// Removes an object with one request. An error says nothing about whether the object is there, or will be.
-    pub(in crate::store) async fn remove_once(&self, digest: Digest) -> Result<(), StoreError> {
+    pub(crate) async fn remove_once(&self, digest: Digest) -> Result<(), StoreError> {
         let client = &self.0.clients.plain;
         let request = client
             .delete_object()
@@ -100,7 +100,7 @@ impl S3 {
 
     /// Removes what uploads have left that began `age` ago or earlier; returns how many. Others may be uploading: an
     /// age that an upload can reach removes it, too.
-    pub(in crate::store) async fn sweep(&self, age: Duration) -> Result<u64, StoreError> {
+    pub(crate) async fn sweep(&self, age: Duration) -> Result<u64, StoreError> {
         let mut removed = 0;
         let (uploads, now) = self.open_uploads().await?;
         for upload in uploads {
@@ -129,7 +129,7 @@ impl S3 {
 }
 
 /// Whether something of the server is so old, by the server's own clock.
-pub(in crate::store) fn is_older(written: DateTime, now: DateTime, age: Duration) -> bool {
+pub(crate) fn is_older(written: DateTime, now: DateTime, age: Duration) -> bool {
     let seconds = now.secs().saturating_sub(written.secs());
     u64::try_from(seconds).is_ok_and(|seconds| seconds >= age.as_secs())
 }

@@ -6,7 +6,7 @@ use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::S3;
-use crate::store::StoreError;
+use crate::{store::StoreError, tls::refused_certificate};
 
 /// The first pause before a request is made again; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -82,6 +82,7 @@ where
     fn from(error: SdkError<E>) -> Self {
         let status = error.raw_response().map_or(0, |raw| raw.status().as_u16());
         let code = clean(error.code().unwrap_or_default());
+        let distrusted = refused_certificate(&error);
         let words = match &error {
             SdkError::ServiceError(_) if status < 300 && code.is_empty() => {
                 format!("answered {status} with what cannot be understood")
@@ -95,14 +96,19 @@ where
             SdkError::ResponseError(_) => {
                 format!("answered {status} with what cannot be understood")
             }
-            SdkError::DispatchFailure(_) => {
-                clean(&format!("cannot be reached: {}", innermost(&error)))
-            }
+            SdkError::DispatchFailure(_) => match &distrusted {
+                Some(reason) => {
+                    format!("{reason}; name the file of its authority in store.ca_file")
+                }
+                None => clean(&format!("cannot be reached: {}", innermost(&error))),
+            },
             SdkError::TimeoutError(_) => "cannot be reached in time".to_owned(),
             other => clean(&DisplayErrorContext(other).to_string()),
         };
         let passing = match &error {
             SdkError::ConstructionFailure(_) => false,
+            // The same server will show the same certificate.
+            SdkError::DispatchFailure(_) => distrusted.is_none(),
             SdkError::ServiceError(_) => is_passing(status, &code),
             _ => true,
         };

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::{
-    db::{DbError, sqlite::Sqlite, tests::contract},
+    db::{Db, DbError, sqlite::Sqlite, tests::contract},
+    objects::{Collected, Collector, release, remove_own, remove_refused, revive},
     store::s3::S3,
 };
 
@@ -67,9 +68,9 @@ async fn what_nothing_names_goes_when_it_is_old_and_nothing_else() {
         let late = job_of(on, unnamed).await;
         let refused = db.insert_job(&late).await.unwrap_err();
         assert!(matches!(refused, DbError::Collected { digest } if digest == unnamed.digest));
-        assert!(!on.store.revive(unnamed.digest, &db).await.unwrap());
+        assert!(!revive(&on.store, &db, unnamed.digest).await.unwrap());
         on.store.put_bytes(b"unnamed").await.unwrap();
-        assert!(on.store.revive(unnamed.digest, &db).await.unwrap());
+        assert!(revive(&on.store, &db, unnamed.digest).await.unwrap());
         db.insert_job(&late).await.unwrap();
         let again = Collector::new(s3(on), &db, Duration::ZERO)
             .run()
@@ -77,6 +78,30 @@ async fn what_nothing_names_goes_when_it_is_old_and_nothing_else() {
             .unwrap();
         assert_eq!(again, Collected::default());
         on.store.verify(unnamed.digest).await.unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_ones_own_goes_at_once_unless_it_is_named() {
+    remote::on_a_bucket(async |on| {
+        let db = database(on).await;
+        let named = on.store.put_bytes(b"the newest checkpoint").await.unwrap();
+        let older = on.store.put_bytes(b"the one before").await.unwrap();
+        db.insert_job(&job_of(on, named).await).await.unwrap();
+        for digest in [named.digest, older.digest] {
+            remove_own(&on.store, &db, digest).await.unwrap();
+        }
+        on.store.verify(named.digest).await.unwrap();
+        let gone = on.store.verify(older.digest).await.unwrap_err();
+        assert!(matches!(gone, StoreError::Missing(_)), "{gone}");
+        // Nothing is left to do, and the same bytes may come again.
+        assert!(db.collecting(9).await.unwrap().is_empty());
+        on.store.put_bytes(b"the one before").await.unwrap();
+        assert!(revive(&on.store, &db, older.digest).await.unwrap());
+        remove_own(&on.store, &db, older.digest).await.unwrap();
+        remove_own(&on.store, &db, older.digest).await.unwrap();
+        assert!(on.store.verify(older.digest).await.is_err());
     })
     .await;
 }
@@ -99,7 +124,7 @@ async fn a_removal_that_was_broken_off_is_taken_up_when_its_claim_has_passed() {
             .unwrap();
         assert_eq!(waiting, Collected::default());
         on.store.verify(begun.digest).await.unwrap();
-        assert!(!on.store.revive(begun.digest, &db).await.unwrap());
+        assert!(!revive(&on.store, &db, begun.digest).await.unwrap());
         // Young again, it is left, and may be named.
         let kept = Collector::new(s3(on), &db, HOUR).with_claim(Duration::ZERO);
         assert_eq!(kept.run().await.unwrap(), Collected::default());
@@ -108,6 +133,46 @@ async fn a_removal_that_was_broken_off_is_taken_up_when_its_claim_has_passed() {
         let taken = Collector::new(s3(on), &db, Duration::ZERO).with_claim(Duration::ZERO);
         assert_eq!(taken.run().await.unwrap().removed, 2);
         assert!(on.store.verify(begun.digest).await.is_err());
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_refused_request_stored_goes_soon_unless_it_is_stored_again() {
+    remote::on_a_bucket(async |on| {
+        let db = database(on).await;
+        let named = on.store.put_bytes(b"named").await.unwrap();
+        let refused = on.store.put_bytes(b"refused").await.unwrap();
+        db.insert_job(&job_of(on, named).await).await.unwrap();
+        let moment = Duration::from_millis(1);
+        db.note_refused(refused.digest, moment).await.unwrap();
+        while db.refused(9).await.unwrap().is_empty() {
+            tokio::time::sleep(moment).await;
+        }
+        for digest in [named.digest, refused.digest] {
+            release(&on.store, &db, digest).await.unwrap();
+        }
+        // Noted anew: others may have stored the same bytes, so it is neither anybody's own nor old enough.
+        assert!(db.unneeded(9).await.unwrap().is_empty());
+        assert!(db.refused(9).await.unwrap().is_empty());
+        for digest in [named.digest, refused.digest] {
+            db.note_refused(digest, moment).await.unwrap();
+        }
+        while db.refused(9).await.unwrap().len() < 2 {
+            tokio::time::sleep(moment).await;
+        }
+        let remove = async |digest, age| {
+            remove_refused(&on.store, &db, digest, age).await.unwrap();
+        };
+        remove(refused.digest, HOUR).await;
+        on.store.verify(refused.digest).await.unwrap();
+        for digest in [named.digest, refused.digest] {
+            remove(digest, Duration::ZERO).await;
+            db.unneeded_settled(digest).await.unwrap();
+        }
+        on.store.verify(named.digest).await.unwrap();
+        assert!(on.store.verify(refused.digest).await.is_err());
+        assert!(db.refused(9).await.unwrap().is_empty());
     })
     .await;
 }

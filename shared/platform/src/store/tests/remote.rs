@@ -1,5 +1,7 @@
 //! The store on a real S3 server, at `ASSAY_TEST_S3` (`http://KEY:SECRET@host:port`): a bucket for each test.
 
+mod tls;
+
 use aws_sdk_s3::{
     Client, Config,
     config::{BehaviorVersion, Credentials, Region, RequestChecksumCalculation},
@@ -50,7 +52,7 @@ impl Server {
     fn config(&self, bucket: &str, secret_file: &Path) -> StoreConfig {
         fs::write(secret_file, format!("{}\n", self.secret)).unwrap();
         let text = format!(
-            "endpoint = {:?}\nregion = \"us-east-1\"\naccess_key = {:?}\nsecret_key_file = {secret_file:?}\n\
+            "endpoint = {:?}\nca_file = \"\"\nregion = \"us-east-1\"\naccess_key = {:?}\nsecret_key_file = {secret_file:?}\n\
              path_style = true\nbucket_jobs = {bucket:?}\nbucket_worker_scans = {bucket:?}\n\
              bucket_scanner_scans = {bucket:?}\npublic_endpoint = \"\"\nsse_kms_key_id = \"\"\n\
              lock_proofs_days = 0\npart_bytes = 5242880\nkeep_unnamed_hours = 24\ncreate_buckets = false\n",

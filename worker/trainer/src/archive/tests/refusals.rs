@@ -67,6 +67,20 @@ fn custom_objects_are_refused_wherever_they_stand() {
 }
 
 #[test]
+fn a_metric_whose_name_deceives_is_refused() {
+    let mut config = config("table");
+    let metric = |name: &str| {
+        json!([{"module": "keras.metrics", "class_name": "MeanSquaredError", "config": {"name": name},
+                "registered_name": null}])
+    };
+    config["compile_config"]["metrics"] = metric("error");
+    assert!(model::read(&config, None, &DataLimits::default()).is_ok());
+    config["compile_config"]["metrics"] = metric("acc\u{202e}ycaru");
+    let fault = model::read(&config, None, &DataLimits::default()).unwrap_err();
+    assert!(fault.message.contains("writing direction"), "{fault:?}");
+}
+
+#[test]
 fn an_unknown_layer_is_named_and_the_known_ones_are_listed() {
     let mut changed = config("table");
     layer(&mut changed, "hidden")["class_name"] = json!("LSTM");

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use assay_protocol::{DataLimits, Fault};
+use assay_protocol::{DataLimits, Fault, deceives};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 
@@ -237,6 +237,15 @@ pub(super) fn check_name(what: &str, name: &str) -> Result<(), Fault> {
         return Err(fault(
             "definition.name",
             format!("a {what} name must have between 1 and {MAX_NAME_BYTES} bytes"),
+        ));
+    }
+    // It must be the name in the data, too, so it cannot be changed silently.
+    if name.contains(deceives) {
+        return Err(fault(
+            "definition.name",
+            format!(
+                "a {what} name has control characters, or characters that turn the writing direction"
+            ),
         ));
     }
     Ok(())

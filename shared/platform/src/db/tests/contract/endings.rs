@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     db::{Cancelled, Lease},
-    job::{Failure, Status},
+    job::{Failure, LoggedEvent, Status},
 };
 use assay_protocol::Fault;
 
@@ -93,6 +93,10 @@ pub(crate) async fn cancelling(db: &Db) {
     let job = db.job(id).await.unwrap().unwrap();
     assert_eq!(job.status, Status::Cancelled);
     assert!(job.times.finished_at.is_some());
+    // Asked for twice, told once.
+    let events = db.events(id, 0, 99).await.unwrap();
+    let asked = |one: &&LoggedEvent| one.event == JobEvent::CancelRequested;
+    assert_eq!(events.iter().filter(asked).count(), 1);
 }
 
 /// Whoever comes first: the job ends once, and what the two were told is what is written.

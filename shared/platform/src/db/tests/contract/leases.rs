@@ -24,6 +24,26 @@ pub(crate) async fn one_of_two_claimers_wins(db: &Db) {
     assert!(db.queued().await.unwrap().is_empty());
 }
 
+/// A doorbell in the wrong queue, put there by mistake or on purpose, costs the job nothing.
+pub(crate) async fn a_job_of_another_class_is_not_claimed(db: &Db) {
+    let mut new = new_job("for a GPU");
+    new.class = Class::Gpu;
+    db.insert_job(&new).await.unwrap();
+    let claim = async |class| {
+        db.claim_again(new.id, "w", LEASE, class, &mut None)
+            .await
+            .unwrap()
+    };
+    assert_eq!(claim(Some(Class::Cpu)).await, None);
+    let job = job_of(db, new.id).await;
+    assert_eq!((job.status, job.attempt), (Status::Queued, 0));
+    assert_eq!(bells(db).await, [new.id]);
+    assert_eq!(claim(Some(Class::Gpu)).await.unwrap().attempt, 1);
+    assert!(db.release(new.id, 1).await.unwrap());
+    // The one worker of an embedded queue takes every class.
+    assert_eq!(claim(None).await.unwrap().attempt, 2);
+}
+
 pub(crate) async fn a_stale_attempt_can_do_nothing(db: &Db) {
     let claim = claimed(db, "slow").await;
     let (id, dir) = (claim.job.id, claim.job.unique_dir);

@@ -27,6 +27,12 @@ pub(crate) async fn only_the_newest_checkpoint_of_the_holder_is_kept(db: &Db) {
     assert!(!db.save_checkpoint(&checkpoint(id, 2, 3)).await.unwrap());
     let kept = checkpoint(id, 1, 2);
     assert_eq!(db.checkpoint(id).await.unwrap().as_ref(), Some(&kept));
+    let older = checkpoint(id, 1, 1).digest;
+    assert_eq!(db.unneeded(9).await.unwrap(), [older]);
+    db.unneeded_settled(older).await.unwrap();
+    // Said again, because an answer was lost: it is needed.
+    assert!(db.save_checkpoint(&kept).await.unwrap());
+    assert!(db.unneeded(9).await.unwrap().is_empty());
     let named = async |digest| db.object_is_referenced(digest).await.unwrap();
     assert!(named(kept.digest).await);
     assert!(!named(checkpoint(id, 1, 1).digest).await);
@@ -43,10 +49,14 @@ pub(crate) async fn only_the_newest_checkpoint_of_the_holder_is_kept(db: &Db) {
     // It ends with the job.
     assert!(db.cancelled(id, 2).await.unwrap());
     assert_eq!(db.checkpoint(id).await.unwrap(), None);
-    assert!(!named(checkpoint(id, 2, 3).digest).await);
+    let last = checkpoint(id, 2, 3).digest;
+    assert!(!named(last).await);
+    let unneeded = db.unneeded(9).await.unwrap();
+    assert_eq!(unneeded.len(), 2);
+    assert!(unneeded.contains(&last) && unneeded.contains(&kept.digest));
 }
 
-fn scan(image: Digest, at: OffsetDateTime) -> Scan {
+pub(crate) fn scan(image: Digest, at: OffsetDateTime) -> Scan {
     let outcome = ScanOutcome::Findings;
     Scan {
         id: Uuid::now_v7(),
@@ -77,37 +87,73 @@ fn scan(image: Digest, at: OffsetDateTime) -> Scan {
     }
 }
 
-/// By time, not by name or by when it was written down; and none from the future.
-pub(crate) async fn the_newest_scan_is_found_by_its_time(db: &Db) {
+/// Over all images, by the database's clock.
+pub(crate) async fn it_is_known_when_a_scan_last_succeeded(db: &Db) {
+    let none = db.scan_times().await.unwrap();
+    assert_eq!((none.last_success, none.newest_failed), (None, false));
+    let before = db.now().await.unwrap();
+    db.record_scan(&scan(Digest::of(b"image"), before))
+        .await
+        .unwrap();
+    let times = db.scan_times().await.unwrap();
+    let (last, _) = times.last_success.unwrap();
+    assert!(before <= last && !times.newest_failed);
+    // A millisecond passes between them.
+    while db.now().await.unwrap() <= last {}
+    let failed = Scan {
+        outcome: ScanOutcome::Failed,
+        ..scan(Digest::of(b"other"), before)
+    };
+    db.record_scan(&failed).await.unwrap();
+    let times = db.scan_times().await.unwrap();
+    assert_eq!(times.last_success.unwrap().0, last);
+    assert!(times.newest_failed);
+}
+
+/// By when it was written down, not by the time that it says itself.
+pub(crate) async fn the_newest_scan_is_the_last_that_was_written(db: &Db) {
     let (image, other) = (Digest::of(b"image"), Digest::of(b"other"));
     assert_eq!(db.newest_scan(image).await.unwrap(), None);
-    let now = OffsetDateTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_123);
-    let minute = Duration::from_secs(60);
-    let newest = Scan {
-        link: Some(Digest::of(b"link")),
-        ..scan(image, now)
-    };
-    db.record_scan(&newest).await.unwrap();
-    db.record_scan(&scan(image, now - minute)).await.unwrap();
-    db.record_scan(&scan(other, now + minute)).await.unwrap();
-    let far = OffsetDateTime::now_utc() + Duration::from_secs(86_400);
-    db.record_scan(&scan(image, far)).await.unwrap();
+    let before = db.now().await.unwrap();
+    let day = Duration::from_secs(86_400);
+    let mut wrong = Vec::new();
+    for (image, said) in [
+        (image, before + day),
+        (other, before),
+        (image, before - day),
+    ] {
+        let mut scan = scan(image, said);
+        scan.link = Some(Digest::of(b"link"));
+        db.record_scan(&scan).await.unwrap();
+        // A millisecond passes between them.
+        while db.now().await.unwrap() <= db.scans(1).await.unwrap()[0].scanned_at {}
+        wrong.push(scan);
+    }
+    let newest = db.newest_scan(image).await.unwrap().unwrap();
+    let after = db.now().await.unwrap();
+    assert!(before <= newest.scanned_at && newest.scanned_at <= after);
+    let mut last = wrong[2].clone();
+    last.scanned_at = newest.scanned_at;
+    assert_eq!(newest, last);
+    // The same once more, as when its answer was lost, with something else in it.
     let again = Scan {
         outcome: ScanOutcome::Clean,
-        ..newest.clone()
+        ..wrong[2].clone()
     };
     db.record_scan(&again).await.unwrap();
     assert_eq!(db.newest_scan(image).await.unwrap(), Some(newest.clone()));
     assert!(db.object_is_referenced(Digest::of(b"link")).await.unwrap());
-    // Of two at the same time, the one with the later id.
-    let twin = scan(image, now);
-    db.record_scan(&twin).await.unwrap();
-    assert_eq!(db.newest_scan(image).await.unwrap(), Some(twin));
+    let brief = db.newest_scan_brief(image).await.unwrap().unwrap();
+    assert_eq!(
+        (brief.id, brief.outcome, brief.scanned_at),
+        (newest.id, newest.outcome, newest.scanned_at)
+    );
+    let unknown = Digest::of(b"unknown");
+    assert_eq!(db.newest_scan_brief(unknown).await.unwrap(), None);
     let all = db.scans(10).await.unwrap();
-    assert_eq!(all.len(), 5);
-    assert!(
-        all.windows(2)
-            .all(|two| two[0].scanned_at >= two[1].scanned_at)
+    assert_eq!(
+        all.iter().map(|scan| scan.id).collect::<Vec<_>>(),
+        wrong.iter().rev().map(|scan| scan.id).collect::<Vec<_>>()
     );
     assert_eq!(db.scans(2).await.unwrap(), all[..2]);
 }

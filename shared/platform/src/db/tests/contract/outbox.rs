@@ -46,6 +46,27 @@ pub(crate) async fn doorbells_ring_until_they_are_heard(db: &Db) {
     assert!(bells(db).await.is_empty());
 }
 
+/// A doorbell that somebody found to be lost rings at once, and none rings for a job that does not wait.
+pub(crate) async fn a_doorbell_rings_again_when_asked_to(db: &Db) {
+    let new = new_job("lost");
+    assert!(!db.ring_again(new.id).await.unwrap());
+    db.insert_job(&new).await.unwrap();
+    let rung = take(db, 9).await;
+    db.rung(&rung, LONG).await.unwrap();
+    assert!(bells(db).await.is_empty());
+    assert!(db.ring_again(new.id).await.unwrap());
+    assert_eq!(bells(db).await, [new.id]);
+    db.claim(new.id, "w", LEASE).await.unwrap().unwrap();
+    assert!(!db.ring_again(new.id).await.unwrap());
+    assert!(bells(db).await.is_empty());
+    // One that may not run yet rings when it may.
+    db.put_back(new.id, 1, "the store was away", 3, LONG)
+        .await
+        .unwrap();
+    assert!(db.ring_again(new.id).await.unwrap());
+    assert!(bells(db).await.is_empty());
+}
+
 /// A job that is queued anew while its old doorbell rings keeps the new one.
 pub(crate) async fn an_old_doorbell_is_not_taken_for_the_new_one(db: &Db) {
     let new = new_job("again");

@@ -5,20 +5,33 @@ use serde_json::json;
 
 use super::*;
 
-/// An account that may publish and hear, but make nothing; gone with the value.
+/// What sets up the broker's accounts in a deployment.
+const ACCOUNTS: &str = include_str!("../../../../../../deploy/rabbitmq/start.sh");
+
+/// An account with the rights that a service has in a deployment; gone with the value.
 struct Account<'a> {
     broker: &'a Broker,
     name: String,
 }
 
+/// The rights to configure, write and read that the deployment gives a service.
+fn rights(service: &str) -> [String; 3] {
+    let call = format!("$(permission {service} ");
+    let line = ACCOUNTS.lines().find(|line| line.contains(&call)).unwrap();
+    let parts: Vec<_> = line.split('\'').collect();
+    // What the shell's document and then JSON make of two backslashes.
+    [1, 3, 5].map(|at| parts[at].replace("\\\\", "\\"))
+}
+
 impl<'a> Account<'a> {
-    fn new(broker: &'a Broker) -> Self {
-        let name = format!("worker-{}", JobId::new());
+    fn new(broker: &'a Broker, service: &str) -> Self {
+        let name = format!("{service}-{}", JobId::new());
         let vhost = &broker.vhost;
         let user = json!({"password": "s3cret", "tags": ""});
         let path = format!("/api/users/{name}");
         vhost.ask(Method::PUT, &path, Some(user)).unwrap();
-        let rights = json!({"configure": "^$", "write": "^assay\\.jobs$", "read": "^assay\\."});
+        let [configure, write, read] = rights(service);
+        let rights = json!({"configure": configure, "write": write, "read": read});
         let path = format!("/api/permissions/{}/{name}", vhost.name());
         vhost.ask(Method::PUT, &path, Some(rights)).unwrap();
         Self { broker, name }
@@ -46,7 +59,7 @@ impl Drop for Account<'_> {
 #[tokio::test(flavor = "multi_thread")]
 async fn needs_no_right_to_make_what_is_there_and_says_so_where_it_is_not() {
     let broker = Broker::new();
-    let account = Account::new(&broker);
+    let account = Account::new(&broker, "worker");
     let queue = Queue::open(&account.config()).unwrap();
     let mut state = queue.state();
     let refused = state.wait_for(|state| matches!(state, QueueState::Refused(_)));
@@ -60,5 +73,24 @@ async fn needs_no_right_to_make_what_is_there_and_says_so_where_it_is_not() {
     let bell = bell(Priority::Normal);
     ring(&queue, &bell).await;
     assert_eq!(heard(&queue).await, bell.job);
+    owner.close();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_api_reads_dead_letters_and_a_worker_is_refused_them_without_losing_its_connection() {
+    let broker = Broker::new();
+    let owner = broker.open().await;
+    let account = Account::new(&broker, "api");
+    let api = connected(&account.config()).await;
+    assert_eq!(api.dead(10).await.unwrap(), []);
+
+    let account = Account::new(&broker, "worker");
+    let worker = connected(&account.config()).await;
+    let refused = worker.dead(10).await.unwrap_err();
+    assert!(matches!(refused, QueueError::Refused { .. }), "{refused}");
+    assert_eq!(*worker.state().borrow(), QueueState::Connected);
+    let bell = bell(Priority::Normal);
+    ring(&worker, &bell).await;
+    assert_eq!(heard(&worker).await, bell.job);
     owner.close();
 }

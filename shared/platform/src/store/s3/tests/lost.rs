@@ -1,11 +1,11 @@
-//! The collector, on a server whose answers are lost.
+//! Uploads and the collector, on servers whose answers are lost.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
 use crate::{
     db::{Db, sqlite::Sqlite, tests::contract},
-    store::{Collected, Collector},
+    objects::{Collected, Collector, revive},
 };
 
 const THEN: &str = "Sat, 21 Nov 2026 10:00:00 GMT";
@@ -65,7 +65,7 @@ async fn while_it_is_not_known_whether_an_object_is_gone_nothing_names_it() {
         Collector::new(&s3, &db, HOUR).run().await.unwrap(),
         Collected::default()
     );
-    assert!(!Store::S3(s3.clone()).revive(object, &db).await.unwrap());
+    assert!(!revive(&Store::S3(s3.clone()), &db, object).await.unwrap());
     // Later.
     let done = Collector::new(&s3, &db, HOUR).with_claim(Duration::ZERO);
     assert_eq!(done.run().await.unwrap().removed, 1);
@@ -73,6 +73,33 @@ async fn while_it_is_not_known_whether_an_object_is_gone_nothing_names_it() {
     assert_eq!(asked.iter().filter(|one| one.is("DELETE", "")).count(), 1);
     // Stored anew by somebody.
     there.store(true, Ordering::SeqCst);
-    assert!(Store::S3(s3).revive(object, &db).await.unwrap());
+    assert!(revive(&Store::S3(s3), &db, object).await.unwrap());
     db.insert_job(&job).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_upload_whose_end_was_lost_on_the_way_is_found_to_be_there() {
+    let bytes = (5 << 20) + 1;
+    let server = Server::start(move |before, asked| {
+        if asked.is("POST", "?uploads") {
+            return Answer::ok(BEGUN);
+        }
+        if asked.is("POST", "uploadId") {
+            // The parts take three requests.
+            return if before == 3 {
+                Answer::Raw(Vec::new())
+            } else {
+                Answer::error(404, "NoSuchUpload")
+            };
+        }
+        if asked.is("HEAD", "") {
+            return Answer::ok(vec![0; bytes]);
+        }
+        done(asked)
+    })
+    .await;
+    let (_base, s3) = store(&server.endpoint, |_, _| {});
+    let mut upload = s3.upload(u64::MAX);
+    upload.write(vec![7; bytes].into()).await.unwrap();
+    assert_eq!(upload.finish().await.unwrap().bytes, bytes as u64);
 }

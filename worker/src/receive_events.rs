@@ -7,7 +7,10 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use crate::hear::{Heard, Written};
+use crate::{
+    hear::{Heard, Written},
+    trace::Course,
+};
 
 /// Events wait this long for company: one transaction for many lines.
 const BATCH_WAIT: Duration = Duration::from_millis(50);
@@ -17,8 +20,10 @@ const BATCH_EVENTS: usize = 64;
 /// Takes in a run's events until the sandbox closes the channel, writing them to the job's event log in batches, and
 /// tells `written` of checkpoints. `offered` is the epoch of the checkpoint in the room, if there is one.
 ///
+/// Gives what was heard, and when.
+///
 /// A batch that the database refuses is lost to the log (and said so), never to the judgement of the run.
-pub(crate) async fn listen(
+pub(crate) async fn receive_events(
     platform: &Platform,
     id: JobId,
     attempt: u32,
@@ -26,8 +31,8 @@ pub(crate) async fn listen(
     offered: Option<u32>,
     mut events: mpsc::Receiver<Event>,
     written: watch::Sender<Option<Written>>,
-) -> Heard {
-    let mut heard = Heard::offered(offered);
+) -> (Heard, Course) {
+    let (mut heard, mut course) = (Heard::offered(offered), Course::begin());
     let mut batch = Vec::with_capacity(BATCH_EVENTS);
     let mut flush_at = Instant::now();
     loop {
@@ -48,6 +53,7 @@ pub(crate) async fn listen(
         let Some(event) = taken else {
             continue;
         };
+        course.hear(&event);
         if batch.is_empty() {
             flush_at = Instant::now() + BATCH_WAIT;
         }
@@ -57,7 +63,7 @@ pub(crate) async fn listen(
         }
     }
     flush(platform, id, attempt, &mut batch).await;
-    heard
+    (heard, course)
 }
 
 async fn flush(platform: &Platform, id: JobId, attempt: u32, batch: &mut Vec<JobEvent>) {

@@ -2,7 +2,7 @@
 //!
 //! Many processes store objects, and any of them may be about to name the one that is looked at. So:
 //!
-//! 1. Only what is old is looked at, by the server's own clock ([`super::StoreConfig::keep_unnamed`]). Storing makes an
+//! 1. Only what is old is looked at, by the server's own clock ([`crate::store::StoreConfig::keep_unnamed`]). Storing makes an
 //!    object new, also one that lay there already.
 //! 2. Before an object is removed, a tombstone is written to the database, if no row names the object; from then on none
 //!    may ([`DbError::Collected`]).
@@ -19,8 +19,11 @@ use std::time::{Duration, Instant};
 
 use assay_attest::Digest;
 
-use super::s3::{Listed, S3, is_older};
-use crate::{PlatformError, db::Db};
+use crate::{
+    PlatformError,
+    db::Db,
+    store::s3::{Listed, S3, is_older},
+};
 
 /// How long an object is one collector's. A signed request is valid for a quarter of an hour.
 const CLAIM: Duration = Duration::from_secs(20 * 60);
@@ -33,13 +36,13 @@ const UNCLEAR: u32 = 1000;
 
 /// What a run of the collector did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Collected {
+pub(crate) struct Collected {
     /// Objects that are gone.
-    pub removed: u64,
+    pub(crate) removed: u64,
     /// Objects of which it is not known whether they are gone; a later run will tell.
-    pub unclear: u64,
+    pub(crate) unclear: u64,
     /// Uploads that never ended and are gone.
-    pub uploads: u64,
+    pub(crate) uploads: u64,
 }
 
 /// One run over a bucket.
@@ -75,6 +78,19 @@ impl<'a> Collector<'a> {
     #[cfg(test)]
     pub(crate) fn with_claim(self, claim: Duration) -> Self {
         Self { claim, ..self }
+    }
+
+    /// Removes one object now, if it is as old as `age` and no row names it. Younger than anybody takes from storing to
+    /// naming, it must be one that nobody else can be about to name: others who store the same bytes would be refused to
+    /// name them until they store them again.
+    pub(crate) async fn remove(
+        store: &'a S3,
+        db: &'a Db,
+        digest: Digest,
+        age: Duration,
+    ) -> Result<(), PlatformError> {
+        let one = Self::new(store, db, age);
+        one.collect(digest).await.map(drop)
     }
 
     /// Goes through the whole bucket once.

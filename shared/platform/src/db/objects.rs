@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use assay_attest::Digest;
+use time::OffsetDateTime;
 
 use super::{Db, DbError, either};
 use crate::{
     checkpoint::Checkpoint,
     ids::JobId,
-    scan::{ImageSeen, Scan},
+    scan::{ImageSeen, Scan, ScanBrief, ScanTimes},
 };
 
 impl Db {
@@ -22,8 +23,8 @@ impl Db {
         either!(self, db => db.objects_under(two_digits))
     }
 
-    /// Writes a job's newest checkpoint, if the lease of its attempt is still held. The one before is forgotten; its
-    /// object is the caller's to release. `false`: lost, nothing written.
+    /// Writes a job's newest checkpoint, if the lease of its attempt is still held. The one before is forgotten, and its
+    /// object noted as unneeded. `false`: lost, nothing written.
     pub async fn save_checkpoint(&self, checkpoint: &Checkpoint) -> Result<bool, DbError> {
         either!(self, db => db.save_checkpoint(checkpoint))
     }
@@ -33,15 +34,59 @@ impl Db {
         either!(self, db => db.checkpoint(id))
     }
 
-    /// Writes down a scan; one with an id that is there already is left as it is.
+    /// Objects of checkpoints that were forgotten: of jobs that have ended, or for newer ones. The upkeep removes them.
+    pub async fn unneeded(&self, limit: u32) -> Result<Vec<Digest>, DbError> {
+        either!(self, db => db.unneeded(limit))
+    }
+
+    /// Notes an object that was stored for something that did not come about. Others may have stored the same bytes, and
+    /// be about to name them: it is looked at when it is so old, which is more than a millisecond.
+    pub async fn note_refused(&self, digest: Digest, age: Duration) -> Result<(), DbError> {
+        either!(self, db => db.note_refused(digest, age))
+    }
+
+    /// Objects of [`Db::note_refused`] whose time has come, at most `limit`, until [`Db::unneeded_settled`].
+    pub async fn refused(&self, limit: u32) -> Result<Vec<Digest>, DbError> {
+        either!(self, db => db.refused(limit))
+    }
+
+    /// Notes that an unneeded object has been looked after.
+    pub async fn unneeded_settled(&self, digest: Digest) -> Result<(), DbError> {
+        either!(self, db => db.unneeded_settled(digest))
+    }
+
+    /// The time by the database's clock, to the millisecond: the one by which it dates scans.
+    pub async fn now(&self) -> Result<OffsetDateTime, DbError> {
+        either!(self, db => db.now())
+    }
+
+    /// Writes down a scan, dated now by the database's clock whatever it says itself; one with an id that is there
+    /// already is left as it is.
     pub async fn record_scan(&self, scan: &Scan) -> Result<(), DbError> {
         either!(self, db => db.record_scan(scan))
     }
 
-    /// The newest scan of an image by its time; of two at the same time, the later id. One dated later than the
-    /// database's clock is not believed.
+    /// The scan of an image that was written down last; of two in the same millisecond, the later id. A row that does not
+    /// agree with itself is given as a failed scan.
     pub async fn newest_scan(&self, image: Digest) -> Result<Option<Scan>, DbError> {
         either!(self, db => db.newest_scan(image))
+    }
+
+    /// The same in brief, without its findings.
+    pub async fn newest_scan_brief(&self, image: Digest) -> Result<Option<ScanBrief>, DbError> {
+        either!(self, db => db.newest_scan_brief(image))
+    }
+
+    /// Holds a job further that is held already, and was looked at anew without being claimed: with this reason, and what
+    /// is known of the image by now. `false`: it is not held any more, nothing written.
+    pub async fn still_held(
+        &self,
+        id: JobId,
+        seen: &ImageSeen,
+        reason: &str,
+        recheck: Duration,
+    ) -> Result<bool, DbError> {
+        either!(self, db => db.still_held(id, seen, reason, recheck))
     }
 
     /// Writes down what a running attempt knows of its image; what an earlier attempt knew is forgotten. `false`: the
@@ -58,6 +103,11 @@ impl Db {
     /// What a job's newest attempt knew of its image; `None` if it ran in none, or there was no attempt yet.
     pub async fn image_seen(&self, id: JobId) -> Result<Option<ImageSeen>, DbError> {
         either!(self, db => db.image_seen(id))
+    }
+
+    /// When scans were made, by the database's clock.
+    pub async fn scan_times(&self) -> Result<ScanTimes, DbError> {
+        either!(self, db => db.scan_times())
     }
 
     /// Scans of all images, the newest first.

@@ -1,0 +1,64 @@
+//! Who has signed.
+
+use super::*;
+
+#[test]
+fn only_pinned_keys_count() {
+    let (keys, files) = good();
+    let stranger = Keys::generate();
+    let mut trust = keys.trust().unwrap();
+    trust.owner = stranger.owner.public().clone();
+    assert_eq!(failed(&verify(&files, &trust)), ["layout-signature"]);
+    let mut trust = keys.trust().unwrap();
+    trust.platform = stranger.platform.public().clone();
+    assert_eq!(
+        failed(&verify(&files, &trust)),
+        ["aibom-detached-signature", "aibom-signature"]
+    );
+    // A bundle that is consistent in itself, signed by strangers throughout.
+    let forged = Job::sample(&stranger).sign(&stranger).unwrap();
+    assert!(verify(&forged, &keys.trust().unwrap()).has_failed());
+}
+
+#[test]
+fn a_link_by_one_who_is_no_functionary_is_refused() {
+    let keys = Keys::generate();
+    for signer in [&keys.api, &keys.platform, &SigningKey::generate()] {
+        let job = Job::sample(&keys);
+        let bytes = intoto::sign(&job.training, signer).unwrap();
+        let mut files = job.sign(&keys).unwrap();
+        files.remove(&link_file_name(RUN_TRAINING, &keys.worker.keyid()));
+        files.insert(link_file_name(RUN_TRAINING, &signer.keyid()), bytes);
+        let failed = failed(&verify(&files, &keys.trust().unwrap()));
+        assert!(failed.contains(&"link-signature".to_owned()), "{failed:?}");
+    }
+}
+
+#[test]
+fn a_second_witness_must_agree() {
+    let keys = Keys::generate();
+    let second = SigningKey::generate();
+    let mut functionaries = keys.functionaries();
+    let mut third = functionaries[1].clone();
+    third.key = second.public().clone();
+    functionaries.push(third);
+    let mut job = Job::sample(&keys);
+    job.layout =
+        assay_attest::platform_layout(&functionaries, now() + assay_attest::LAYOUT_VALIDITY);
+    let agreeing = intoto::sign(&job.training, &second).unwrap();
+    let mut other: Link = job.training.clone();
+    other
+        .products
+        .insert(output("logs.txt"), Digest::of(b"other"));
+    let disagreeing = intoto::sign(&other, &second).unwrap();
+    let files = job.sign(&keys).unwrap();
+    let trust = keys.trust().unwrap();
+    let with = |bytes: Vec<u8>| {
+        let mut files = files.clone();
+        files.insert(link_file_name(RUN_TRAINING, &second.keyid()), bytes);
+        failed(&verify(&files, &trust))
+    };
+    // The AIBoM names one witness; a second one that it does not name is reported.
+    assert_eq!(with(agreeing), ["aibom-links"]);
+    assert!(with(disagreeing).contains(&"link-threshold".to_owned()));
+}

@@ -1,0 +1,14 @@
+DROP INDEX unneeded_by_time;
+ALTER TABLE unneeded DROP COLUMN age;
+GRANT EXECUTE ON FUNCTION count_job() TO PUBLIC;
+ALTER FUNCTION count_job() SECURITY INVOKER RESET ALL;
+ALTER TABLE collected DROP CONSTRAINT collected_numbers;
+ALTER TABLE image_scans DROP CONSTRAINT image_scans_numbers;
+ALTER TABLE scans DROP CONSTRAINT scans_numbers;
+ALTER TABLE checkpoints DROP CONSTRAINT checkpoints_numbers;
+ALTER TABLE workers DROP CONSTRAINT workers_numbers;
+ALTER TABLE outbox DROP CONSTRAINT outbox_numbers;
+ALTER TABLE events DROP CONSTRAINT events_numbers;
+ALTER TABLE artifacts DROP CONSTRAINT artifacts_numbers;
+ALTER TABLE objects DROP CONSTRAINT objects_numbers;
+ALTER TABLE jobs DROP CONSTRAINT jobs_numbers;

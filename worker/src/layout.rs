@@ -1,0 +1,42 @@
+//! The layout of a job: read and verified once an attempt.
+
+use assay_attest::intoto::{Layout, Signed};
+use assay_platform::{
+    Platform,
+    job::{Artifact, Role},
+};
+
+use crate::stop::Stop;
+
+/// Bytes of a link, a layout or the request at most; the service writes far smaller ones.
+pub(crate) const MAX_METADATA_BYTES: u64 = 4 << 20;
+
+/// The layout among a job's artifacts, which the owner must have signed.
+pub(crate) async fn layout_of(platform: &Platform, artifacts: &[Artifact]) -> Result<Layout, Stop> {
+    let artifact = only(artifacts, Role::Layout)?;
+    let bytes = platform
+        .store
+        .read(artifact.digest, MAX_METADATA_BYTES)
+        .await?;
+    let signed = Signed::<Layout>::parse(&bytes)
+        .map_err(|error| changed(format!("the layout of the job: {error}")))?;
+    signed
+        .verify(&platform.keys.trust().owner)
+        .cloned()
+        .map_err(|error| changed(format!("the layout of the job: {error}")))
+}
+
+/// The one artifact of a role.
+pub(crate) fn only(artifacts: &[Artifact], role: Role) -> Result<&Artifact, Stop> {
+    let mut of_role = artifacts.iter().filter(|one| one.role == role);
+    match (of_role.next(), of_role.next()) {
+        (Some(artifact), None) => Ok(artifact),
+        (None, _) => Err(changed(format!("the job has no {role:?} artifact"))),
+        (Some(_), Some(_)) => Err(changed(format!("the job has several {role:?} artifacts"))),
+    }
+}
+
+/// Something is not what it was when the job was taken in. Nobody can mend that by trying again.
+pub(crate) fn changed(message: impl Into<String>) -> Stop {
+    Stop::ours("platform.artifact_changed", message)
+}
