@@ -10,7 +10,7 @@ import zlib
 
 HERE = pathlib.Path(__file__).parent
 FIXTURES = HERE.parent / "worker/trainer/tests/fixtures"
-TARGETS = "keras keras_config keras_weights tfrecord csv images definition link layout bom events checkpoint dsse statement supply_chain"
+TARGETS = "keras keras_config keras_weights tfrecord csv images definition link layout bom events checkpoint dsse statement supply_chain model_signature weights"
 
 
 def seed(target, name, content):
@@ -34,6 +34,16 @@ def archives():
         with zipfile.ZipFile(path) as archive:
             seed("keras_config", path.stem, archive.read("config.json"))
             seed("keras_weights", path.stem, archive.read("model.weights.h5"))
+
+
+def models():
+    fixtures = HERE.parent / "shared/attest/tests/fixtures"
+    for path in sorted((fixtures / "model_signing").glob("*.sig")):
+        bundle = path.read_bytes()
+        seed("model_signature", path.stem, bundle)
+        seed("model_signature", f"{path.stem}-statement", base64.b64decode(json.loads(bundle)["dsseEnvelope"]["payload"]))
+    for path in sorted((fixtures / "weights").iterdir()):
+        seed("weights", path.name, path.read_bytes())
 
 
 def data_sets():
@@ -122,4 +132,5 @@ for target in TARGETS.split():
     (HERE / "corpus" / target).mkdir(parents=True, exist_ok=True)
 archives()
 data_sets()
+models()
 texts()

@@ -37,7 +37,7 @@ pub(crate) fn run(mib: u64) -> anyhow::Result<()> {
 }
 
 /// Processor time used so far, user and system, in seconds.
-fn used(who: UsageWho) -> anyhow::Result<f64> {
+pub(crate) fn used(who: UsageWho) -> anyhow::Result<f64> {
     let usage = getrusage(who)?;
     let seconds =
         |time: nix::sys::time::TimeVal| time.tv_sec() as f64 + time.tv_usec() as f64 / 1e6;

@@ -6,6 +6,7 @@ mod burst;
 mod data;
 mod hash;
 mod memory;
+mod model;
 mod queue;
 mod server;
 mod status;
@@ -61,6 +62,15 @@ enum Bench {
         #[arg(long, default_value_t = 1024)]
         mib: u64,
     },
+    /// Model signatures and digests, against `openssl dgst -sha256` and safemodels.
+    Model {
+        /// Size in MiB.
+        #[arg(long, default_value_t = 1024)]
+        mib: u64,
+        /// A Python that has safetensors, numpy and tqdm; the variable SAFEMODELS names safemodels' folder.
+        #[arg(long)]
+        python: Option<std::path::PathBuf>,
+    },
     /// Memory of the server: idle, and while 2 GB are handed in.
     Memory {
         /// Size of the upload in MB.
@@ -103,6 +113,7 @@ fn main() -> anyhow::Result<()> {
         } => status::run(connections, seconds),
         Bench::Verify { requests } => verify::run(requests),
         Bench::Hash { mib } => hash::run(mib),
+        Bench::Model { mib, python } => model::run(mib, python),
         Bench::Memory { megabytes } => memory::run(megabytes),
         Bench::Queue {
             jobs,

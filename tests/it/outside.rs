@@ -3,8 +3,10 @@
 mod curl;
 mod keras;
 mod layouts;
+mod model_signing;
 mod openssl;
 pub(crate) mod proof;
+mod safetensors;
 mod witness;
 
 use std::{

@@ -9,7 +9,7 @@ use assay_platform::{Service, ids::JobId};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{
-    commands::{self, reproduce::Segment, service::Options},
+    commands::{self, model::ModelCommand, reproduce::Segment, service::Options},
     output::Output,
     sample::Sample,
 };
@@ -148,6 +148,11 @@ enum Command {
         /// Folder of the bundle; the trust anchor is written beside it, to `DIR/../trust`.
         dir: PathBuf,
     },
+    /// Hash, sign, verify and convert models, with no server: OpenSSF model signatures, safetensors, `PyTorch` weights.
+    Model {
+        #[command(subcommand)]
+        command: ModelCommand,
+    },
     /// Verify a bundle offline: a table of checks, exit code 1 when one fails.
     Verify {
         /// Folder of the bundle.
@@ -267,7 +272,7 @@ pub(crate) struct Submit {
     pub(crate) wait: bool,
 }
 
-fn key_value(text: &str) -> Result<(String, String), String> {
+pub(crate) fn key_value(text: &str) -> Result<(String, String), String> {
     text.split_once('=')
         .map(|(key, value)| (key.trim().to_owned(), value.to_owned()))
         .ok_or_else(|| format!("{text:?} is not of the form KEY=VALUE"))
@@ -297,6 +302,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Reproduce(reproduce) => commands::reproduce::run(output, reproduce),
         Command::Verify { dir, trust, job } => commands::verify::run(output, &dir, trust, job),
         Command::Intoto { command } => intoto::run(output, command),
+        Command::Model { command } => commands::model::run(output, command),
         Command::Submit(submit) => commands::client(&cli.server, |client| {
             commands::submit::run(output, client, submit)
         }),
@@ -347,22 +353,4 @@ pub(crate) fn run() -> ExitCode {
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::CommandFactory;
-
-    use super::*;
-
-    #[test]
-    fn command_line_is_consistent() {
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn a_parameter_needs_an_equals_sign() {
-        assert_eq!(
-            key_value("epochs=3"),
-            Ok(("epochs".to_owned(), "3".to_owned()))
-        );
-        assert!(key_value("epochs").is_err());
-    }
-}
+mod tests;

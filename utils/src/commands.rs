@@ -10,6 +10,7 @@ pub(crate) mod intoto;
 pub(crate) mod keys;
 pub(crate) mod logs;
 pub(crate) mod migrate;
+pub(crate) mod model;
 pub(crate) mod open;
 pub(crate) mod prepare;
 pub(crate) mod queue;

@@ -1,5 +1,5 @@
-//! The proof of a good run: the signed `run_training` link, the signed AIBoM that names it by digest, the AIBoM's
-//! detached signature, and the signed Statements (provenance, AIBoM) for tools of others.
+//! The proof of a good run: the signed `run_training` link, the model signature over the outputs, the signed AIBoM that
+//! names both by digest, the AIBoM's detached signature, and the signed Statements (provenance, AIBoM) for tools of others.
 
 mod facts;
 mod link;
@@ -10,8 +10,10 @@ use assay_attest::{
     Digest, KeptCheckpoints, RUN_TRAINING, SigningKey, aibom,
     intoto::{self, link_file_name},
     json::{Limits as JsonLimits, parse},
+    model_signing::Manifest,
+    sigstore::Signer,
     statement::{Build, Statement, StatementError, write_lines},
-    verify::{AIBOM_FILE, AIBOM_SIGNATURE_FILE, STATEMENTS_FILE},
+    verify::{AIBOM_FILE, AIBOM_SIGNATURE_FILE, MODEL_SIGNATURE_FILE, STATEMENTS_FILE},
 };
 use assay_platform::{
     Platform,
@@ -80,17 +82,18 @@ pub(crate) struct Evidence<'a> {
     pub(crate) limits: &'a Limits,
 }
 
-/// The four files of a proof.
+/// The files of a proof.
 #[derive(Debug)]
 struct Proof {
     link_name: String,
     link: Vec<u8>,
     aibom: Vec<u8>,
     aibom_signature: Vec<u8>,
+    model_signature: Vec<u8>,
     statements: Vec<u8>,
 }
 
-/// Signs the proof and stores its four files.
+/// Signs the proof and stores its files.
 pub(crate) async fn attest(
     platform: &Platform,
     evidence: Evidence<'_>,
@@ -114,7 +117,7 @@ pub(crate) async fn attest(
         }
     };
     let notes = Notes::new(stored);
-    let (link, aibom, signature, statements) = (
+    let (link, aibom, signature, model, statements) = (
         put(&proof.link_name, Role::TrainingLink, proof.link),
         put(AIBOM_FILE, Role::Aibom, proof.aibom),
         put(
@@ -122,16 +125,22 @@ pub(crate) async fn attest(
             Role::AibomSignature,
             proof.aibom_signature,
         ),
+        put(
+            MODEL_SIGNATURE_FILE,
+            Role::ModelSignature,
+            proof.model_signature,
+        ),
         put(STATEMENTS_FILE, Role::Statements, proof.statements),
     );
     // Each to its end, also when another does not get there.
-    let (link, aibom, signature, statements) = tokio::join!(
+    let (link, aibom, signature, model, statements) = tokio::join!(
         notes.when(link),
         notes.when(aibom),
         notes.when(signature),
+        notes.when(model),
         notes.when(statements)
     );
-    link.and(aibom).and(signature).and(statements)?;
+    link.and(aibom).and(signature).and(model).and(statements)?;
     let image = evidence.circumstances.image.as_ref();
     if let Some((name, bytes)) = image.and_then(Image::link_file) {
         // Its object is there already; this holds it until the job names it, too.
@@ -157,7 +166,19 @@ fn prove(
     let training = link::training_link(evidence);
     let link = intoto::sign(&training, worker).map_err(|error| unsigned("the link", &error))?;
     let link_name = link_file_name(RUN_TRAINING, &worker.keyid());
-    let facts = facts::facts(evidence, &link_name, Digest::of(&link));
+    let outputs = evidence
+        .outputs
+        .iter()
+        .map(|one| (one.path.as_str(), one.digest));
+    let model_signature = Manifest::of_outputs(outputs)
+        .sign(&Signer::Key(platform))
+        .map_err(|error| unsigned("the model", &error))?;
+    let facts = facts::facts(
+        evidence,
+        &link_name,
+        Digest::of(&link),
+        Digest::of(&model_signature),
+    );
     let aibom = aibom::sign(&facts, platform).map_err(|error| unsigned("the AIBoM", &error))?;
     let build = Build {
         training: &training,
@@ -173,6 +194,7 @@ fn prove(
         link,
         aibom_signature: platform.sign_der(&aibom),
         aibom,
+        model_signature,
         statements,
     })
 }

@@ -1,8 +1,8 @@
 //! The formats of proof, as pure functions over bytes and keys: SHA-256 digests, in-toto links and layouts,
-//! signed CycloneDX AIBoMs, and the verification of a whole bundle.
+//! signed CycloneDX AIBoMs, OpenSSF model signatures, and the verification of a whole bundle.
 //!
-//! Nothing here opens a file or asks the clock: readers, bytes, keys and the time are handed in, so that the crate
-//! can be used alone, in a service or offline. Everything that is signed has one canonical encoding (RFC 8785), and
+//! Readers, bytes, keys and the time are handed in, so that the crate can be used alone, in a service or offline; only
+//! [`model_signing::folder`] and [`safetensors::file`] open files by themselves. Everything that is signed has one canonical encoding (RFC 8785), and
 //! any other bytes are refused. Nothing is verified with a key that lies inside the thing being verified.
 
 pub mod aibom;
@@ -14,8 +14,13 @@ pub mod intoto;
 pub mod json;
 mod key;
 mod layout;
+pub mod model_signing;
 mod path;
+pub mod pickle;
+pub mod safetensors;
+pub mod sigstore;
 pub mod statement;
+pub mod tensors;
 mod transcript;
 mod trust;
 pub mod verify;

@@ -7,6 +7,7 @@ mod artifacts;
 mod bundle;
 mod job;
 mod keys;
+mod model;
 mod proof;
 mod report;
 mod statements;
@@ -14,8 +15,8 @@ mod ties;
 mod transcript;
 
 pub use bundle::{
-    AIBOM_FILE, AIBOM_SIGNATURE_FILE, LAYOUT_FILE, STATEMENTS_FILE, VerifiedBundle, examine_bundle,
-    verify_bundle,
+    AIBOM_FILE, AIBOM_SIGNATURE_FILE, LAYOUT_FILE, MODEL_SIGNATURE_FILE, STATEMENTS_FILE,
+    VerifiedBundle, examine_bundle, verify_bundle,
 };
 pub use job::{link_job, named_job};
 pub use proof::{LinkFile, ProofFiles, VerifiedProof, verify_proof};

@@ -91,6 +91,8 @@ pub enum Role {
     AibomSignature,
     /// Signed Statements: provenance and AIBoM.
     Statements,
+    /// The model signature over the outputs.
+    ModelSignature,
 }
 
 impl Role {
@@ -104,6 +106,7 @@ impl Role {
         Self::Aibom,
         Self::AibomSignature,
         Self::Statements,
+        Self::ModelSignature,
         Self::Layout,
         Self::IngestLink,
         Self::TrainingLink,
@@ -127,6 +130,7 @@ impl Role {
             Self::Aibom => "aibom",
             Self::AibomSignature => "aibom_signature",
             Self::Statements => "statements",
+            Self::ModelSignature => "model_signature",
         }
     }
 
@@ -150,7 +154,8 @@ impl Role {
             | Self::ScanLink
             | Self::Aibom
             | Self::AibomSignature
-            | Self::Statements => None,
+            | Self::Statements
+            | Self::ModelSignature => None,
         }
     }
 

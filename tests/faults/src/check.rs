@@ -109,6 +109,7 @@ fn proof(on: &Deployment, job: &Value, id: &str) -> anyhow::Result<Vec<String>> 
         "aibom",
         "aibom_signature",
         "statements",
+        "model_signature",
     ] {
         let count = artifacts.iter().filter(|one| one["role"] == role).count();
         if count != 1 {

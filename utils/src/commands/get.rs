@@ -142,6 +142,7 @@ fn place(path: &str, role: &str) -> anyhow::Result<PathBuf> {
             | "aibom"
             | "aibom_signature"
             | "statements"
+            | "model_signature"
     );
     match relative.file_name() {
         Some(name) if proof => Ok(PathBuf::from(name)),

@@ -14,7 +14,12 @@ use super::Evidence;
 use crate::{environment::Measured, image::Image};
 
 /// Everything that the AIBoM of a run says. Model and data are as the trainer read them; the rest is what the worker measured itself.
-pub(super) fn facts(evidence: Evidence<'_>, link_name: &str, link: Digest) -> Facts {
+pub(super) fn facts(
+    evidence: Evidence<'_>,
+    link_name: &str,
+    link: Digest,
+    model_signature: Digest,
+) -> Facts {
     let Evidence {
         claim,
         staged,
@@ -59,6 +64,7 @@ pub(super) fn facts(evidence: Evidence<'_>, link_name: &str, link: Digest) -> Fa
         isolation: isolation(&trained.finished.isolation),
         image: image.map(Image::facts),
         scan_link: image.and_then(Image::link_fact),
+        model_signature: Some(model_signature),
         ingest_link: LinkRef {
             file_name: staged.ingest.name().to_owned(),
             sha256: staged.ingest.digest,

@@ -265,6 +265,7 @@ impl Scene {
             (AIBOM_FILE.to_owned(), proof.aibom),
             (AIBOM_SIGNATURE_FILE.to_owned(), proof.aibom_signature),
             (STATEMENTS_FILE.to_owned(), proof.statements),
+            (MODEL_SIGNATURE_FILE.to_owned(), proof.model_signature),
         ]);
         let paths: BTreeSet<_> = bundle.keys().cloned().collect();
         verify_bundle(

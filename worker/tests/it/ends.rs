@@ -11,7 +11,12 @@ async fn failure(bench: &Bench, part: &str) -> String {
     assert_eq!(job.status, Status::Failed, "{part}");
     assert_eq!(job.attempt, 1, "{part} was tried again");
     let artifacts = bench.platform.db.artifacts(job.id).await.unwrap();
-    let proof = [Role::TrainingLink, Role::Aibom, Role::AibomSignature];
+    let proof = [
+        Role::TrainingLink,
+        Role::Aibom,
+        Role::AibomSignature,
+        Role::ModelSignature,
+    ];
     assert!(
         artifacts.iter().all(|one| !proof.contains(&one.role)),
         "{part} left proof: {artifacts:?}"

@@ -32,6 +32,7 @@ async fn bundle(bench: &Bench, id: JobId) -> BTreeMap<String, Vec<u8>> {
             Role::Aibom,
             Role::AibomSignature,
             Role::Statements,
+            Role::ModelSignature,
         ];
         let path = if proof.contains(&artifact.role) {
             artifact.name().to_owned()

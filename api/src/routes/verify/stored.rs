@@ -26,6 +26,7 @@ pub(super) struct StoredProof {
     /// The links, by file name.
     pub(super) links: Vec<(String, Vec<u8>)>,
     pub(super) aibom_signature: Option<Vec<u8>>,
+    model_signature: Option<Vec<u8>>,
     pub(super) parameters: Option<Vec<u8>>,
     pub(super) statements: Option<Vec<u8>>,
     /// The jobs whose proof holds the link that was handed in, the newest first; looked up only where the link itself
@@ -70,12 +71,13 @@ impl StoredProof {
         if let Some(id) = id {
             proof.artifacts = service.platform.db.artifacts(id).await?;
         }
-        let (layout, ingest, training, scan, signature, parameters, statements) = tokio::try_join!(
+        let (layout, ingest, training, scan, signature, model, parameters, statements) = tokio::try_join!(
             proof.read(service, Role::Layout),
             proof.read(service, Role::IngestLink),
             proof.read(service, Role::TrainingLink),
             proof.read(service, Role::ScanLink),
             proof.read(service, Role::AibomSignature),
+            proof.read(service, Role::ModelSignature),
             proof.read(service, Role::Parameters),
             proof.read(service, Role::Statements),
         )?;
@@ -93,6 +95,7 @@ impl StoredProof {
             .filter_map(&mut take)
             .collect();
         proof.aibom_signature = take(signature).map(bytes);
+        proof.model_signature = take(model).map(bytes);
         proof.parameters = take(parameters).map(bytes);
         proof.statements = take(statements).map(bytes);
         Ok(proof)
@@ -149,6 +152,7 @@ impl StoredProof {
                 .collect(),
             aibom: None,
             aibom_signature: self.aibom_signature.as_deref(),
+            model_signature: self.model_signature.as_deref(),
             parameters: self.parameters.as_deref(),
             // Only with the AIBoM, which they are held against.
             statements: None,

@@ -9,7 +9,9 @@ use assay_attest::{
     ingest_command,
     intoto::{self, Layout, Link, link_file_name},
     json::{Limits, jcs, parse},
+    model_signing::Manifest,
     platform_layout, platform_layout_with_scan, scan_command,
+    sigstore::Signer,
     statement::{Build, Statement, write_lines},
     training_command,
 };
@@ -257,6 +259,11 @@ impl Job {
             };
             files.insert(reference.file_name.clone(), bytes);
         }
+        let outputs = self.training.products.iter();
+        let outputs = Manifest::of_outputs(outputs.map(|(path, digest)| (path.as_str(), *digest)));
+        let signature = outputs.sign(&Signer::Key(&keys.platform))?;
+        self.facts.model_signature = Some(Digest::of(&signature));
+        files.insert("model.sig".into(), signature);
         let bom = aibom::sign(&self.facts, &keys.platform)?;
         files.insert("aibom.sig".into(), keys.platform.sign_der(&bom));
         let parameters = Role::Parameters.path(DIR, "")?;
@@ -362,6 +369,7 @@ fn facts(request: serde_json::Value, artifacts: Vec<ArtifactFacts>) -> Facts {
         ingest_link: unsigned(INGEST),
         training_link: unsigned(RUN_TRAINING),
         scan_link: None,
+        model_signature: None,
     }
 }
 

@@ -9,7 +9,10 @@ use super::{
     property::{Properties, instant},
     request,
 };
-use crate::{ArtifactPath, Digest, INGEST, OUTPUT_NAMES, RUN_TRAINING, Role, SCAN_IMAGE};
+use crate::{
+    ArtifactPath, Digest, INGEST, OUTPUT_NAMES, RUN_TRAINING, Role, SCAN_IMAGE,
+    verify::MODEL_SIGNATURE_FILE,
+};
 
 /// Builds the CycloneDX 1.6 document of a job, without a signature.
 ///
@@ -80,6 +83,15 @@ pub(super) fn attestations(facts: &Facts) -> Value {
     ];
     let scan = facts.scan_link.as_ref();
     all.extend(scan.map(|link| reference(link, "in-toto link of the step scan_image")));
+    let signature = facts.model_signature.as_ref();
+    all.extend(signature.map(|sha256| {
+        json!({
+            "type": "digital-signature",
+            "url": MODEL_SIGNATURE_FILE,
+            "comment": "OpenSSF model signature over the outputs",
+            "hashes": [{"alg": "SHA-256", "content": sha256}],
+        })
+    }));
     Value::Array(all)
 }
 

@@ -54,6 +54,9 @@ pub struct Facts {
     /// The `scan_image` link, where the layout asks for one.
     #[serde(default)]
     pub scan_link: Option<LinkRef>,
+    /// SHA-256 of the model signature over the outputs; absent where there is none.
+    #[serde(default)]
+    pub model_signature: Option<Digest>,
 }
 
 /// The program that writes the document.

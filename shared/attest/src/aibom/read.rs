@@ -12,6 +12,7 @@ use super::{
 use crate::{
     ArtifactPath, Digest, PublicKey,
     json::{Limits, parse_canonical},
+    verify::MODEL_SIGNATURE_FILE,
 };
 
 /// An AIBoM whose signature was verified, and what it ties together.
@@ -33,6 +34,8 @@ pub struct VerifiedBom {
     pub image: Option<Digest>,
     /// Ids of the vulnerabilities that it names.
     pub vulnerabilities: BTreeSet<String>,
+    /// The digest of the model signature, where it names one.
+    pub model_signature: Option<Digest>,
     /// All of it.
     pub document: Value,
 }
@@ -108,10 +111,11 @@ fn read(document: Value) -> Result<VerifiedBom, BomError> {
             ))
         })
         .collect();
-    let links = links(&document)?;
+    let links = references(&document, "attestation")?;
     let artifacts = artifacts(&document)?;
     let sizes = sizes(&document);
     let image = image(&document)?;
+    let model_signature = references(&document, "digital-signature")?.remove(MODEL_SIGNATURE_FILE);
     let vulnerabilities = list(document.get("vulnerabilities").unwrap_or(&Value::Null))
         .filter_map(|one| Some(one.get("id")?.as_str()?.to_owned()))
         .collect();
@@ -124,6 +128,7 @@ fn read(document: Value) -> Result<VerifiedBom, BomError> {
         claims,
         image,
         vulnerabilities,
+        model_signature,
         document,
     })
 }
@@ -133,14 +138,13 @@ pub(crate) fn job_id(document: &Value) -> Option<&str> {
     find(document.pointer("/metadata/component/properties")?, "job")
 }
 
-fn links(document: &Value) -> Result<BTreeMap<String, Digest>, BomError> {
+/// The files of one type that the whole document refers to, with their digests.
+fn references(document: &Value, wanted: &str) -> Result<BTreeMap<String, Digest>, BomError> {
     let references = list(document.get("externalReferences").unwrap_or(&Value::Null));
     let mut links = BTreeMap::new();
-    for reference in references.filter(|reference| {
-        reference
-            .get("type")
-            .is_some_and(|kind| kind == "attestation")
-    }) {
+    for reference in
+        references.filter(|reference| reference.get("type").is_some_and(|kind| kind == wanted))
+    {
         let url = reference
             .get("url")
             .and_then(Value::as_str)

@@ -22,10 +22,14 @@ pub const AIBOM_SIGNATURE_FILE: &str = "aibom.sig";
 pub const STATEMENTS_FILE: &str = "bundle.jsonl";
 /// Bytes of that file at most: an AIBoM in base64, and as much again.
 const MAX_STATEMENTS_BYTES: usize = 48 << 20;
+/// The file of the model signature over the outputs in a bundle.
+pub const MODEL_SIGNATURE_FILE: &str = "model.sig";
 /// Links looked at in one bundle: far more than there are steps and workers to witness one job.
 const MAX_LINKS: usize = 64;
 /// Bytes of a detached signature at most; a P-256 one has 72.
 const MAX_SIGNATURE_BYTES: usize = 256;
+/// Bytes of a model signature at most; one over the outputs has some 3 kB.
+const MAX_BUNDLE_BYTES: usize = 64 << 10;
 
 /// A bundle that was looked at.
 #[derive(Debug, Clone, Default)]
@@ -79,6 +83,7 @@ pub fn examine_bundle<R: Read>(
     let aibom = read(AIBOM_FILE, Limits::BOM.max_bytes);
     let signature = read(AIBOM_SIGNATURE_FILE, MAX_SIGNATURE_BYTES);
     let statements = read(STATEMENTS_FILE, MAX_STATEMENTS_BYTES);
+    let model_signature = read(MODEL_SIGNATURE_FILE, MAX_BUNDLE_BYTES);
     let is_parameters =
         |path: &&String| ArtifactPath::parse(path).is_ok_and(|path| path.role == Role::Parameters);
     let parameters = paths
@@ -93,6 +98,7 @@ pub fn examine_bundle<R: Read>(
             .collect(),
         aibom: aibom.as_deref(),
         aibom_signature: signature.as_deref(),
+        model_signature: model_signature.as_deref(),
         parameters: parameters.as_deref(),
         statements: statements.as_deref(),
     };
@@ -138,14 +144,12 @@ fn read_limited(reader: impl Read, limit: usize) -> io::Result<Vec<u8>> {
 
 /// Every path that something verified names.
 fn known_paths(proof: &VerifiedProof, files: &ProofFiles<'_>) -> BTreeSet<String> {
-    let mut known: BTreeSet<String> = [
-        LAYOUT_FILE,
-        AIBOM_FILE,
-        AIBOM_SIGNATURE_FILE,
-        STATEMENTS_FILE,
-    ]
-    .map(str::to_owned)
-    .into();
+    let own = [LAYOUT_FILE, AIBOM_FILE, AIBOM_SIGNATURE_FILE, STATEMENTS_FILE];
+    let mut known: BTreeSet<String> = own.map(str::to_owned).into();
+    if files.model_signature.is_some() {
+        // It has a check of its own, whether something verified names it or not.
+        known.insert(MODEL_SIGNATURE_FILE.to_owned());
+    }
     // A link that is not verified has failed a check of its own.
     known.extend(files.links.iter().map(|file| file.name.to_owned()));
     let links = [&proof.ingest, &proof.training].into_iter().flatten();

@@ -3,7 +3,8 @@ use std::collections::BTreeMap;
 use time::OffsetDateTime;
 
 use super::{
-    Report, artifacts::check_paths, job::check_job, keys, statements, ties, transcript,
+    Report, artifacts::check_paths, job::check_job, keys, model::check_model_signature, statements,
+    ties, transcript,
 };
 use crate::{
     Digest, INGEST, KeyId, PublicKey, RUN_TRAINING, SCAN_IMAGE, Trust,
@@ -34,6 +35,8 @@ pub struct ProofFiles<'a> {
     pub aibom: Option<&'a [u8]>,
     /// `aibom.sig`.
     pub aibom_signature: Option<&'a [u8]>,
+    /// `model.sig`.
+    pub model_signature: Option<&'a [u8]>,
     /// The artifact `parameters.json`, to be compared with the AIBoM.
     pub parameters: Option<&'a [u8]>,
     /// `bundle.jsonl`.
@@ -59,9 +62,9 @@ pub struct VerifiedProof {
 ///
 /// Checks, by name: `layout-signature`, `layout-expiry`, `link-signature` (each link), `link-threshold`,
 /// `link-command` (each link), `artifact-rules`, `artifact-paths`, `transcript`, `aibom-signature`,
-/// `aibom-detached-signature`, `aibom-links`, `aibom-artifacts`, `aibom-parameters`, `job-identity`, `key-validity` (each
-/// signer whose signature holds), and `aibom-scan` where the layout has a step `scan_image`.
-/// Where there is a `bundle.jsonl`: `statement-signature` (each line), `provenance`, `aibom-statement`.
+/// `aibom-detached-signature`, `aibom-links`, `aibom-artifacts`, `aibom-parameters`, `model-signature` where there is one,
+/// `job-identity`, `key-validity` (each signer whose signature holds), and `aibom-scan` where the layout has a step
+/// `scan_image`. Where there is a `bundle.jsonl`: `statement-signature` (each line), `provenance`, `aibom-statement`.
 /// Artifacts are not looked at: see [`super::verify_bundle`].
 pub fn verify_proof(files: &ProofFiles<'_>, trust: &Trust, now: OffsetDateTime) -> VerifiedProof {
     let mut report = Report::default();
@@ -88,6 +91,13 @@ pub fn verify_proof(files: &ProofFiles<'_>, trust: &Trust, now: OffsetDateTime) 
         bom.as_ref(),
         training.as_ref(),
         files.parameters,
+        &mut report,
+    );
+    check_model_signature(
+        bom.as_ref(),
+        training.as_ref(),
+        files,
+        platform,
         &mut report,
     );
     check_job(&links, bom.as_ref(), &mut report);

@@ -7,7 +7,7 @@ fn an_untouched_bundle_is_verified() {
     let (keys, files) = good();
     let report = verify(&files, &keys.trust().unwrap());
     assert!(report.is_verified(), "{report:#?}");
-    assert_eq!(report.checks.len(), 35);
+    assert_eq!(report.checks.len(), 36);
 }
 
 #[test]
@@ -88,6 +88,7 @@ fn proof_of_another_job_is_refused() {
         [
             "aibom-links",
             "aibom-artifacts",
+            "model-signature",
             "provenance",
             "aibom-statement",
             "artifact-digest"
@@ -99,6 +100,7 @@ fn proof_of_another_job_is_refused() {
         [
             "aibom-links",
             "aibom-artifacts",
+            "model-signature",
             "provenance",
             "aibom-statement"
         ]

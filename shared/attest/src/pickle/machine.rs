@@ -1,0 +1,252 @@
+use std::{collections::HashMap, io::Read};
+
+use super::{
+    PickleError, globals,
+    object::{Object, Objects, Ref},
+    opcodes as op, rebuild,
+    source::Source,
+};
+
+/// Runs the few instructions of Python's pickle machine (protocols 2 to 5) that weights need.
+pub(super) struct Machine<R> {
+    source: Source<R>,
+    objects: Objects,
+    stack: Vec<Ref>,
+    /// Heights of the stack.
+    marks: Vec<usize>,
+    memo: HashMap<u64, Ref>,
+}
+
+impl<R: Read> Machine<R> {
+    pub(super) fn new(reader: R) -> Self {
+        Self {
+            source: Source::new(reader),
+            objects: Objects::default(),
+            stack: Vec::new(),
+            marks: Vec::new(),
+            memo: HashMap::new(),
+        }
+    }
+
+    pub(super) fn objects(&self) -> &Objects {
+        &self.objects
+    }
+
+    pub(super) fn into_objects(self) -> Objects {
+        self.objects
+    }
+
+    /// Bytes read so far.
+    pub(super) fn position(&self) -> u64 {
+        self.source.position()
+    }
+
+    /// Runs one pickle to its end; gives what it leaves. The next one has a memo of its own.
+    pub(super) fn run(&mut self) -> Result<Ref, PickleError> {
+        self.stack.clear();
+        self.marks.clear();
+        self.memo.clear();
+        loop {
+            let code = self.source.byte()?;
+            if code == op::STOP {
+                return self.pop();
+            }
+            self.step(code)?;
+        }
+    }
+
+    fn step(&mut self, code: u8) -> Result<(), PickleError> {
+        match code {
+            op::PROTO => match self.source.byte()? {
+                2..=5 => Ok(()),
+                other => Err(PickleError::malformed(format!("pickle protocol {other}"))),
+            },
+            op::FRAME => self.source.bytes(8).map(|_| ()),
+            op::MARK => {
+                self.marks.push(self.stack.len());
+                Ok(())
+            }
+            op::POP => self.pop().map(|_| ()),
+            op::NONE => self.push(Object::Nothing),
+            op::NEWTRUE => self.push(Object::Bool(true)),
+            op::NEWFALSE => self.push(Object::Bool(false)),
+            op::BINFLOAT => self
+                .source
+                .bytes(8)
+                .and_then(|_| self.push(Object::Nothing)),
+            op::BININT | op::BININT1 | op::BININT2 | op::LONG1 => self.integer(code),
+            op::BINUNICODE | op::SHORT_BINUNICODE | op::BINUNICODE8 => self.text(code),
+            op::EMPTY_TUPLE => self.push(Object::Tuple(Vec::new())),
+            op::TUPLE1 => self.tuple_of(1),
+            op::TUPLE2 => self.tuple_of(2),
+            op::TUPLE3 => self.tuple_of(3),
+            op::TUPLE => {
+                let items = self.since_mark()?;
+                self.push(Object::Tuple(items))
+            }
+            op::EMPTY_LIST => self.push(Object::List(Vec::new())),
+            op::EMPTY_DICT => self.push(Object::Dict(Vec::new())),
+            op::APPEND => {
+                let item = self.pop()?;
+                self.extend(vec![item])
+            }
+            op::APPENDS => self.since_mark().and_then(|items| self.extend(items)),
+            op::SETITEM => {
+                let (value, key) = (self.pop()?, self.pop()?);
+                self.set(&[key, value])
+            }
+            op::SETITEMS => self.since_mark().and_then(|items| self.set(&items)),
+            op::BINPUT | op::LONG_BINPUT | op::MEMOIZE => self.memoize(code),
+            op::BINGET | op::LONG_BINGET => self.recall(code),
+            op::GLOBAL | op::STACK_GLOBAL => self.global(code),
+            op::BINPERSID => {
+                let id = self.pop()?;
+                let storage = rebuild::storage(&self.objects, id)?;
+                self.push(Object::Storage(storage))
+            }
+            op::REDUCE => {
+                let (arguments, function) = (self.pop()?, self.pop()?);
+                let made = rebuild::call(&self.objects, function, arguments)?;
+                self.push(made)
+            }
+            op::BUILD => self.build(),
+            other => Err(PickleError::malformed(format!(
+                "the pickle instruction {other:#04x}, which no weights need"
+            ))),
+        }
+    }
+
+    fn integer(&mut self, code: u8) -> Result<(), PickleError> {
+        let number = match code {
+            op::BININT => i64::from(self.source.little(4)? as u32 as i32),
+            op::BININT1 => i64::from(self.source.byte()?),
+            op::BININT2 => i64::from(self.source.little(2)? as u16),
+            _ => {
+                let count = usize::from(self.source.byte()?);
+                // Longer ones occur in the older form, as a magic number, and are of no other use.
+                if count > 8 {
+                    self.source.bytes(count as u64)?;
+                    return self.push(Object::Nothing);
+                }
+                let raw = self.source.little(count)?;
+                let unused = 64 - 8 * count as u32;
+                if count == 0 {
+                    0
+                } else {
+                    ((raw << unused) as i64) >> unused
+                }
+            }
+        };
+        self.push(Object::Int(number))
+    }
+
+    fn text(&mut self, code: u8) -> Result<(), PickleError> {
+        let count = match code {
+            op::SHORT_BINUNICODE => u64::from(self.source.byte()?),
+            op::BINUNICODE => self.source.little(4)?,
+            _ => self.source.little(8)?,
+        };
+        let bytes = self.source.bytes(count)?;
+        let text = String::from_utf8(bytes)
+            .map_err(|_| PickleError::malformed("a text that is not UTF-8"))?;
+        self.push(Object::Text(text))
+    }
+
+    fn tuple_of(&mut self, count: usize) -> Result<(), PickleError> {
+        let at = self.stack.len().checked_sub(count).ok_or_else(empty)?;
+        let items = self.stack.split_off(at);
+        self.push(Object::Tuple(items))
+    }
+
+    fn extend(&mut self, items: Vec<Ref>) -> Result<(), PickleError> {
+        match self.objects.get_mut(self.top()?)? {
+            Object::List(list) => list.extend(items),
+            _ => return Err(PickleError::malformed("items for what is no list")),
+        }
+        Ok(())
+    }
+
+    fn set(&mut self, items: &[Ref]) -> Result<(), PickleError> {
+        let (pairs, rest) = items.as_chunks::<2>();
+        match self.objects.get_mut(self.top()?)? {
+            Object::Dict(members) if rest.is_empty() => {
+                members.extend(pairs.iter().map(|[key, value]| (*key, *value)));
+                Ok(())
+            }
+            _ => Err(PickleError::malformed("members for what is no dictionary")),
+        }
+    }
+
+    fn memoize(&mut self, code: u8) -> Result<(), PickleError> {
+        let at = match code {
+            op::BINPUT => u64::from(self.source.byte()?),
+            op::LONG_BINPUT => self.source.little(4)?,
+            _ => self.memo.len() as u64,
+        };
+        let top = self.top()?;
+        self.memo.insert(at, top);
+        Ok(())
+    }
+
+    fn recall(&mut self, code: u8) -> Result<(), PickleError> {
+        let at = if code == op::BINGET {
+            u64::from(self.source.byte()?)
+        } else {
+            self.source.little(4)?
+        };
+        let object = self.memo.get(&at).copied();
+        self.stack
+            .push(object.ok_or_else(|| PickleError::malformed("a memo that is not there"))?);
+        Ok(())
+    }
+
+    fn global(&mut self, code: u8) -> Result<(), PickleError> {
+        let (module, name) = if code == op::GLOBAL {
+            (self.source.line()?, self.source.line()?)
+        } else {
+            let (name, module) = (self.pop()?, self.pop()?);
+            (
+                self.objects.text(module)?.to_owned(),
+                self.objects.text(name)?.to_owned(),
+            )
+        };
+        let found = globals::find(&module, &name)?;
+        self.push(Object::Global(found))
+    }
+
+    /// A dictionary of weights carries attributes (versions of layers), which are of no use here.
+    fn build(&mut self) -> Result<(), PickleError> {
+        self.pop()?;
+        match self.objects.get(self.top()?)? {
+            Object::Dict(_) => Ok(()),
+            _ => Err(PickleError::malformed("a state for what is no dictionary")),
+        }
+    }
+
+    fn push(&mut self, object: Object) -> Result<(), PickleError> {
+        let at = self.objects.add(object)?;
+        self.stack.push(at);
+        Ok(())
+    }
+
+    fn pop(&mut self) -> Result<Ref, PickleError> {
+        self.stack.pop().ok_or_else(empty)
+    }
+
+    fn top(&self) -> Result<Ref, PickleError> {
+        self.stack.last().copied().ok_or_else(empty)
+    }
+
+    fn since_mark(&mut self) -> Result<Vec<Ref>, PickleError> {
+        let at = self
+            .marks
+            .pop()
+            .filter(|at| *at <= self.stack.len())
+            .ok_or_else(empty)?;
+        Ok(self.stack.split_off(at))
+    }
+}
+
+fn empty() -> PickleError {
+    PickleError::malformed("the pickle takes more than it has put there")
+}

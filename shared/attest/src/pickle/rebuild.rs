@@ -1,0 +1,94 @@
+//! The functions that a pickle of weights calls, on descriptions instead of tensors.
+
+use super::{
+    PickleError,
+    globals::Global,
+    object::{Object, Objects, Ref, Storage, View},
+};
+use crate::tensors::Dtype;
+
+/// What a persistent id names: `("storage", type, key, device, count)`, and in the older form a sixth, which must be
+/// `None`: a view of another storage.
+pub(super) fn storage(objects: &Objects, id: Ref) -> Result<Storage, PickleError> {
+    let (kind, dtype, key, count) = match *objects.tuple(id)? {
+        [kind, dtype, key, _, count] => (kind, dtype, key, count),
+        [kind, dtype, key, _, count, view] if *objects.get(view)? == Object::Nothing => {
+            (kind, dtype, key, count)
+        }
+        _ => return Err(PickleError::malformed("a storage described in another way")),
+    };
+    let Object::Global(Global::Storage(dtype)) = *objects.get(dtype)? else {
+        return Err(PickleError::malformed("a storage of no type"));
+    };
+    if objects.text(kind)? != "storage" {
+        return Err(PickleError::malformed("a persistent id of another kind"));
+    }
+    Ok(Storage {
+        dtype,
+        key: objects.text(key)?.to_owned(),
+        count: objects.count(count)?,
+    })
+}
+
+/// Calls an allowed function.
+pub(super) fn call(
+    objects: &Objects,
+    function: Ref,
+    arguments: Ref,
+) -> Result<Object, PickleError> {
+    let Object::Global(function) = *objects.get(function)? else {
+        return Err(PickleError::malformed("a call of what is no function"));
+    };
+    let arguments = objects.tuple(arguments)?;
+    match (function, arguments) {
+        (Global::OrderedDict, []) => Ok(Object::Dict(Vec::new())),
+        (Global::Size, [sizes]) => Ok(Object::Tuple(objects.tuple(*sizes)?.to_vec())),
+        (Global::RebuildTensor, [storage, offset, shape, strides, ..]) if arguments.len() <= 7 => {
+            view(objects, None, [*storage, *offset, *shape, *strides])
+        }
+        (Global::RebuildTyped, [storage, offset, shape, strides, _, _, dtype, ..])
+            if arguments.len() <= 8 =>
+        {
+            let Object::Global(Global::Dtype(dtype)) = *objects.get(*dtype)? else {
+                return Err(PickleError::malformed("a tensor of no type"));
+            };
+            view(objects, Some(dtype), [*storage, *offset, *shape, *strides])
+        }
+        (Global::RebuildParameter, [tensor, ..]) if arguments.len() <= 3 => {
+            match objects.get(*tensor)? {
+                Object::Tensor(view) => Ok(Object::Tensor(view.clone())),
+                _ => Err(PickleError::malformed("a parameter of what is no tensor")),
+            }
+        }
+        _ => Err(PickleError::malformed(format!(
+            "a call of {function:?} in another way"
+        ))),
+    }
+}
+
+fn view(
+    objects: &Objects,
+    dtype: Option<Dtype>,
+    [storage, offset, shape, strides]: [Ref; 4],
+) -> Result<Object, PickleError> {
+    let Object::Storage(storage) = objects.get(storage)?.clone() else {
+        return Err(PickleError::malformed("a tensor without a storage"));
+    };
+    let dtype = dtype
+        .or(storage.dtype)
+        .ok_or_else(|| PickleError::malformed("a tensor of no type"))?;
+    let view = View {
+        dtype,
+        offset: objects.count(offset)?,
+        shape: objects.counts(shape)?,
+        strides: objects.counts(strides)?,
+        storage,
+    };
+    if view.shape.len() == view.strides.len() && view.shape.len() <= 64 {
+        Ok(Object::Tensor(view))
+    } else {
+        Err(PickleError::malformed(
+            "a tensor with other strides than dimensions",
+        ))
+    }
+}

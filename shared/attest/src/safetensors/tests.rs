@@ -1,0 +1,226 @@
+use std::{collections::BTreeMap, fs, os::unix::fs::FileExt as _, path::PathBuf};
+
+use proptest::prelude::*;
+
+use super::{
+    file::{Resign, Rewritten, open, sign, update},
+    *,
+};
+use crate::{
+    SigningKey,
+    sigstore::{EcPublicKey, Signer, Verifier},
+    tensors::digest,
+};
+
+fn file_of(header: &str, data: &[u8]) -> Vec<u8> {
+    let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+    bytes.extend_from_slice(header.as_bytes());
+    bytes.extend_from_slice(data);
+    bytes
+}
+
+fn parse(header: &str, data_bytes: u64) -> Result<Header, SafetensorsError> {
+    Header::parse(header.as_bytes(), 8 + header.len() as u64 + data_bytes)
+}
+
+const GOOD: &str = r#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"b":{"dtype":"U8","shape":[0],"data_offsets":[8,8]},"__metadata__":{"format":"pt"}}"#;
+
+fn written(dir: &tempfile::TempDir) -> PathBuf {
+    let path = dir.path().join("model.safetensors");
+    fs::write(&path, file_of(GOOD, &[1, 2, 3, 4, 5, 6, 7, 8])).unwrap();
+    path
+}
+
+fn pinned(key: &SigningKey) -> Verifier {
+    Verifier::Key(EcPublicKey::try_from(key.public()).unwrap())
+}
+
+fn is_whole(path: &std::path::Path, verifier: &Verifier) -> bool {
+    let (file, header) = open(path).unwrap();
+    let signed = header.verify(verifier).unwrap().statement.tensors;
+    digest(&file, &header.weights).unwrap().hex() == signed
+}
+
+#[test]
+fn headers_that_lie_are_refused() {
+    assert!(parse(GOOD, 8).is_ok());
+    let one = |info: &str| format!("{{\"a\":{{{info}}}}}");
+    for (header, bytes) in [
+        (GOOD.to_owned(), 9),
+        (GOOD.to_owned(), 7),
+        (format!(" {GOOD}"), 8),
+        (format!("{GOOD}x"), 8),
+        ("[]".to_owned(), 0),
+        (one(r#""dtype":"F32","shape":[2],"data_offsets":[0,4]"#), 4),
+        (one(r#""dtype":"F32","shape":[1],"data_offsets":[4,8]"#), 8),
+        (one(r#""dtype":"F32","shape":[1],"data_offsets":[4,0]"#), 0),
+        (one(r#""dtype":"F33","shape":[1],"data_offsets":[0,4]"#), 4),
+        (one(r#""dtype":"F32","shape":[-1],"data_offsets":[0,4]"#), 4),
+        (one(r#""dtype":"F32","shape":[18446744073709551615,2],"data_offsets":[0,8]"#), 8),
+        (one(r#""dtype":"F32","shape":[1],"data_offsets":[0,4],"x":1"#), 4),
+        (one(r#""dtype":"F32","dtype":"F32","shape":[1],"data_offsets":[0,4]"#), 4),
+        (r#"{"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"b":{"dtype":"U8","shape":[2],"data_offsets":[1,3]}}"#.to_owned(), 3),
+        (r#"{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}"#.to_owned(), 1),
+        (r#"{"__metadata__":{"k":"1","\u006b":"2"}}"#.to_owned(), 0),
+        (r#"{"__metadata__":{},"__metadata__":{}}"#.to_owned(), 0),
+        (r#"{"__metadata__":{"k":1}}"#.to_owned(), 0),
+        (r#"{"__metadata__":{"k":{"k":"#.repeat(5000), 0),
+    ] {
+        assert!(parse(&header, bytes).is_err(), "{header}");
+    }
+}
+
+#[test]
+fn a_header_that_is_said_to_be_long_is_refused_before_it_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("m.safetensors");
+    for length in [100_000_001, u64::MAX, 100] {
+        fs::write(&path, length.to_le_bytes()).unwrap();
+        assert!(
+            matches!(open(&path), Err(SafetensorsError::Header(_))),
+            "{length}"
+        );
+    }
+    fs::write(&path, [0; 7]).unwrap();
+    assert!(open(&path).is_err());
+}
+
+#[test]
+fn a_signed_file_keeps_its_tensors_and_every_changed_byte_is_refused() {
+    let (dir, key) = (tempfile::tempdir().unwrap(), SigningKey::generate());
+    let path = written(&dir);
+    let claims = Claims {
+        name: Some("m".into()),
+        ..Claims::default()
+    };
+    let (statement, rewritten) = sign(&path, &Signer::Key(&key), claims, &BTreeMap::new()).unwrap();
+    assert_eq!((statement.count, rewritten), (2, Rewritten::Copied));
+    let verifier = pinned(&key);
+    assert!(is_whole(&path, &verifier));
+    assert!(!journal_is_there(&path));
+    let bytes = fs::read(&path).unwrap();
+    assert!(bytes.ends_with(&[1, 2, 3, 4, 5, 6, 7, 8]));
+    let (_, header) = open(&path).unwrap();
+    assert_eq!((header.length + 8) % 8, 0);
+    let used = 8 + header.to_json().len();
+    let other = dir.path().join("other.safetensors");
+    for at in (0..used).step_by(7).chain(bytes.len() - 8..bytes.len()) {
+        let mut changed = bytes.clone();
+        changed[at] ^= 1;
+        fs::write(&other, &changed).unwrap();
+        let refused = open(&other).and_then(|(file, header)| {
+            let signed = header.verify(&verifier)?.statement.tensors;
+            Ok(digest(&file, &header.weights)?.hex() == signed)
+        });
+        assert!(!matches!(refused, Ok(true)), "byte {at}");
+    }
+    assert!(matches!(
+        header.verify(&pinned(&SigningKey::generate())),
+        Err(SafetensorsError::Bundle(_))
+    ));
+}
+
+fn journal_is_there(path: &std::path::Path) -> bool {
+    journal::path_of(path).exists()
+}
+
+#[test]
+fn metadata_change_with_the_signature_or_not_at_all() {
+    let (dir, key) = (tempfile::tempdir().unwrap(), SigningKey::generate());
+    let path = written(&dir);
+    let set = BTreeMap::from([("hello".to_owned(), "world".to_owned())]);
+    let (signer, verifier) = (Signer::Key(&key), pinned(&key));
+    assert_eq!(
+        update(&path, &set, &[], Resign::Refuse).unwrap(),
+        Rewritten::Copied
+    );
+    sign(&path, &signer, Claims::default(), &BTreeMap::new()).unwrap();
+    assert!(update(&path, &set, &[], Resign::Refuse).is_err());
+    let resign = Resign::With(&key);
+    let more = BTreeMap::from([("more".to_owned(), "ü\n".to_owned())]);
+    assert_eq!(
+        update(&path, &more, &["hello".into()], resign).unwrap(),
+        Rewritten::InPlace
+    );
+    assert!(is_whole(&path, &verifier));
+    let (_, header) = open(&path).unwrap();
+    assert_eq!(header.metadata.get("more").map(String::as_str), Some("ü\n"));
+    assert!(!header.metadata.contains_key("hello"));
+    let stranger = SigningKey::generate();
+    let by_another = Resign::With(&stranger);
+    assert!(update(&path, &more, &[], by_another).is_err());
+    update(&path, &more, &[], Resign::Drop).unwrap();
+    let (_, header) = open(&path).unwrap();
+    assert!(matches!(
+        header.verify(&verifier),
+        Err(SafetensorsError::Unsigned)
+    ));
+}
+
+#[test]
+fn a_file_with_two_names_is_copied_and_the_other_name_keeps_the_old_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = written(&dir);
+    let longer = BTreeMap::from([("k".to_owned(), "v".to_owned())]);
+    update(&path, &longer, &[], Resign::Refuse).unwrap();
+    let other = dir.path().join("other");
+    fs::hard_link(&path, &other).unwrap();
+    let before = fs::read(&other).unwrap();
+    assert_eq!(
+        update(&path, &BTreeMap::new(), &["k".into()], Resign::Refuse).unwrap(),
+        Rewritten::Copied
+    );
+    assert_eq!(fs::read(&other).unwrap(), before);
+}
+
+#[test]
+fn a_broken_off_change_is_finished_or_forgotten() {
+    let (dir, key) = (tempfile::tempdir().unwrap(), SigningKey::generate());
+    let path = written(&dir);
+    sign(
+        &path,
+        &Signer::Key(&key),
+        Claims::default(),
+        &BTreeMap::new(),
+    )
+    .unwrap();
+    let before = fs::read(&path).unwrap();
+    let (_, header) = open(&path).unwrap();
+    // As after a crash in the middle of the write: the journal is whole, half of the header is there.
+    let json = &before[8..8 + header.length as usize];
+    let mut journal = b"assay safetensors journal v1\n".to_vec();
+    journal.extend_from_slice(crate::Digest::of(json).as_bytes());
+    journal.extend_from_slice(json);
+    fs::write(journal::path_of(&path), &journal).unwrap();
+    let file = fs::File::options().write(true).open(&path).unwrap();
+    file.write_all_at(&[b'#'; 200], 100).unwrap();
+    assert!(is_whole(&path, &pinned(&key)));
+    assert_eq!(fs::read(&path).unwrap(), before);
+    // As after a crash while the journal was written.
+    fs::write(journal::path_of(&path), &journal[..journal.len() - 1]).unwrap();
+    assert!(is_whole(&path, &pinned(&key)));
+    assert!(!journal_is_there(&path));
+}
+
+proptest! {
+    #[test]
+    fn no_header_makes_the_reader_panic(text in r#"\{("[ab_]{1,3}":\{("(dtype|shape|data_offsets|x)":("F32"|\[[0-9,]{0,8}\]|[0-9]{1,20}),?){0,4}\},?){0,3}\}"#, bytes in 0..64_u64) {
+        let _ = parse(&text, bytes);
+    }
+
+    #[test]
+    fn what_is_read_is_written_again_the_same(names in prop::collection::btree_set("\\PC{0,6}", 0..6), width in 0..5_u64) {
+        let mut members = Vec::new();
+        for (index, name) in names.iter().filter(|name| *name != "__metadata__").enumerate() {
+            let at = index as u64 * width;
+            members.push(format!("{}:{{\"dtype\":\"U8\",\"shape\":[{width}],\"data_offsets\":[{at},{}]}}", serde_json::json!(name), at + width));
+        }
+        let bytes = members.len() as u64 * width;
+        let text = format!("{{{}}}", members.join(","));
+        let header = parse(&text, bytes).unwrap();
+        let again = header.to_json();
+        let read = Header::parse(&again, 8 + again.len() as u64 + bytes).unwrap();
+        let shapes = |header: &Header| header.weights.tensors.iter().map(|(name, t)| (name.clone(), t.offset - header.length, t.shape.clone())).collect::<Vec<_>>();
+        prop_assert_eq!(shapes(&read), shapes(&header));
+    }
+}

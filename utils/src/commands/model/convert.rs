@@ -1,0 +1,24 @@
+//! `assay model convert`.
+
+use std::{collections::BTreeMap, path::Path, process::ExitCode};
+
+use anyhow::Context;
+use assay_attest::safetensors;
+use serde_json::json;
+
+use super::hash::weights;
+use crate::output::Output;
+
+pub(super) fn run(output: Output, from: &Path, to: &Path) -> anyhow::Result<ExitCode> {
+    let (file, weights) = weights(from)?;
+    let metadata = BTreeMap::from([("format".to_owned(), "pt".to_owned())]);
+    safetensors::convert(&file, &weights, metadata, to)
+        .with_context(|| format!("cannot write {}", to.display()))?;
+    let count = weights.tensors.len();
+    output.value(&json!({"tensors": count, "written": to}))?;
+    output.say(format!(
+        "{count} tensors are in {}; nothing was executed.",
+        to.display()
+    ));
+    Ok(ExitCode::SUCCESS)
+}
