@@ -97,7 +97,7 @@ pub enum Role {
 
 impl Role {
     /// Every role, in the order in which artifacts are listed.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Model,
         Self::Dataset,
         Self::DatasetDefinition,

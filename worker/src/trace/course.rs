@@ -60,6 +60,7 @@ impl Course {
             Event::Checked { .. }
             | Event::Resumed { .. }
             | Event::Checkpoint { .. }
+            | Event::Weights { .. }
             | Event::Log { .. } => {}
         }
     }

@@ -50,7 +50,7 @@ pub(super) fn show(
     checks: Vec<Check>,
     more: serde_json::Value,
 ) -> anyhow::Result<ExitCode> {
-    let report = Report { checks };
+    let report = Report { checks, job: None };
     let verified = report.is_verified();
     let mut value = json!({"verified": verified, "checks": report.checks});
     if let (Some(all), serde_json::Value::Object(more)) = (value.as_object_mut(), more) {

@@ -2,7 +2,7 @@ use std::path::Path;
 
 use anyhow::bail;
 use assay_platform::{
-    Config, TRAINER_COMMAND,
+    Config, Service, TRAINER_COMMAND,
     sandbox::{Command, Finished, Mode, ProcessSandbox, Program, Room, Sandbox},
 };
 use assay_protocol::{Event, Fault};
@@ -45,7 +45,7 @@ pub(super) async fn again(
     proof: &Proof,
     segment: Option<Segment>,
 ) -> anyhow::Result<Verdict> {
-    let config = Config::load(None, &[])?;
+    let config = Config::load_for(Service::All, None, &[])?;
     let rooms = tempfile::Builder::new()
         .prefix("assay-reproduce-")
         .tempdir()?;
