@@ -7,7 +7,7 @@ use std::{
 };
 
 use assay_attest::{
-    VerificationKey, hash_reader,
+    VerificationKey, hash_reader, open_regular,
     intoto::{
         AnyArtifacts, ChainError, Metadata, MetadataError, Payload, Summary, fnmatch, verify_layout,
     },
@@ -15,7 +15,7 @@ use assay_attest::{
 };
 use time::OffsetDateTime;
 
-use crate::bundle::{list, open_regular};
+use crate::bundle::list;
 
 /// What in-toto leaves out when it hashes the files around an inspection.
 const LEFT_OUT: [&str; 4] = ["*.link*", ".git", "*.pyc", "*~"];

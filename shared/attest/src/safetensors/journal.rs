@@ -5,12 +5,13 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Write as _},
+    io::{self, Read as _, Write as _},
     os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
 };
 
-use crate::Digest;
+use super::MAX_HEADER_BYTES;
+use crate::{Digest, open_regular};
 
 const MAGIC: &[u8] = b"assay safetensors journal v1\n";
 
@@ -23,11 +24,8 @@ pub(super) fn path_of(file: &Path) -> PathBuf {
 /// Puts `header`, of exactly the length of the one there, in its place.
 pub(super) fn replace(path: &Path, file: &File, header: &[u8]) -> io::Result<()> {
     let journal = path_of(path);
-    let mut written = File::options()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .open(&journal)?;
+    // A new file: whatever lies there already, a link for instance, is not written into.
+    let mut written = File::options().write(true).create_new(true).open(&journal)?;
     written.write_all(MAGIC)?;
     written.write_all(Digest::of(header).as_bytes())?;
     written.write_all(header)?;
@@ -41,11 +39,18 @@ pub(super) fn replace(path: &Path, file: &File, header: &[u8]) -> io::Result<()>
 /// Finishes a change that a crash broke off. The file is open for writing.
 pub(super) fn recover(path: &Path, file: &File) -> io::Result<()> {
     let journal = path_of(path);
-    let bytes = match fs::read(&journal) {
-        Ok(bytes) => bytes,
+    let opened = match open_regular(&journal) {
+        Ok(opened) => opened,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
+        Err(error) => {
+            let text = format!("{}: {error}; remove it", journal.display());
+            return Err(io::Error::new(error.kind(), text));
+        }
     };
+    // One byte more than there can be, so that a longer one is not taken for whole.
+    let longest = (MAGIC.len() + 32 + 1) as u64 + MAX_HEADER_BYTES;
+    let mut bytes = Vec::new();
+    opened.take(longest).read_to_end(&mut bytes)?;
     let whole = bytes
         .strip_prefix(MAGIC)
         .and_then(|rest| rest.split_at_checked(32))
