@@ -242,7 +242,16 @@ mod tests {
 
     #[test]
     fn what_is_no_object_or_misses_its_members_is_refused() {
-        for text in ["[]", "1", "\"x\"", "true", "null", "{}", r#"{"signed":1}"#, r#"{"signatures":{}}"#] {
+        for text in [
+            "[]",
+            "1",
+            "\"x\"",
+            "true",
+            "null",
+            "{}",
+            r#"{"signed":1}"#,
+            r#"{"signatures":{}}"#,
+        ] {
             assert!(Metadata::parse(text.as_bytes()).is_err(), "{text}");
             for form in [Form::Metablock, Form::Dsse] {
                 assert!(Metadata::unsigned(text.as_bytes(), form).is_err(), "{text}");

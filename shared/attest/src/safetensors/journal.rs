@@ -25,7 +25,10 @@ pub(super) fn path_of(file: &Path) -> PathBuf {
 pub(super) fn replace(path: &Path, file: &File, header: &[u8]) -> io::Result<()> {
     let journal = path_of(path);
     // A new file: whatever lies there already, a link for instance, is not written into.
-    let mut written = File::options().write(true).create_new(true).open(&journal)?;
+    let mut written = File::options()
+        .write(true)
+        .create_new(true)
+        .open(&journal)?;
     written.write_all(MAGIC)?;
     written.write_all(Digest::of(header).as_bytes())?;
     written.write_all(header)?;

@@ -53,9 +53,7 @@ mod tests {
         let path = dir.path().join("m.safetensors");
         for length in [0x280_usize, 0x4b50, 0x4b50 + 0x1_0000, 64] {
             let mut bytes = (length as u64).to_le_bytes().to_vec();
-            bytes.extend_from_slice(
-                br#"{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}"#,
-            );
+            bytes.extend_from_slice(br#"{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}"#);
             bytes.resize(8 + length, b' ');
             bytes.push(7);
             fs::write(&path, &bytes).unwrap();

@@ -36,7 +36,6 @@ fn beside(output: Output, asked: &Sign, signature: &Path) -> anyhow::Result<Exit
     let mut options = options(&asked.path, &asked.files)?;
     options.ignore_paths.extend(within(&asked.path, signature));
     let mut cache = read_cache(asked.digest_cache.as_deref())?;
-    let known = cache.len();
     let found = manifest(&asked.path, &options, &mut cache)?;
     let bundle = found.sign(&keys::signer(&key, &chain))?;
     write(signature, &bundle)?;
@@ -45,7 +44,7 @@ fn beside(output: Output, asked: &Sign, signature: &Path) -> anyhow::Result<Exit
     }
     output.value(&json!({
         "signature": signature, "files": found.resources.len(), "digest": found.digest(),
-        "ignored": found.ignore_paths, "known_before": known,
+        "ignored": found.ignore_paths,
     }))?;
     output.say(format!(
         "{} files signed, digest {}: {}",
