@@ -154,7 +154,7 @@ async fn check_keys(platform: &Platform) -> Result<(), String> {
             service,
             ..
         } = &platform;
-        keys.check_files(config, *service)
+        keys.check(config, *service)
     };
     match tokio::task::spawn_blocking(read).await {
         Ok(checked) => checked.map_err(|error| error.to_string()),

@@ -2,10 +2,7 @@ use std::{fmt, str::FromStr, sync::Arc};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use p256::{
-    ecdsa::{
-        self,
-        signature::Verifier as _,
-    },
+    ecdsa::{self, signature::Verifier as _},
     elliptic_curve::Generate as _,
     pkcs8::{
         DecodePrivateKey as _, DecodePublicKey as _, EncodePrivateKey as _, EncodePublicKey as _,
@@ -124,7 +121,8 @@ impl SigningKey {
     /// [`KeyError::Signer`] for a key that is not in this process; [`KeyError::Private`] if the encoder refuses, which no
     /// valid key makes it do.
     pub fn to_pkcs8_pem(&self) -> Result<Zeroizing<String>, KeyError> {
-        self.secret.here()?
+        self.secret
+            .here()?
             .to_pkcs8_pem(LineEnding::LF)
             .map_err(|_| KeyError::Private)
     }

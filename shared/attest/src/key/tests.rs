@@ -26,7 +26,10 @@ fn order_minus(s: &[u8]) -> [u8; 32] {
 #[test]
 fn signatures_verify_for_their_message_and_key_only() {
     let key = key();
-    let (der, raw) = (key.sign_der(b"message").unwrap(), key.sign_raw(b"message").unwrap());
+    let (der, raw) = (
+        key.sign_der(b"message").unwrap(),
+        key.sign_raw(b"message").unwrap(),
+    );
     assert_eq!(key.public().verify_der(b"message", &der), Ok(()));
     assert_eq!(key.public().verify_raw(b"message", &raw), Ok(()));
     assert_eq!(
@@ -134,7 +137,7 @@ fn elsewhere(public: &SigningKey, actual: SigningKey, high: bool) -> SigningKey 
         let Secret::Here(secret) = &actual.secret else {
             panic!("the key is here");
         };
-        
+
         let signature: ecdsa::Signature = secret.sign_prehash(digest.as_bytes()).unwrap();
         let mut raw: [u8; 64] = signature.to_bytes().into();
         if high {
@@ -184,7 +187,9 @@ fn trouble_with_a_key_elsewhere_is_found_in_every_error() {
     let manifest = crate::model_signing::Manifest::of_outputs(
         [("u/outputs/model.json", crate::Digest::of(b"x"))].into_iter(),
     );
-    let unsigned = manifest.sign(&crate::sigstore::Signer::Key(&key)).unwrap_err();
+    let unsigned = manifest
+        .sign(&crate::sigstore::Signer::Key(&key))
+        .unwrap_err();
     assert_eq!(SignerError::of(&unsigned), Some(&reason));
     let statement = crate::statement::Statement::of_bom(&link, serde_json::Value::Null);
     let unsigned = statement.sign(&key).unwrap_err();
