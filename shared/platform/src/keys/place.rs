@@ -103,12 +103,10 @@ impl Place {
 
     /// Keeps a key that [`Place::make`] gave.
     pub(super) fn keep(&self, file: &str, key: &SigningKey) -> Result<(), KeyError> {
-        if self.engine_of(file).is_some() {
-            return Ok(());
+        match self.engine_of(file) {
+            Some(_) => Ok(()),
+            None => write(&self.dir().join(file), key),
         }
-        let path = self.dir().join(file);
-        let pem = key.to_pkcs8_pem().map_err(file_error(&path))?;
-        folder::create(&path, pem.as_bytes(), Access::Owner)
     }
 
     /// The key that is to take another's place: a new version of the engine's key, or a new key.
@@ -127,12 +125,15 @@ impl Place {
         old: &PublicKey,
         new: &SigningKey,
     ) -> Result<(), KeyError> {
+        if self.engine_of(file).is_some() {
+            return Ok(());
+        }
         let path = self.dir().join(file);
-        if self.engine_of(file).is_none() && path.exists() {
+        if path.exists() {
             let kept = path.with_extension(format!("former-{}.pem", old.keyid().short()));
             fs::rename(&path, kept).map_err(file_error(&path))?;
         }
-        self.keep(file, new)
+        write(&path, new)
     }
 
     /// The key, if it is one that is asked for: of an engine's versions the newest that is.
@@ -148,6 +149,11 @@ impl Place {
         let key = SigningKey::from_pkcs8_pem(&read_secret(&path)?).map_err(file_error(&path))?;
         Ok(wanted(key.public()).then_some(key))
     }
+}
+
+fn write(path: &Path, key: &SigningKey) -> Result<(), KeyError> {
+    let pem = key.to_pkcs8_pem().map_err(file_error(path))?;
+    folder::create(path, pem.as_bytes(), Access::Owner)
 }
 
 fn is_there(path: &Path) -> bool {
