@@ -238,7 +238,7 @@ fn unsigned(what: &str, error: &(dyn Error + 'static)) -> Stop {
     }
 }
 
-/// Provenance and AIBoM, each as a signed Statement on a line.
+/// Provenance, AIBoM and model signature, each as a signed Statement on a line.
 fn statements(
     build: &Build<'_>,
     aibom: &[u8],
@@ -248,6 +248,7 @@ fn statements(
     Ok(write_lines(&[
         build.statement().sign(platform)?,
         bom.sign(platform)?,
+        Statement::of_model(build.training)?.sign(platform)?,
     ]))
 }
 
