@@ -188,6 +188,11 @@ fn a_job_that_cannot_be_signed_waits_and_nothing_of_it_is_lost() {
     });
     assert_eq!(waiting["lost"].as_u64().unwrap_or(0), 0, "{waiting}");
 
+    let health = server.http().get("/health");
+    assert_eq!(health.status, 503);
+    let keys = health.json()["parts"]["keys"].to_string();
+    assert!(keys.contains("no answer"), "{keys}");
+
     engine.cont();
     let done = wait_for(&server, &job, |job| {
         matches!(job["status"].as_str(), Some("completed" | "failed"))

@@ -180,7 +180,19 @@ impl Platform {
         self.db.subscribe()
     }
 
-    /// Whether the engine of this service's keys answers and still has them; keys in files always do.
+    /// As [`Keys::check`], for asynchronous code.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub async fn check_keys(&self) -> Result<(), KeyError> {
+        let (keys, config, service) = (self.keys.clone(), self.config.clone(), self.service);
+        let check = tokio::task::spawn_blocking(move || keys.check(&config, service));
+        check
+            .await
+            .unwrap_or_else(|error| Err(KeyError::stopped(&error)))
+    }
+
+    /// Whether the engine of this service's keys answers and still has some for it; keys in files need nobody.
     ///
     /// # Errors
     /// [`KeyError`].
@@ -189,10 +201,11 @@ impl Platform {
             return Ok(());
         }
         let (keys, config, service) = (self.keys.clone(), self.config.clone(), self.service);
-        let check = tokio::task::spawn_blocking(move || keys.check(&config, service));
-        check
-            .await
-            .unwrap_or_else(|error| Err(KeyError::stopped(&error)))
+        let read = tokio::task::spawn_blocking(move || keys.read_again(&config, service));
+        match read.await {
+            Ok(read) => read.map(drop),
+            Err(error) => Err(KeyError::stopped(&error)),
+        }
     }
 
     /// Where rooms are made.

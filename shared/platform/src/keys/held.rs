@@ -35,23 +35,27 @@ impl Keys {
     /// # Errors
     /// [`KeyError`] for a key that could not be read, or that is another one by now.
     pub fn check(&self, config: &Config, service: Service) -> Result<(), KeyError> {
+        if self.read_again(config, service)?.held() == self.held() {
+            return Ok(());
+        }
+        Err(KeyError::File {
+            path: config.keys.dir(&config.dir).display().to_string(),
+            reason: "holds other keys than this service started with; start it again to use them"
+                .to_owned(),
+        })
+    }
+
+    /// What a start of this service now would read.
+    pub(crate) fn read_again(&self, config: &Config, service: Service) -> Result<Self, KeyError> {
         let dir = config.keys.dir(&config.dir);
         let place = match self {
-            Self::Files(_) => Place::Files(dir.clone()),
+            Self::Files(_) => Place::Files(dir),
             Self::Vault(_, engine) => Place::Vault {
-                dir: dir.clone(),
+                dir,
                 engine: engine.clone(),
                 owner_file: false,
             },
         };
-        let now = Self::open_for(place, service, &config.keys.name)?;
-        if now.held() == self.held() {
-            return Ok(());
-        }
-        Err(KeyError::File {
-            path: dir.display().to_string(),
-            reason: "holds other keys than this service started with; start it again to use them"
-                .to_owned(),
-        })
+        Self::open_for(place, service, &config.keys.name)
     }
 }

@@ -162,9 +162,10 @@ impl Client {
                 ask.path,
                 ask.capability
             ))),
-            _ if is_passing(status) => Err(passing(format!(
-                "the server answers {status} {said}: it may be sealed, starting or busy"
+            StatusCode::SERVICE_UNAVAILABLE => Err(passing(format!(
+                "the server answers {status} {said}: it may be sealed or starting"
             ))),
+            _ if is_passing(status) => Err(passing(format!("the server answers {status} {said}"))),
             _ if status.is_redirection() => Err(SignerError::lasting(format!(
                 "the server answers {status}; name an address that leads to the active node"
             ))),
