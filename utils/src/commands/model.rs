@@ -5,7 +5,7 @@ mod hash;
 mod keys;
 mod meta;
 mod report;
-mod sign;
+pub(crate) mod sign;
 mod verify;
 
 use std::{path::PathBuf, process::ExitCode};

@@ -45,12 +45,7 @@ impl Bench {
             .training_link(id, &dir.to_string(), &inputs, &outputs)
             .await;
         let key = platform.keys.platform().unwrap();
-        let products = training.products.iter();
-        let model = Manifest::of_outputs(products.map(|(path, digest)| (path.as_str(), *digest)));
-        let model = model.sign(&Signer::Key(key)).unwrap();
-        let model = self
-            .put(&format!("{dir}/model.sig"), Role::ModelSignature, &model)
-            .await;
+        let model = self.model_signature(&dir.to_string(), &training).await;
         let ingest = claim
             .artifacts
             .iter()
@@ -61,7 +56,7 @@ impl Bench {
         let mut facts = facts(id, &dir.to_string(), request.clone(), &all, ingest, &link);
         facts.model_signature = Some(model.digest);
         let bom = aibom::sign(&facts, key).unwrap();
-        let signature = key.sign_der(&bom);
+        let signature = key.sign_der(&bom).unwrap();
         let build = Build {
             training: &training,
             link_name: link.name(),
@@ -69,19 +64,7 @@ impl Bench {
             request: &request,
             platform: key.keyid(),
         };
-        let statements = [
-            build.statement(),
-            Statement::of_bom(&training, serde_json::from_slice(&bom).unwrap()),
-            Statement::of_model(&training).unwrap(),
-        ];
-        let statements = statements.map(|one| one.sign(key).unwrap());
-        let statements = self
-            .put(
-                &format!("{dir}/bundle.jsonl"),
-                Role::Statements,
-                &write_lines(&statements),
-            )
-            .await;
+        let statements = self.statements(&dir.to_string(), &build, &bom).await;
         let bom = self
             .put(&format!("{dir}/aibom.json"), Role::Aibom, &bom)
             .await;
@@ -105,6 +88,27 @@ impl Bench {
                 .await
                 .unwrap()
         );
+    }
+
+    async fn model_signature(&self, dir: &str, training: &Link) -> Artifact {
+        let key = self.platform.keys.platform().unwrap();
+        let products = training.products.iter();
+        let model = Manifest::of_outputs(products.map(|(path, digest)| (path.as_str(), *digest)));
+        let model = model.sign(&Signer::Key(key)).unwrap();
+        self.put(&format!("{dir}/model.sig"), Role::ModelSignature, &model)
+            .await
+    }
+
+    async fn statements(&self, dir: &str, build: &Build<'_>, bom: &[u8]) -> Artifact {
+        let key = self.platform.keys.platform().unwrap();
+        let statements = [
+            build.statement(),
+            Statement::of_bom(build.training, serde_json::from_slice(bom).unwrap()),
+            Statement::of_model(build.training).unwrap(),
+        ];
+        let lines = write_lines(&statements.map(|one| one.sign(key).unwrap()));
+        self.put(&format!("{dir}/bundle.jsonl"), Role::Statements, &lines)
+            .await
     }
 
     async fn training_link(

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     SigningKey,
+    regular::open_followed,
     sigstore::{Bundle, EcPublicKey, Material, SignedBy, Signer, Verifier},
     tensors::digest,
 };
@@ -133,7 +134,7 @@ pub fn open(path: &Path) -> Result<(File, Header), SafetensorsError> {
     if journal.symlink_metadata().is_ok() {
         return Err(SafetensorsError::BrokenOff(journal));
     }
-    let file = File::open(path)?;
+    let file = open_followed(path)?;
     let header = Header::read(&file)?;
     Ok((file, header))
 }
@@ -198,6 +199,9 @@ pub fn update(
 fn open_to_change(path: &Path) -> Result<File, SafetensorsError> {
     loop {
         let file = File::options().read(true).write(true).open(path)?;
+        if !file.metadata()?.is_file() {
+            return Err(std::io::Error::other("not a regular file").into());
+        }
         file.lock()?;
         // Whoever held the lock may have put a copy in the file's place: a change of the old one would be lost.
         let (opened, there) = (file.metadata()?, fs::metadata(path)?);

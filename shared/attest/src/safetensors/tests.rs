@@ -186,14 +186,18 @@ fn a_broken_off_change_is_finished_or_forgotten() {
     .unwrap();
     let before = fs::read(&path).unwrap();
     let (_, header) = open(&path).unwrap();
-    // As after a crash in the middle of the write: the journal is whole, half of the header is there.
-    let json = &before[8..8 + header.length as usize];
-    let mut journal = b"assay safetensors journal v1\n".to_vec();
-    journal.extend_from_slice(crate::Digest::of(json).as_bytes());
-    journal.extend_from_slice(json);
+    // As after a crash in the middle of the write: the journal is whole, a part of the new header is there.
+    let file = fs::File::options()
+        .read(true)
+        .write(true)
+        .open(&path)
+        .unwrap();
+    let new = &before[8..8 + header.length as usize];
+    let mut old = new.to_vec();
+    old[100..300].fill(b'#');
+    let journal = journal::content(&file, &old, new).unwrap();
     fs::write(journal::path_of(&path), &journal).unwrap();
-    let file = fs::File::options().write(true).open(&path).unwrap();
-    file.write_all_at(&[b'#'; 200], 100).unwrap();
+    file.write_all_at(&[b'#'; 150], 150).unwrap();
     let broken = fs::read(&path).unwrap();
     // Whoever reads is told, and changes nothing.
     assert!(matches!(open(&path), Err(SafetensorsError::BrokenOff(_))));
@@ -206,6 +210,19 @@ fn a_broken_off_change_is_finished_or_forgotten() {
     recover(&path).unwrap();
     assert!(is_whole(&path, &pinned(&key)));
     assert!(!journal_is_there(&path));
+    // One of another file of the same length, or of this one with another header, is not applied.
+    let other = dir.path().join("other.safetensors");
+    fs::write(&other, &before).unwrap();
+    let elsewhere = fs::File::open(&other).unwrap();
+    for journal in [
+        journal::content(&elsewhere, &old, new).unwrap(),
+        journal::content(&file, &old, &old).unwrap(),
+    ] {
+        fs::write(journal::path_of(&path), &journal).unwrap();
+        let refused = recover(&path).unwrap_err().to_string();
+        assert!(refused.contains("another file"), "{refused}");
+        assert_eq!(fs::read(&path).unwrap(), before);
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::{
 use super::Weights;
 use crate::{
     pickle::{self, PickleError},
+    regular::open_followed,
     safetensors::{self, SafetensorsError},
 };
 
@@ -29,7 +30,7 @@ pub enum OpenError {
 /// # Errors
 /// [`OpenError`].
 pub fn open(path: &Path) -> Result<(File, Weights), OpenError> {
-    let mut file = File::open(path)?;
+    let mut file = open_followed(path)?;
     let mut head = Vec::new();
     file.by_ref().take(9).read_to_end(&mut head)?;
     // A safetensors file begins with a length, which may be any bytes, so the brace behind it decides.
