@@ -16,7 +16,7 @@ use assay_platform::{
     job::{Class, Job, Priority, Status, Times},
     sandbox::{Ended, Finished, Held, Isolation, Mechanism, Missing, Room, Usage},
 };
-use assay_protocol::{Framework, JobRequest, Metadata, Parameters};
+use assay_protocol::{Event, Framework, JobRequest, Metadata, Parameters};
 use serde_json::Value;
 use time::OffsetDateTime;
 
@@ -125,7 +125,11 @@ fn trained() -> Trained {
         garbage_lines: 0,
     };
     let now = OffsetDateTime::now_utc();
-    judge(finished, hear([started(), done()]), (now, now)).unwrap()
+    let weights = Event::Weights {
+        epoch: 0,
+        sha256: Digest::of(b"model.safetensors").to_string(),
+    };
+    judge(finished, hear([started(), weights, done()]), (now, now)).unwrap()
 }
 
 /// Files by path, and what is known of them.
