@@ -117,6 +117,10 @@ async fn ingest_link(
     }
     let link = Signed::<Link>::parse(&link)
         .map_err(|error| changed(format!("the ingest link: {error}")))?;
+    let trust = platform.keys.trust();
+    trust
+        .check_key(link.keyid(), None)
+        .map_err(|refusal| changed(format!("the ingest link: {refusal}")))?;
     let link = check_signer(layout, &link)
         .map_err(|error| changed(format!("the ingest link: {error}")))?;
     if link.name != INGEST {

@@ -3,8 +3,12 @@ use std::collections::BTreeMap;
 use time::OffsetDateTime;
 
 use super::{
-    Report, artifacts::check_paths, job::check_job, keys, model::check_model_signature, statements,
-    ties, transcript,
+    Report,
+    artifacts::check_paths,
+    job::check_job,
+    keys::{self, Signer},
+    model::check_model_signature,
+    statements, ties, transcript,
 };
 use crate::{
     Digest, INGEST, KeyId, PublicKey, RUN_TRAINING, SCAN_IMAGE, Trust,
@@ -108,18 +112,16 @@ pub fn verify_proof(files: &ProofFiles<'_>, trust: &Trust, now: OffsetDateTime) 
     if layout.is_some_and(|layout| layout.step(SCAN_IMAGE).is_some()) {
         ties::check_scan(bom.as_ref(), training.as_ref(), scan.as_ref(), &mut report);
     }
-    let mut signers = Vec::new();
-    signers.extend(owner.map(|owner| ("the layout".to_owned(), owner)));
-    signers.extend(
-        links
-            .iter()
-            .map(|(keyid, link)| (link.name.clone(), *keyid)),
-    );
-    signers.extend(
-        bom.iter()
-            .map(|_| ("the AIBoM".to_owned(), platform.keyid())),
-    );
-    keys::check(&signers, bom.as_ref(), trust, &mut report);
+    let links = links
+        .iter()
+        .map(|(keyid, link)| Signer::of_link(*keyid, link, bom.as_ref()));
+    let signers: Vec<Signer> = owner
+        .map(Signer::of_layout)
+        .into_iter()
+        .chain(links)
+        .chain(bom.iter().map(|bom| Signer::of_bom(platform.keyid(), bom)))
+        .collect();
+    keys::check(&signers, trust, &mut report);
     VerifiedProof {
         report,
         ingest,
