@@ -4,6 +4,7 @@
 
 use std::{ffi::OsStr, fs, io::Write, path::Path, process::ExitCode, time::Duration};
 
+use assay_attest::Digest;
 use assay_platform::sandbox::{ENTER_ROOM, enter};
 use assay_protocol::{
     DataSummary, EpochReport, Event, Fault, JobRequest, LogLevel, ModelSummary, OutputFile, Task,
@@ -33,6 +34,9 @@ fn train() -> Outcome {
     let epochs = request.parameters.epochs;
     say(&started())?;
     let mut files = outputs();
+    let first = fs::read_to_string(input.join(room::CHECKPOINT))
+        .map_or(Ok(0), |text| text.trim().parse::<u32>())?;
+    say(&weights(request.parameters.initial_epoch))?;
     match part.trim() {
         "done" | "short epochs" => {}
         "fault" => {
@@ -75,8 +79,6 @@ fn train() -> Outcome {
         "short epochs" => Duration::from_millis(3),
         _ => Duration::ZERO,
     };
-    let first = fs::read_to_string(input.join(room::CHECKPOINT))
-        .map_or(Ok(0), |text| text.parse::<u32>())?;
     for epoch in first + 1..=epochs {
         std::thread::sleep(pause);
         say(&report(epoch, epochs))?;
@@ -90,7 +92,8 @@ fn train() -> Outcome {
 fn resume_or_wait(input: &Path, output: &Path) -> Result<(), Box<dyn std::error::Error>> {
     if let Ok(text) = fs::read_to_string(input.join(room::CHECKPOINT)) {
         let epoch = text.trim().parse()?;
-        return say(&Event::Resumed { epoch });
+        say(&Event::Resumed { epoch })?;
+        return (1..=epoch).try_for_each(|epoch| say(&weights(epoch)));
     }
     for epoch in 1..=3 {
         let text = epoch.to_string();
@@ -110,8 +113,26 @@ fn report(epoch: u32, of: u32) -> Event {
         of,
         metrics: [("loss".to_owned(), 1.0 / f64::from(epoch))].into(),
         seconds: 0.001,
-        weights_sha256: None,
+        weights_sha256: Some(weights_digest()),
     })
+}
+
+/// The weights after an epoch that is not trained: the same in every epoch.
+fn weights(epoch: u32) -> Event {
+    Event::Weights {
+        epoch,
+        sha256: weights_digest(),
+    }
+}
+
+fn weights_digest() -> String {
+    Digest::of(&weights_file()).to_string()
+}
+
+fn weights_file() -> Vec<u8> {
+    let mut weights = 2_u64.to_le_bytes().to_vec();
+    weights.extend(b"{}");
+    weights
 }
 
 fn say(event: &Event) -> Result<(), Box<dyn std::error::Error>> {
@@ -128,13 +149,11 @@ fn write(folder: &Path, files: &[(&str, Vec<u8>)]) -> std::io::Result<()> {
 }
 
 fn outputs() -> Vec<(&'static str, Vec<u8>)> {
-    let mut weights = 2_u64.to_le_bytes().to_vec();
-    weights.extend(b"{}");
     vec![
         (room::TRAINED_MODEL, b"PK\x03\x04 not really".to_vec()),
         (room::METRICS, b"{\"loss\":[1.0,0.5]}".to_vec()),
         (room::LOGS, b"epoch 1\nepoch 2\n".to_vec()),
-        (room::WEIGHTS, weights),
+        (room::WEIGHTS, weights_file()),
         (room::ARCHITECTURE, b"{}".to_vec()),
         (room::PREPROCESSING, b"{}".to_vec()),
     ]

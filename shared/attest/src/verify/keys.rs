@@ -3,67 +3,47 @@
 use serde_json::Value;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::Report;
-use crate::{KeyId, Trust, aibom::VerifiedBom, intoto::Link};
+use super::{Report, proof::SignedLink};
+use crate::{KeyId, PublicKey, Trust, aibom::VerifiedBom, intoto::Link};
 
 /// A row `key-validity` for each signer whose signature holds, by what it signed.
 ///
-/// What a window is held against is the time at which the signer says that it signed. A revocation ends everything: the
-/// time is the signer's own word.
-pub(super) fn check(signers: &[Signer], trust: &Trust, report: &mut Report) {
-    for Signer { what, keyid, at } in signers {
+/// Each at the time that it signed: the AIBoM's for the platform, which signs it last; for a link its own, if it says
+/// one, and never one after the AIBoM's. For the owner only the list counts, as a layout says itself until when it holds.
+pub(super) fn check(
+    owner: Option<KeyId>,
+    links: &[SignedLink],
+    bom: Option<&VerifiedBom>,
+    (platform, trust): (&PublicKey, &Trust),
+    report: &mut Report,
+) {
+    let last = bom.and_then(|bom| time_at(&bom.document, "/metadata/timestamp"));
+    let mut look = |what: &str, keyid: KeyId, at: Option<OffsetDateTime>| {
         let compared = format!(
             "the key {} of {what} with its window and the list of revoked keys",
             keyid.short()
         );
-        report.made("key-validity", compared, trust.check_key(*keyid, *at));
+        report.made("key-validity", compared, trust.check_key(keyid, at));
+    };
+    if let Some(owner) = owner {
+        look("the layout", owner, None);
+    }
+    for one in links {
+        let own = own_time(&one.link).filter(|own| last.is_none_or(|last| *own <= last));
+        look(&one.link.name, one.keyid, own.or(last));
+    }
+    if bom.is_some() {
+        look("the AIBoM", platform.keyid(), last);
     }
 }
 
-/// Who signed what, and when.
-pub(super) struct Signer {
-    what: String,
-    keyid: KeyId,
-    at: Option<OffsetDateTime>,
+/// When a link was signed, as its signer says: the training's end, or when the job was taken in.
+fn own_time(link: &Link) -> Option<OffsetDateTime> {
+    let job = link.environment.get("job")?;
+    time_at(job, "/finished-at").or_else(|| time_at(job, "/received-at"))
 }
 
-impl Signer {
-    /// Of the layout. It says itself until when it holds, so its key has to have been the owner's at some time, and not
-    /// at a certain one.
-    pub(super) fn of_layout(keyid: KeyId) -> Self {
-        Self::new("the layout", keyid, None)
-    }
-
-    /// Of a link, at the time in its environment; else at the AIBoM's, which is signed last.
-    pub(super) fn of_link(keyid: KeyId, link: &Link, bom: Option<&VerifiedBom>) -> Self {
-        let job = link.environment.get("job");
-        let named = [
-            job.and_then(|job| job.get("finished-at")),
-            job.and_then(|job| job.get("received-at")),
-            link.environment.get("scanned-at"),
-        ];
-        let named = named.into_iter().flatten().find_map(time);
-        Self::new(&link.name, keyid, named.or_else(|| bom.and_then(time_of)))
-    }
-
-    /// Of the AIBoM.
-    pub(super) fn of_bom(keyid: KeyId, bom: &VerifiedBom) -> Self {
-        Self::new("the AIBoM", keyid, time_of(bom))
-    }
-
-    fn new(what: &str, keyid: KeyId, at: Option<OffsetDateTime>) -> Self {
-        Self {
-            what: what.to_owned(),
-            keyid,
-            at,
-        }
-    }
-}
-
-fn time_of(bom: &VerifiedBom) -> Option<OffsetDateTime> {
-    bom.document.pointer("/metadata/timestamp").and_then(time)
-}
-
-fn time(text: &Value) -> Option<OffsetDateTime> {
-    OffsetDateTime::parse(text.as_str()?, &Rfc3339).ok()
+fn time_at(document: &Value, pointer: &str) -> Option<OffsetDateTime> {
+    let text = document.pointer(pointer)?.as_str()?;
+    OffsetDateTime::parse(text, &Rfc3339).ok()
 }

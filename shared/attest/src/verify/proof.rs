@@ -3,12 +3,8 @@ use std::collections::BTreeMap;
 use time::OffsetDateTime;
 
 use super::{
-    Report,
-    artifacts::check_paths,
-    job::check_job,
-    keys::{self, Signer},
-    model::check_model_signature,
-    statements, ties, transcript,
+    Report, artifacts::check_paths, job::check_job, keys, model::check_model_signature, statements,
+    ties, transcript,
 };
 use crate::{
     Digest, INGEST, KeyId, PublicKey, RUN_TRAINING, SCAN_IMAGE, Trust,
@@ -47,6 +43,19 @@ pub struct ProofFiles<'a> {
     pub statements: Option<&'a [u8]>,
 }
 
+/// A link that a functionary of its step signed.
+#[derive(Debug)]
+pub(super) struct SignedLink {
+    /// The name of its file.
+    pub(super) file: String,
+    /// SHA-256 of its file.
+    pub(super) digest: Digest,
+    /// Who signed.
+    pub(super) keyid: KeyId,
+    /// What it says.
+    pub(super) link: Link,
+}
+
 /// What was verified.
 #[derive(Debug, Clone, Default)]
 pub struct VerifiedProof {
@@ -66,24 +75,21 @@ pub struct VerifiedProof {
 ///
 /// Checks, by name: `layout-signature`, `layout-expiry`, `link-signature` (each link), `link-threshold`,
 /// `link-command` (each link), `artifact-rules`, `artifact-paths`, `transcript`, `aibom-signature`,
-/// `aibom-detached-signature`, `aibom-links`, `aibom-artifacts`, `aibom-parameters`, `model-signature` where there is one,
-/// `job-identity`, `key-validity` (each signer whose signature holds), and `aibom-scan` where the layout has a step
-/// `scan_image`. Where there is a `bundle.jsonl`: `statement-signature` (each line), `provenance`, `aibom-statement`,
-/// `model-statement`.
-/// Artifacts are not looked at: see [`super::verify_bundle`].
+/// `aibom-detached-signature`, `aibom-links`, `aibom-artifacts`, `aibom-parameters`, `model-signature`, `job-identity`,
+/// `statement-signature` (each line of `bundle.jsonl`), `provenance`, `aibom-statement`, `model-statement`,
+/// `statement-kinds` (only where it fails), `key-validity` (each signer whose signature holds), and `aibom-scan` where
+/// the layout has a step `scan_image`.
+///
+/// Model signature and statements are asked for where there is an AIBoM: without one, as when links are looked at alone,
+/// nothing is complete anyway. Artifacts are not looked at: see [`super::verify_bundle`].
 pub fn verify_proof(files: &ProofFiles<'_>, trust: &Trust, now: OffsetDateTime) -> VerifiedProof {
     let mut report = Report::default();
     let (layout, owner) = verify_layout(files, trust, now, &mut report).unzip();
     let links = verify_links(files, layout.as_ref(), &mut report);
     verify_chain(layout.as_ref(), &links, &mut report);
-    let find = |step: &str| {
-        links
-            .iter()
-            .map(|(_, link)| link)
-            .find(|link| link.name == step)
-            .cloned()
-    };
-    let (ingest, training, scan) = (find(INGEST), find(RUN_TRAINING), find(SCAN_IMAGE));
+    let find = |step: &str| links.iter().find(|one| one.link.name == step);
+    let link = |step: &str| find(step).map(|one| one.link.clone());
+    let (ingest, training, scan) = (link(INGEST), link(RUN_TRAINING), link(SCAN_IMAGE));
     check_paths(ingest.as_ref(), training.as_ref(), &mut report);
     transcript::check(training.as_ref(), &mut report);
     let platform = files
@@ -106,22 +112,11 @@ pub fn verify_proof(files: &ProofFiles<'_>, trust: &Trust, now: OffsetDateTime) 
         &mut report,
     );
     check_job(&links, bom.as_ref(), &mut report);
-    if let Some(bytes) = files.statements {
-        statements::check(bytes, files, training.as_ref(), platform, &mut report);
-    }
+    statements::check(files, find(RUN_TRAINING), platform, &mut report);
     if layout.is_some_and(|layout| layout.step(SCAN_IMAGE).is_some()) {
         ties::check_scan(bom.as_ref(), training.as_ref(), scan.as_ref(), &mut report);
     }
-    let links = links
-        .iter()
-        .map(|(keyid, link)| Signer::of_link(*keyid, link, bom.as_ref()));
-    let signers: Vec<Signer> = owner
-        .map(Signer::of_layout)
-        .into_iter()
-        .chain(links)
-        .chain(bom.iter().map(|bom| Signer::of_bom(platform.keyid(), bom)))
-        .collect();
-    keys::check(&signers, trust, &mut report);
+    keys::check(owner, &links, bom.as_ref(), (platform, trust), &mut report);
     VerifiedProof {
         report,
         ingest,
@@ -175,7 +170,7 @@ fn verify_links(
     files: &ProofFiles<'_>,
     layout: Option<&Layout>,
     report: &mut Report,
-) -> Vec<(KeyId, Link)> {
+) -> Vec<SignedLink> {
     let mut verified = Vec::new();
     if files.links.is_empty() {
         report.absent(
@@ -203,7 +198,7 @@ fn verify_links(
     verified
 }
 
-fn verify_link(file: &LinkFile<'_>, layout: &Layout) -> Result<(KeyId, Link), String> {
+fn verify_link(file: &LinkFile<'_>, layout: &Layout) -> Result<SignedLink, String> {
     let signed = Signed::<Link>::parse(file.bytes).map_err(|error| error.to_string())?;
     let link = check_signer(layout, &signed).map_err(|error| error.to_string())?;
     let expected = link_file_name(&link.name, &signed.keyid());
@@ -213,18 +208,15 @@ fn verify_link(file: &LinkFile<'_>, layout: &Layout) -> Result<(KeyId, Link), St
             file.name
         ));
     }
-    Ok((signed.keyid(), link.clone()))
+    Ok(SignedLink {
+        file: expected,
+        digest: file.digest(),
+        keyid: signed.keyid(),
+        link: link.clone(),
+    })
 }
 
-fn witness(keyid: KeyId, link: &Link) -> Witness<'_, Digest> {
-    Witness {
-        step: &link.name,
-        keyid,
-        sides: link.into(),
-    }
-}
-
-fn verify_chain(layout: Option<&Layout>, links: &[(KeyId, Link)], report: &mut Report) {
+fn verify_chain(layout: Option<&Layout>, links: &[SignedLink], report: &mut Report) {
     let (threshold, rules) = (
         "links with the steps of the layout",
         "materials and products with the rules of the layout",
@@ -236,7 +228,11 @@ fn verify_chain(layout: Option<&Layout>, links: &[(KeyId, Link)], report: &mut R
     };
     let witnesses: Vec<_> = links
         .iter()
-        .map(|(keyid, link)| witness(*keyid, link))
+        .map(|one| Witness {
+            step: &one.link.name,
+            keyid: one.keyid,
+            sides: (&one.link).into(),
+        })
         .collect();
     let chain: BTreeMap<&str, Sides<'_, Digest>> =
         match check_thresholds(layout, &witnesses, Agreement::Always) {
@@ -257,7 +253,7 @@ fn verify_chain(layout: Option<&Layout>, links: &[(KeyId, Link)], report: &mut R
                 BTreeMap::new()
             }
         };
-    for (_, link) in links {
+    for SignedLink { link, .. } in links {
         let expected = layout.step(&link.name).map(|step| &step.expected_command);
         let same = if expected == Some(&link.command) {
             Ok(())
