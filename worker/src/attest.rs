@@ -82,6 +82,8 @@ pub(crate) struct Evidence<'a> {
     pub(crate) limits: &'a Limits,
 }
 
+pub(crate) use link::witness_link;
+
 /// The files of a proof.
 #[derive(Debug)]
 struct Proof {

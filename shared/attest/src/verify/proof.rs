@@ -4,7 +4,7 @@ use time::OffsetDateTime;
 
 use super::{
     Report, artifacts::check_paths, job::check_job, keys, model::check_model_signature, statements,
-    ties, transcript,
+    ties, transcript, witness as witnesses,
 };
 use crate::{
     Digest, INGEST, KeyId, PublicKey, RUN_TRAINING, SCAN_IMAGE, Trust,
@@ -64,12 +64,19 @@ pub struct VerifiedProof {
 /// `link-command` (each link), `artifact-rules`, `artifact-paths`, `transcript`, `aibom-signature`,
 /// `aibom-detached-signature`, `aibom-links`, `aibom-artifacts`, `aibom-parameters`, `model-signature` where there is one,
 /// `job-identity`, `key-validity` (each signer whose signature holds), and `aibom-scan` where the layout has a step
-/// `scan_image`. Where there is a `bundle.jsonl`: `statement-signature` (each line), `provenance`, `aibom-statement`.
+/// `scan_image`. `witness` for each link of those who trained again, where the layout has no such step. Where there is a
+/// `bundle.jsonl`: `statement-signature` (each line), `provenance`, `aibom-statement`.
 /// Artifacts are not looked at: see [`super::verify_bundle`].
 pub fn verify_proof(files: &ProofFiles<'_>, trust: &Trust, now: OffsetDateTime) -> VerifiedProof {
     let mut report = Report::default();
     let (layout, owner) = verify_layout(files, trust, now, &mut report).unzip();
-    let links = verify_links(files, layout.as_ref(), &mut report);
+    let is_witness = |file: &LinkFile<'_>| {
+        layout
+            .as_ref()
+            .is_some_and(|layout| witnesses::is_one(file, layout))
+    };
+    let (beside, of_steps): (Vec<_>, Vec<_>) = files.links.iter().copied().partition(is_witness);
+    let links = verify_links(&of_steps, layout.as_ref(), &mut report);
     verify_chain(layout.as_ref(), &links, &mut report);
     let find = |step: &str| {
         links
@@ -81,6 +88,10 @@ pub fn verify_proof(files: &ProofFiles<'_>, trust: &Trust, now: OffsetDateTime) 
     let (ingest, training, scan) = (find(INGEST), find(RUN_TRAINING), find(SCAN_IMAGE));
     check_paths(ingest.as_ref(), training.as_ref(), &mut report);
     transcript::check(training.as_ref(), &mut report);
+    if let Some(layout) = &layout {
+        let training = links.iter().find(|(_, link)| link.name == RUN_TRAINING);
+        witnesses::check(&beside, layout, training, trust, &mut report);
+    }
     let platform = files
         .aibom
         .map_or(&trust.platform, |bytes| trust.platform_of(bytes));
@@ -169,19 +180,19 @@ fn verify_layout(
 
 /// The links that are signed by the functionaries of their steps, each with its signer.
 fn verify_links(
-    files: &ProofFiles<'_>,
+    files: &[LinkFile<'_>],
     layout: Option<&Layout>,
     report: &mut Report,
 ) -> Vec<(KeyId, Link)> {
     let mut verified = Vec::new();
-    if files.links.is_empty() {
+    if files.is_empty() {
         report.absent(
             "link-signature",
             "links with the functionaries of the layout",
             "there is no link",
         );
     }
-    for file in &files.links {
+    for file in files {
         let compared = format!("{} with the functionaries of the layout", file.name);
         let Some(layout) = layout else {
             report.skipped("link-signature", compared, "the layout is not verified");
