@@ -34,3 +34,4 @@ mod tamper;
 #[cfg(feature = "outside-parts")]
 mod tls;
 mod traces;
+mod witness;

@@ -2,8 +2,16 @@
 //!
 //! It is its own launcher too: with the hidden subcommand it seals the room, then becomes the trainer.
 
-use std::{ffi::OsStr, fs, io::Write, path::Path, process::ExitCode, time::Duration};
+use std::{
+    ffi::OsStr,
+    fs,
+    io::Write,
+    path::Path,
+    process::ExitCode,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
+use assay_attest::Digest;
 use assay_platform::sandbox::{ENTER_ROOM, enter};
 use assay_protocol::{
     DataSummary, EpochReport, Event, Fault, JobRequest, LogLevel, ModelSummary, OutputFile, Task,
@@ -34,7 +42,7 @@ fn train() -> Outcome {
     say(&started())?;
     let mut files = outputs();
     match part.trim() {
-        "done" | "short epochs" => {}
+        "done" | "short epochs" | "repeats" | "drifts" => {}
         "fault" => {
             write(output, &[(room::LOGS, b"what went wrong\n".to_vec())])?;
             let fault = Fault::dataset(
@@ -77,9 +85,17 @@ fn train() -> Outcome {
     };
     let first = fs::read_to_string(input.join(room::CHECKPOINT))
         .map_or(Ok(0), |text| text.parse::<u32>())?;
+    let weights = |epoch| weights(part.trim(), epoch, epochs, &files);
+    if let Some(sha256) = weights(0) {
+        say(&Event::Weights { epoch: 0, sha256 })?;
+    }
     for epoch in first + 1..=epochs {
         std::thread::sleep(pause);
-        say(&report(epoch, epochs))?;
+        let mut event = report(epoch, epochs);
+        if let Event::Epoch(report) = &mut event {
+            report.weights_sha256 = weights(epoch);
+        }
+        say(&event)?;
     }
     write(output, &files)?;
     say(&done(&files))?;
@@ -102,6 +118,25 @@ fn resume_or_wait(input: &Path, output: &Path) -> Result<(), Box<dyn std::error:
     loop {
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// The digest of the weights after an epoch; a trainer that drifts has others in each run, but for the last.
+fn weights(part: &str, epoch: u32, of: u32, files: &[(&str, Vec<u8>)]) -> Option<String> {
+    let run = match part {
+        "repeats" => 0,
+        // Processes may have the same number in each room.
+        "drifts" if epoch > 1 => SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(1, |since| since.subsec_nanos().max(1)),
+        "drifts" => 0,
+        _ => return None,
+    };
+    let file = files.iter().find(|(name, _)| *name == room::WEIGHTS);
+    let digest = match file {
+        Some((_, bytes)) if epoch == of => Digest::of(bytes),
+        _ => Digest::of(&[run.to_be_bytes(), epoch.to_be_bytes()].concat()),
+    };
+    Some(digest.to_string())
 }
 
 fn report(epoch: u32, of: u32) -> Event {

@@ -1,10 +1,11 @@
 //! Ends a job as a worker does, with outputs that nobody trained and a proof that holds.
 
 use assay_attest::{
-    Digest, IMAGE_PATH, OUTPUT_NAMES, RUN_TRAINING, Role as Kind, SCAN_IMAGE, SCAN_REPORTS, aibom,
+    Digest, IMAGE_PATH, OUTPUT_NAMES, RUN_TRAINING, Role as Kind, SCAN_IMAGE, SCAN_REPORTS,
+    TRANSCRIPT, Transcript, aibom,
     aibom::Facts,
     intoto::{Link, link_file_name, sign},
-    scan_command, training_command,
+    scan_command, trained_weights, training_command,
 };
 use assay_platform::{
     ids::JobId,
@@ -21,6 +22,11 @@ const IMAGE: &[u8] = b"the image's configuration";
 impl Bench {
     /// Claims a job and completes it.
     pub(crate) async fn complete(&self, id: JobId) {
+        self.complete_by(id, None).await;
+    }
+
+    /// The same, with a proof that records a transcript, and this class of arithmetic if any.
+    pub(crate) async fn complete_by(&self, id: JobId, arithmetic: Option<&str>) {
         let platform = &self.platform;
         let claim = platform
             .db
@@ -37,7 +43,7 @@ impl Bench {
             .collect();
         let scan = self.scan_link(&dir.to_string()).await;
         let link = self
-            .training_link(id, &dir.to_string(), &inputs, &outputs)
+            .training_link(id, &dir.to_string(), (&inputs, &outputs), arithmetic)
             .await;
         let ingest = claim
             .artifacts
@@ -78,8 +84,8 @@ impl Bench {
         &self,
         id: JobId,
         dir: &str,
-        inputs: &[&Artifact],
-        outputs: &[Artifact],
+        (inputs, outputs): (&[&Artifact], &[Artifact]),
+        arithmetic: Option<&str>,
     ) -> Artifact {
         let mut link = Link::new(RUN_TRAINING, training_command());
         link.environment
@@ -90,6 +96,14 @@ impl Bench {
         if self.platform.config.scan.required {
             link.materials
                 .insert(IMAGE_PATH.to_owned(), Digest::of(IMAGE));
+        }
+        if let Some(arithmetic) = arithmetic {
+            let trainer = json!({ "arithmetic": arithmetic });
+            link.environment.insert("trainer".to_owned(), trainer);
+            let weights = trained_weights(&link).unwrap();
+            let transcript = Transcript::new(0, vec![Digest::of(b"handed in"), weights]);
+            let record = json!(transcript.unwrap().record());
+            link.byproducts.insert(TRANSCRIPT.to_owned(), record);
         }
         let key = self.platform.keys.worker().unwrap();
         let link = sign(&link, key).unwrap();

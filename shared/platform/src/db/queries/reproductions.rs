@@ -109,6 +109,7 @@ impl Backend {
         outbox::remove(&mut tx, id).await?;
         outbox::add(&mut tx, id, again).await?;
         tx.commit().await?;
+        self.notify(id);
         Ok(true)
     }
 }
