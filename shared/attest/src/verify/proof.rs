@@ -65,7 +65,7 @@ pub struct VerifiedProof {
 /// `aibom-detached-signature`, `aibom-links`, `aibom-artifacts`, `aibom-parameters`, `model-signature` where there is one,
 /// `job-identity`, `key-validity` (each signer whose signature holds), and `aibom-scan` where the layout has a step
 /// `scan_image`. `witness` for each link of those who trained again, where the layout has no such step. Where there is a
-/// `bundle.jsonl`: `statement-signature` (each line), `provenance`, `aibom-statement`.
+/// `bundle.jsonl`: `statement-signature` (each line), `provenance`, `aibom-statement`, `model-statement`.
 /// Artifacts are not looked at: see [`super::verify_bundle`].
 pub fn verify_proof(files: &ProofFiles<'_>, trust: &Trust, now: OffsetDateTime) -> VerifiedProof {
     let mut report = Report::default();
