@@ -25,13 +25,13 @@ async fn bench() -> Bench {
 
 /// The same platform, as a worker with the second key sees it.
 async fn second(bench: Bench) -> Bench {
-    bench.platform.db.close().await;
-    let mut config = Config::clone(&bench.platform.config);
+    let Bench { platform, folder } = bench;
+    platform.db.close().await;
+    let mut config = Config::clone(&platform.config);
     config.keys.name = "2".to_owned();
-    Bench {
-        platform: open(config).await,
-        folder: bench.folder,
-    }
+    drop(platform);
+    let platform = open(config).await;
+    Bench { platform, folder }
 }
 
 fn key(bench: &Bench) -> KeyId {

@@ -70,13 +70,8 @@ pub struct VerifiedProof {
 pub fn verify_proof(files: &ProofFiles<'_>, trust: &Trust, now: OffsetDateTime) -> VerifiedProof {
     let mut report = Report::default();
     let (layout, owner) = verify_layout(files, trust, now, &mut report).unzip();
-    let is_witness = |file: &LinkFile<'_>| {
-        layout
-            .as_ref()
-            .is_some_and(|layout| witnesses::is_one(file, layout))
-    };
-    let (beside, of_steps): (Vec<_>, Vec<_>) = files.links.iter().copied().partition(is_witness);
-    let links = verify_links(&of_steps, layout.as_ref(), &mut report);
+    let (beside, files) = &apart(files, layout.as_ref());
+    let links = verify_links(&files.links, layout.as_ref(), &mut report);
     verify_chain(layout.as_ref(), &links, &mut report);
     let find = |step: &str| {
         links
@@ -88,10 +83,7 @@ pub fn verify_proof(files: &ProofFiles<'_>, trust: &Trust, now: OffsetDateTime) 
     let (ingest, training, scan) = (find(INGEST), find(RUN_TRAINING), find(SCAN_IMAGE));
     check_paths(ingest.as_ref(), training.as_ref(), &mut report);
     transcript::check(training.as_ref(), &mut report);
-    if let Some(layout) = &layout {
-        let training = links.iter().find(|(_, link)| link.name == RUN_TRAINING);
-        witnesses::check(&beside, layout, training, trust, &mut report);
-    }
+    witnesses::check(beside, layout.as_ref(), &links, trust, &mut report);
     let platform = files
         .aibom
         .map_or(&trust.platform, |bytes| trust.platform_of(bytes));
@@ -137,6 +129,21 @@ pub fn verify_proof(files: &ProofFiles<'_>, trust: &Trust, now: OffsetDateTime) 
         scan,
         bom,
     }
+}
+
+/// The links of those who trained again, and the proof without them: nothing else knows of them.
+fn apart<'a>(
+    files: &ProofFiles<'a>,
+    layout: Option<&Layout>,
+) -> (Vec<LinkFile<'a>>, ProofFiles<'a>) {
+    let is_witness =
+        |file: &LinkFile<'_>| layout.is_some_and(|layout| witnesses::is_one(file, layout));
+    let (beside, links) = files.links.iter().copied().partition(is_witness);
+    let proof = ProofFiles {
+        links,
+        ..files.clone()
+    };
+    (beside, proof)
 }
 
 fn verify_layout(

@@ -21,17 +21,18 @@ pub(super) fn is_one(file: &LinkFile<'_>, layout: &Layout) -> bool {
 /// has not revoked it, and it names the inputs and the repeated outputs exactly as `run_training` does.
 pub(super) fn check(
     files: &[LinkFile<'_>],
-    layout: &Layout,
-    training: Option<&(KeyId, Link)>,
+    layout: Option<&Layout>,
+    verified: &[(KeyId, Link)],
     trust: &Trust,
     report: &mut Report,
 ) {
+    let training = verified.iter().find(|(_, link)| link.name == RUN_TRAINING);
     for file in files {
         let compared = format!(
             "{} with run_training and the workers that the layout names",
             file.name
         );
-        let Some((trainer, training)) = training else {
+        let (Some(layout), Some(training)) = (layout, training) else {
             report.skipped(
                 "witness",
                 compared,
@@ -39,19 +40,15 @@ pub(super) fn check(
             );
             continue;
         };
-        report.made(
-            "witness",
-            compared,
-            holds(file, layout, *trainer, training, trust),
-        );
+        let result = holds(file, layout, training, trust);
+        report.made("witness", compared, result);
     }
 }
 
 fn holds(
     file: &LinkFile<'_>,
     layout: &Layout,
-    trainer: KeyId,
-    training: &Link,
+    (trainer, training): &(KeyId, Link),
     trust: &Trust,
 ) -> Result<(), String> {
     let signed = Signed::<Link>::parse(file.bytes).map_err(|error| error.to_string())?;
@@ -63,7 +60,7 @@ fn holds(
             file.name
         ));
     }
-    if keyid == trainer {
+    if keyid == *trainer {
         return Err(format!(
             "the key {} trained; it is no witness of itself",
             keyid.short()
