@@ -5,6 +5,7 @@ use assay_platform::{
     job::Claim,
     sandbox::{Command, Mode},
 };
+use assay_protocol::Event;
 use time::OffsetDateTime;
 use tokio::{
     sync::{mpsc, watch},
@@ -46,18 +47,7 @@ pub(crate) async fn train(
     let platform = &worker.platform;
     let (events, said) = mpsc::channel(EVENTS_IN_FLIGHT);
     let (differs, differing) = watch::channel(false);
-    let (received, compare) = match comparison {
-        Some(comparison) => {
-            let (passed, received) = mpsc::channel(EVENTS_IN_FLIGHT);
-            (received, Some((comparison, said, passed)))
-        }
-        None => (said, None),
-    };
-    let compare = async {
-        let (comparison, said, passed) = compare?;
-        comparison.follow(said, passed, differs).await;
-        Some(comparison)
-    };
+    let (received, compare) = past(comparison, said, differs);
     let (written, checkpoints) = watch::channel(None);
     let command = Command {
         mode: Mode::Train,
@@ -111,6 +101,30 @@ pub(crate) async fn train(
     }
     let trained = judge(finished, heard, (started_at, finished_at))?;
     Ok((trained, reading))
+}
+
+/// A run's events after they went past the comparison, if there is one, and what makes them go past it.
+fn past<'a>(
+    comparison: Option<&'a mut Comparison>,
+    said: mpsc::Receiver<Event>,
+    differs: watch::Sender<bool>,
+) -> (
+    mpsc::Receiver<Event>,
+    impl Future<Output = Option<&'a mut Comparison>>,
+) {
+    let (received, compare) = match comparison {
+        Some(comparison) => {
+            let (passed, received) = mpsc::channel(EVENTS_IN_FLIGHT);
+            (received, Some((comparison, said, passed)))
+        }
+        None => (said, None),
+    };
+    let compare = async {
+        let (comparison, said, passed) = compare?;
+        comparison.follow(said, passed, differs).await;
+        Some(comparison)
+    };
+    (received, compare)
 }
 
 /// Completes when the trainer has to be ended: with the attempt, or at the first difference.

@@ -86,6 +86,19 @@ fn train() -> Outcome {
     let first = fs::read_to_string(input.join(room::CHECKPOINT))
         .map_or(Ok(0), |text| text.parse::<u32>())?;
     let weights = |epoch| weights(part.trim(), epoch, epochs, &files);
+    train_on(first, epochs, pause, weights)?;
+    write(output, &files)?;
+    say(&done(&files))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Tells of the epochs after the first, and of the digests of their weights if it has any.
+fn train_on(
+    first: u32,
+    epochs: u32,
+    pause: Duration,
+    weights: impl Fn(u32) -> Option<String>,
+) -> Result<(), Box<dyn std::error::Error>> {
     if let Some(sha256) = weights(0) {
         say(&Event::Weights { epoch: 0, sha256 })?;
     }
@@ -97,9 +110,7 @@ fn train() -> Outcome {
         }
         say(&event)?;
     }
-    write(output, &files)?;
-    say(&done(&files))?;
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// Goes on from the checkpoint in the room; without one, writes one after each of three epochs, then waits for ever.

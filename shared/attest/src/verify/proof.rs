@@ -74,11 +74,8 @@ pub fn verify_proof(files: &ProofFiles<'_>, trust: &Trust, now: OffsetDateTime) 
     let links = verify_links(&files.links, layout.as_ref(), &mut report);
     verify_chain(layout.as_ref(), &links, &mut report);
     let find = |step: &str| {
-        links
-            .iter()
-            .map(|(_, link)| link)
-            .find(|link| link.name == step)
-            .cloned()
+        let mut links = links.iter().map(|(_, link)| link);
+        links.find(|link| link.name == step).cloned()
     };
     let (ingest, training, scan) = (find(INGEST), find(RUN_TRAINING), find(SCAN_IMAGE));
     check_paths(ingest.as_ref(), training.as_ref(), &mut report);
