@@ -21,7 +21,7 @@ use assay_platform::{
 
 use crate::{
     attempt::{Record, ms},
-    attest::{Circumstances, Evidence, witness_link},
+    attest::{Circumstances, Evidence, unsigned, witness_link},
     checkpoint,
     collect::Notes,
     lease::LeaseKeeper,
@@ -136,14 +136,12 @@ async fn vouch(
     recorded: &Recorded,
     stored: &mut Vec<Artifact>,
 ) -> Result<(), Stop> {
-    let key = platform.keys.worker()?;
-    let link = sign(&witness_link(evidence, recorded), key)
-        .map_err(|error| Stop::ours("platform.attest", format!("the link: {error}")))?;
-    let path = format!(
-        "{}/{}",
-        evidence.claim.job.unique_dir,
-        link_file_name(WITNESS, &key.keyid())
-    );
+    let key = platform.keys.worker()?.clone();
+    let file = link_file_name(WITNESS, &key.keyid());
+    let path = format!("{}/{file}", evidence.claim.job.unique_dir);
+    let link = witness_link(evidence, recorded);
+    let signed = platform.keys.signing(move || sign(&link, &key)).await?;
+    let link = signed.map_err(|error| unsigned("the link", &error))?;
     enter(Phase::Upload, evidence.claim.job.id);
     let put = async {
         let stored = platform.store.put_proof(&link).await?;

@@ -109,7 +109,7 @@ fn a_witness_says_what_the_training_said() {
         files.insert(name.clone(), bytes);
         assert!(!verify(&files, &trust).is_verified(), "byte {place}");
     }
-    let mut files = scene.files.clone();
+    let mut files = scene.files;
     files.insert("witness.00000000.link".to_owned(), whole);
     assert_eq!(failed(&verify(&files, &trust)), ["witness"]);
 }
