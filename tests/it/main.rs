@@ -36,3 +36,4 @@ mod tls;
 mod traces;
 #[cfg(feature = "outside-parts")]
 mod vault;
+mod witness;

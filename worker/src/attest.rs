@@ -84,6 +84,8 @@ pub(crate) struct Evidence<'a> {
     pub(crate) limits: &'a Limits,
 }
 
+pub(crate) use link::witness_link;
+
 /// The files of a proof.
 #[derive(Debug)]
 struct Proof {
@@ -230,7 +232,7 @@ fn sign_documents(
 }
 
 /// A key that is away signs later; anything else that cannot be signed never can.
-fn unsigned(what: &str, error: &(dyn Error + 'static)) -> Stop {
+pub(crate) fn unsigned(what: &str, error: &(dyn Error + 'static)) -> Stop {
     let message = format!("{what} cannot be signed: {error}");
     match SignerError::of(error) {
         Some(_) => Stop::Unavailable(message),

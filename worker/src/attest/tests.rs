@@ -83,6 +83,7 @@ fn claim(unique_dir: UniqueDir) -> Claim {
             held: None,
             not_before: None,
             traceparent: None,
+            reproduces: None,
             attempt: 2,
             lost: 1,
             worker: Some("worker-1".into()),
