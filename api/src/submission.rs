@@ -6,7 +6,7 @@ use assay_platform::{
     store::{StoreError, Stored},
     telemetry::metrics::UPLOAD_BYTES,
 };
-use assay_protocol::{Framework, JobRequest, Metadata, Parameters};
+use assay_protocol::{AibomVersion, Framework, JobRequest, Metadata, Parameters};
 
 use crate::{
     file_name::check_file_name,
@@ -56,6 +56,7 @@ pub(crate) async fn read_submission(
     let mut files = Vec::with_capacity(3);
     let mut framework = None;
     let mut priority = Priority::default();
+    let mut aibom = AibomVersion::default();
     let mut metadata = Metadata::default();
     let mut parameters = Parameters::default();
     while let Some(part) = form.next().await? {
@@ -78,6 +79,8 @@ pub(crate) async fn read_submission(
             framework = Some(Framework::parse(&value)?);
         } else if name == PRIORITY {
             priority = self::priority(&value)?;
+        } else if name == AibomVersion::FIELD {
+            aibom = AibomVersion::parse(&value)?;
         } else if !metadata.set(&name, &value)? {
             parameters.set(&name, &value)?;
         }
@@ -94,6 +97,7 @@ pub(crate) async fn read_submission(
         framework,
         metadata,
         parameters,
+        aibom,
     };
     Ok(Submission {
         files,
@@ -122,6 +126,7 @@ fn file_role(field: &str) -> Option<Role> {
 fn is_known(field: &str) -> bool {
     REQUIRED.contains(&field)
         || field == PRIORITY
+        || field == AibomVersion::FIELD
         || Metadata::FIELDS.contains(&field)
         || Parameters::FIELDS.contains(&field)
 }
@@ -129,7 +134,7 @@ fn is_known(field: &str) -> bool {
 fn expected() -> String {
     let all: Vec<&str> = [
         &REQUIRED[..],
-        &[PRIORITY],
+        &[PRIORITY, AibomVersion::FIELD],
         &Metadata::FIELDS,
         &Parameters::FIELDS,
     ]

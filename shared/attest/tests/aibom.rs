@@ -5,6 +5,8 @@
 #[path = "../examples/bundle/sample.rs"]
 mod sample;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use assay_attest::{
     Digest, Role, SigningKey,
     aibom::{
@@ -36,7 +38,7 @@ fn no_metadata_field_is_dropped() {
     let mut all = Vec::new();
     leaves(&document, &mut all);
     let claims = claims(&facts.request);
-    assert_eq!(claims.len(), 11);
+    assert_eq!(claims.len(), 25);
     for (field, text) in &claims {
         assert!(
             all.iter().any(|leaf| leaf.as_str() == Some(text)),
@@ -50,15 +52,210 @@ fn no_metadata_field_is_dropped() {
     );
     assert_eq!(
         model["modelCard"]["considerations"]["technicalLimitations"],
-        json!(["Other wines"])
+        json!(["178 samples only", "One decade", "Other wines"])
     );
     assert_eq!(
         model["modelCard"]["considerations"]["ethicalConsiderations"][0]["name"],
         "Mislabelling bottles"
     );
     assert_eq!(model["licenses"][0]["license"]["id"], "Apache-2.0");
-    assert_eq!(model["purl"], "pkg:generic/Wine%20classifier@1.0%20beta");
+    let sha256 = &model["hashes"][0]["content"];
+    assert_eq!(
+        model["purl"],
+        format!(
+            "pkg:generic/Wine%20classifier@1.0%20beta?checksum=sha256:{}",
+            sha256.as_str().unwrap()
+        )
+    );
+    assert_eq!(model["purl"], document["metadata"]["component"]["purl"]);
+    assert_eq!(model["manufacturer"]["name"], "Vintners & Sons");
+    assert_eq!(model["supplier"]["name"], "Wine Models Ltd");
+    assert_eq!(
+        model["modelCard"]["considerations"]["users"],
+        json!(["Oenologists", "Students"])
+    );
+    let card = reference(model, "model-card");
+    assert_eq!(card["url"], "https://example.org/card?wine#1");
     assert_eq!(model["pedigree"]["ancestors"][1]["name"], "none");
+}
+
+fn reference<'a>(component: &'a Value, kind: &str) -> &'a Value {
+    let all = component["externalReferences"].as_array().unwrap();
+    all.iter().find(|one| one["type"] == kind).unwrap()
+}
+
+fn component<'a>(document: &'a Value, reference: &str) -> &'a Value {
+    let all = document["components"].as_array().unwrap();
+    all.iter().find(|one| one["bom-ref"] == reference).unwrap()
+}
+
+#[test]
+fn the_data_set_has_what_was_given_and_its_digest() {
+    let document = build(&facts()).unwrap();
+    let data = component(&document, "dataset");
+    assert_eq!(data["name"], "Wine");
+    assert_eq!(data["version"], "1992");
+    assert_eq!(data["licenses"][0]["expression"], "MIT OR CC-BY-4.0");
+    let sha256 = data["hashes"][0]["content"].as_str().unwrap();
+    let purl = format!("pkg:generic/Wine@1992?checksum=sha256:{sha256}");
+    assert_eq!(data["purl"], purl);
+    assert_eq!(data["data"][0]["sensitiveData"], json!(["none"]));
+    let governance = &data["data"][0]["governance"];
+    assert_eq!(
+        governance["owners"][1]["organization"]["name"],
+        "M. Forina"
+    );
+    assert_eq!(
+        governance["stewards"][0]["organization"]["name"],
+        "An archive"
+    );
+    assert_eq!(
+        reference(data, "distribution")["url"],
+        "https://example.org/wine"
+    );
+    let models = document["components"].as_array().unwrap();
+    let models = models
+        .iter()
+        .filter(|one| one["type"] == "machine-learning-model");
+    assert_eq!(models.count(), 1);
+}
+
+#[test]
+fn a_job_without_metadata_says_so_and_fills_nothing_in() {
+    let mut facts = facts();
+    for metadata in [json!({}), json!({"author": ""})] {
+        facts.request = json!({"framework": "candle", "metadata": metadata, "parameters": {}});
+        let document = build(&facts).unwrap();
+        let subject = document["metadata"]["component"]["properties"].to_string();
+        assert!(subject.contains("none: the submitter said nothing"));
+        assert!(!document.to_string().contains("claimed"));
+        let data = component(&document, "dataset");
+        for absent in ["version", "description", "licenses", "externalReferences"] {
+            assert!(data.get(absent).is_none(), "{absent}");
+        }
+        for absent in ["sensitiveData", "governance"] {
+            assert!(data["data"][0].get(absent).is_none(), "{absent}");
+        }
+        let model = &document["components"][0];
+        for absent in ["manufacturer", "supplier"] {
+            assert!(model.get(absent).is_none(), "{absent}");
+        }
+        // The card that there is in any case is the one of the document.
+        let card = reference(model, "model-card")["url"].as_str().unwrap();
+        let serial = document["serialNumber"].as_str().unwrap();
+        let serial = serial.strip_prefix("urn:uuid:").unwrap();
+        assert_eq!(card, format!("urn:cdx:{serial}/1#model-card"));
+        assert_eq!(model["modelCard"]["bom-ref"], "model-card");
+    }
+    facts.request = json!({"framework": "candle", "metadata": {"author": "A"}, "parameters": {}});
+    let said = build(&facts).unwrap().to_string();
+    assert!(!said.contains("the submitter said nothing"));
+}
+
+/// Every `bom-ref`, each once.
+fn bom_refs(value: &Value, into: &mut BTreeSet<String>) {
+    if let Some(reference) = value.get("bom-ref").and_then(Value::as_str) {
+        assert!(into.insert(reference.to_owned()), "{reference} twice");
+    }
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| bom_refs(item, into)),
+        Value::Object(members) => members.values().for_each(|member| bom_refs(member, into)),
+        _ => {}
+    }
+}
+
+#[test]
+fn claims_have_evidence_and_speak_only_of_what_happened() {
+    let keys = Keys::generate();
+    let names = |facts: &Facts| {
+        let document = build(facts).unwrap();
+        let mut known = BTreeSet::new();
+        bom_refs(&document, &mut known);
+        let declarations = &document["declarations"];
+        let claims = declarations["claims"].as_array().unwrap().clone();
+        for claim in &claims {
+            let evidence = claim["evidence"].as_array().unwrap();
+            let against = claim["counterEvidence"].as_array();
+            let named = evidence.iter().chain(against.into_iter().flatten());
+            for reference in named.chain([&claim["target"]]) {
+                assert!(known.contains(reference.as_str().unwrap()), "{reference}");
+            }
+        }
+        assert_eq!(
+            declarations["attestations"][0]["map"][0]["claims"]
+                .as_array()
+                .unwrap()
+                .len(),
+            claims.len()
+        );
+        let names = claims
+            .iter()
+            .map(|claim| claim["bom-ref"].as_str().unwrap().to_owned());
+        names.collect::<Vec<_>>()
+    };
+    let mut facts = Job::sample(&keys).facts;
+    facts.model_signature = None;
+    let always = ["claim/inputs", "claim/training", "claim/validation"];
+    let plain = names(&facts);
+    assert_eq!(plain[..3], always);
+    assert_eq!(plain[3..], ["claim/isolation"]);
+    facts.model_signature = Some(Digest::of(b"signature"));
+    assert!(names(&facts).contains(&"claim/signature".to_owned()));
+    facts.data.validation_rows = 0;
+    assert!(!names(&facts).contains(&"claim/validation".to_owned()));
+    let mut scanned = Job::scanned(&keys).facts;
+    assert!(names(&scanned).contains(&"claim/scan".to_owned()));
+    scanned.scan_link = None;
+    assert!(!names(&scanned).contains(&"claim/scan".to_owned()));
+    // What was found and what did not hold speaks against the claim.
+    let document = build(&Job::scanned(&keys).facts).unwrap().to_string();
+    assert!(document.contains("1 findings in its packages"));
+    assert!(document.contains("not in force here: network-namespace"));
+}
+
+#[test]
+fn version_1_7_says_who_each_fact_is_from() {
+    let mut facts = facts();
+    assert!(build(&facts).unwrap().get("citations").is_none());
+    facts.request["aibom"] = "1.7".into();
+    let document = build(&facts).unwrap();
+    assert_eq!(document["specVersion"], "1.7");
+    let schema = "http://cyclonedx.org/schema/bom-1.7.schema.json";
+    assert_eq!(document["$schema"], schema);
+    let mut known = BTreeSet::new();
+    bom_refs(&document, &mut known);
+    let mut by = BTreeMap::new();
+    for citation in document["citations"].as_array().unwrap() {
+        for member in ["attributedTo", "process"] {
+            assert!(known.contains(citation[member].as_str().unwrap()));
+        }
+        for pointer in citation["pointers"].as_array().unwrap() {
+            let pointer = pointer.as_str().unwrap();
+            assert!(document.pointer(pointer).is_some(), "{pointer}");
+            let who = citation["attributedTo"].as_str().unwrap().to_owned();
+            assert_eq!(by.insert(pointer.to_owned(), who), None, "{pointer} twice");
+        }
+    }
+    assert_eq!(by["/components/0/hashes"], "producer");
+    assert_eq!(by["/components/0/licenses"], "submitter");
+    assert_eq!(by["/components/0/modelCard/modelParameters"], "trainer");
+    let claimed = document["metadata"]["component"]["properties"]
+        .as_array()
+        .unwrap();
+    let first = claimed
+        .iter()
+        .position(|one| one["name"].as_str().unwrap().contains("claimed:"));
+    let first = format!("/metadata/component/properties/{}", first.unwrap());
+    assert_eq!(by[&first], "submitter");
+
+    // Nobody is said to have said what they did not say.
+    facts.request =
+        json!({"framework": "candle", "metadata": {}, "parameters": {}, "aibom": "1.7"});
+    let silent = build(&facts).unwrap();
+    let cited = silent["citations"].as_array().unwrap();
+    assert!(cited.iter().all(|one| one["attributedTo"] != "submitter"));
+    facts.request["aibom"] = "2.0".into();
+    assert!(matches!(build(&facts), Err(BomError::Facts(_))));
 }
 
 #[test]

@@ -295,6 +295,12 @@ fn request() -> serde_json::Value {
             "author": "A. Vintner", "model_type": "tabular", "base_model": "none", "license_name": "apache-2.0",
             "base_model_source": "https://example.org/models/none", "intended_use": "Demonstration",
             "out_of_scope": "Other wines", "misuse_or_malicious": "Mislabelling bottles",
+            "manufacturer": "Vintners & Sons", "supplier": "Wine Models Ltd", "intended_users": "Oenologists\nStudents",
+            "technical_limitations": "178 samples only\n\n One decade ", "model_card_url": "https://example.org/card?wine#1",
+            "dataset_name": "Wine", "dataset_version": "1992", "dataset_description": "Chemical analyses",
+            "dataset_license": "mit OR CC-BY-4.0", "dataset_source": "https://example.org/wine",
+            "dataset_sensitivity": "none", "dataset_owner": "S. Aeberhard\nM. Forina", "dataset_steward": "An archive",
+            "dataset_collection": "Measured in a laboratory",
         },
         "parameters": {
             "epochs": 5, "validation_split": 0.2, "initial_epoch": 0, "batch_size": 32, "steps_per_epoch": null,
