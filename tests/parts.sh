@@ -23,6 +23,7 @@ set_up_parts() {
     install_packages $missing_packages
   fi
   set_up_python
+  set_up_sbom_tools
 }
 
 missing_packages=""
@@ -99,4 +100,12 @@ set_up_python() {
   # The package wraps the program in a script; the program itself is wanted.
   ASSAY_TEST_COMPOSE="$(echo "$PWD/$venv"/lib/python3*/site-packages/compose/docker-compose)"
   export ASSAY_TEST_PYTHON ASSAY_TEST_TRIVY ASSAY_TEST_COMPOSE
+}
+
+# A checker of AIBoMs, built beside the workspace: its hundred crates are needed by one test only.
+set_up_sbom_tools() {
+  local target="$PWD/$parts_dir/sbom-tools"
+  cargo build --quiet --locked --manifest-path tests/outside/sbom-tools/Cargo.toml --target-dir "$target"
+  ASSAY_TEST_SBOM_TOOLS="$target/debug/assay-outside-sbom-tools"
+  export ASSAY_TEST_SBOM_TOOLS
 }

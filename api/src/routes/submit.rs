@@ -96,7 +96,7 @@ pub(crate) struct SubmitForm {
     /// What is known not to work well, one a line.
     technical_limitations: Option<String>,
     /// Address of a model card written by people.
-    #[schema(format = Uri)]
+    #[schema(example = "https://example.org/card")]
     model_card_url: Option<String>,
     /// Name of the data set; its file's name when absent.
     dataset_name: Option<String>,

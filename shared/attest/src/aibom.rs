@@ -21,6 +21,7 @@ mod model;
 mod property;
 mod read;
 mod request;
+pub mod score;
 mod sign;
 mod spec_version;
 

@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use assay_attest::{
     Digest, Role, SigningKey,
     aibom::{
-        BomError, EnergyFacts, Facts, Measured, ResumedFrom, build, claims, parameters, sign,
-        verify,
+        BomError, EnergyFacts, Facts, Measured, ResumedFrom, build, claims, parameters, score,
+        sign, verify,
     },
     json::{Limits, parse_canonical},
 };
@@ -101,10 +101,7 @@ fn the_data_set_has_what_was_given_and_its_digest() {
     assert_eq!(data["purl"], purl);
     assert_eq!(data["data"][0]["sensitiveData"], json!(["none"]));
     let governance = &data["data"][0]["governance"];
-    assert_eq!(
-        governance["owners"][1]["organization"]["name"],
-        "M. Forina"
-    );
+    assert_eq!(governance["owners"][1]["organization"]["name"], "M. Forina");
     assert_eq!(
         governance["stewards"][0]["organization"]["name"],
         "An archive"
@@ -259,6 +256,44 @@ fn version_1_7_says_who_each_fact_is_from() {
 }
 
 #[test]
+fn a_score_names_what_is_missing_and_how_it_gets_there() {
+    let mut facts = facts();
+    let fired = |document: &Value| {
+        let all = score::score(document).into_iter();
+        all.filter(score::Element::fires)
+            .map(|one| (one.rule, one.severity, one.state))
+            .collect::<Vec<_>>()
+    };
+    let document = build(&facts).unwrap();
+    let all = fired(&document);
+    assert!(
+        all.iter()
+            .all(|(_, severity, _)| *severity == score::Severity::Info),
+        "{all:?}"
+    );
+    facts.request["metadata"]["license_name"] = Value::Null;
+    let all = fired(&build(&facts).unwrap());
+    let (_, _, state) = all
+        .iter()
+        .find(|(rule, ..)| *rule == "SBOM-BSIAI-MODEL-LICENSE")
+        .unwrap();
+    let text = "not for Wine classifier: give license_name".to_owned();
+    assert_eq!(*state, score::State::Missing(text));
+    // What only looks right is found, too.
+    let mut wrong = document;
+    wrong["components"][0]["hashes"][0]["content"] = "zz".into();
+    wrong["components"][0]["purl"] = "not a purl".into();
+    wrong["components"][0]["modelCard"]["modelParameters"]["datasets"] = json!([{"ref": "gone"}]);
+    let all = fired(&wrong);
+    for rule in ["ASSAY-HASHES", "ASSAY-PURLS", "ASSAY-REFERENCES"] {
+        assert!(all.iter().any(|(name, ..)| *name == rule), "{rule}");
+    }
+    let nothing = fired(&json!({"bomFormat": "CycloneDX"}));
+    assert_eq!(nothing[0].0, "SBOM-BSIAI-NA");
+    assert_eq!(nothing[1].0, "SBOM-AIACT-NA");
+}
+
+#[test]
 fn there_are_no_fractions_and_metrics_are_exact_strings() {
     let document = build(&facts()).unwrap();
     let mut all = Vec::new();
@@ -363,11 +398,71 @@ fn the_file_is_canonical_and_only_its_key_verifies_it() {
     assert!(verify(&pretty, key.public()).is_err());
 }
 
+fn arbitrary_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        ".{0,12}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 16, 4, |inner| {
+        let names = prop_oneof![Just("name".to_owned()), Just("type".to_owned()), ".{0,4}"];
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::hash_map(names, inner, 0..4)
+                .prop_map(|members| Value::from_iter(members)),
+        ]
+    })
+}
+
+/// The place of every value.
+fn pointers(value: &Value, at: String, into: &mut Vec<String>) {
+    match value {
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                pointers(item, format!("{at}/{index}"), into);
+            }
+        }
+        Value::Object(members) => {
+            for (name, member) in members {
+                let name = name.replace('~', "~0").replace('/', "~1");
+                pointers(member, format!("{at}/{name}"), into);
+            }
+        }
+        _ => {}
+    }
+    into.push(at);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, cases: 64, ..ProptestConfig::default() })]
     #[test]
     fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         prop_assert!(verify(&bytes, SigningKey::generate().public()).is_err());
+    }
+
+    #[test]
+    fn scoring_never_panics_whatever_the_document(changes in prop::collection::vec((any::<prop::sample::Index>(), arbitrary_json()), 1..6)) {
+        let mut document = build(&facts()).unwrap();
+        for (index, value) in changes {
+            let mut places = Vec::new();
+            pointers(&document, String::new(), &mut places);
+            let place = index.get(&places);
+            *document.pointer_mut(place).unwrap() = value;
+        }
+        let all = score::score(&document);
+        prop_assert!(all.iter().any(score::Element::fires));
+        let _ = score::score(&document["components"]);
+    }
+
+    #[test]
+    fn one_changed_byte_is_refused(index in any::<prop::sample::Index>(), bit in 0..8_u8) {
+        let key = SigningKey::generate();
+        let mut bytes = sign(&facts(), &key).unwrap();
+        let at = index.index(bytes.len());
+        bytes[at] ^= 1 << bit;
+        prop_assert!(verify(&bytes, key.public()).is_err(), "bit {} of byte {}", bit, at);
     }
 
     #[test]

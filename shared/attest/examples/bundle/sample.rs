@@ -172,7 +172,7 @@ impl Job {
             (
                 "job",
                 json!({
-                    "id": "0197c5a0-0000-7000-8000-000000000001", "attempt": 1,
+                    "id": JOB, "attempt": 1,
                     "started-at": "2026-06-01T11:00:00.25Z", "finished-at": "2026-06-01T11:00:05Z",
                 }),
             ),

@@ -52,7 +52,14 @@ pub(super) fn citations(document: &Value, facts: &Facts) -> Value {
     .collect();
     let scan = vec!["/vulnerabilities".to_owned()];
     let note = "Found by the scanner in the image that trained";
-    let found = cited(document, scan, "producer", RUN_TRAINING, times.documented, note);
+    let found = cited(
+        document,
+        scan,
+        "producer",
+        RUN_TRAINING,
+        times.documented,
+        note,
+    );
     all.extend(found);
     Value::Array(all)
 }

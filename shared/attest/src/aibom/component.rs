@@ -137,7 +137,11 @@ fn environment(facts: &Facts) -> Value {
     })
 }
 
-pub(super) fn find<'a>(facts: &'a Facts, role: Role, name: &str) -> Result<&'a ArtifactFacts, BomError> {
+pub(super) fn find<'a>(
+    facts: &'a Facts,
+    role: Role,
+    name: &str,
+) -> Result<&'a ArtifactFacts, BomError> {
     let wanted =
         |one: &&ArtifactFacts| one.role == role && (name.is_empty() || file_name(one) == name);
     facts

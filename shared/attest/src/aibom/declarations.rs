@@ -128,7 +128,8 @@ fn inputs_fit(facts: &Facts) -> Claim {
         &facts.ingest_link,
         "inputs",
         "input-model",
-        "Model, data set and definition were checked against each other before the job was queued".into(),
+        "Model, data set and definition were checked against each other before the job was queued"
+            .into(),
         "The API lets the trainer read the three files in a sandbox, refuses what does not fit, and signs the digests of \
          what does",
     )

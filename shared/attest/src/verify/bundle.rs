@@ -8,8 +8,7 @@ use time::OffsetDateTime;
 use super::{LinkFile, ProofFiles, Report, VerifiedProof, statements, verify_proof};
 use crate::{
     ArtifactPath, Digest, IMAGE_PATH, Role, Trust, aibom::VerifiedBom, checkpoints, hash_reader,
-    intoto::Link,
-    json::Limits,
+    intoto::Link, json::Limits,
 };
 
 /// The signed layout's file in a bundle.
@@ -144,7 +143,12 @@ fn read_limited(reader: impl Read, limit: usize) -> io::Result<Vec<u8>> {
 
 /// Every path that something verified names.
 fn known_paths(proof: &VerifiedProof, files: &ProofFiles<'_>) -> BTreeSet<String> {
-    let own = [LAYOUT_FILE, AIBOM_FILE, AIBOM_SIGNATURE_FILE, STATEMENTS_FILE];
+    let own = [
+        LAYOUT_FILE,
+        AIBOM_FILE,
+        AIBOM_SIGNATURE_FILE,
+        STATEMENTS_FILE,
+    ];
     let mut known: BTreeSet<String> = own.map(str::to_owned).into();
     if files.model_signature.is_some() {
         // It has a check of its own, whether something verified names it or not.

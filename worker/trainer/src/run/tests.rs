@@ -1,7 +1,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use assay_protocol::{AibomVersion, Device as Asked, Framework, JobRequest, Metadata, Parameters, room};
+use assay_protocol::{
+    AibomVersion, Device as Asked, Framework, JobRequest, Metadata, Parameters, room,
+};
 use serde_json::{Value, json};
 
 use super::*;

@@ -10,7 +10,9 @@ mod waiting;
 use std::time::Duration;
 
 use assay_attest::Digest;
-use assay_protocol::{AibomVersion, EpochReport, Event, Framework, JobRequest, Metadata, Parameters};
+use assay_protocol::{
+    AibomVersion, EpochReport, Event, Framework, JobRequest, Metadata, Parameters,
+};
 use time::OffsetDateTime;
 
 use crate::{
