@@ -172,7 +172,9 @@ const CHANGES: [(&str, Change); 30] = [
         remove(dataset(bom), "/data/0", "sensitiveData");
     }),
     ("data of persons", |bom| {
-        dataset(bom)["data"][0]["sensitiveData"] = json!(["Personal: names"]);
+        if let Some(data) = dataset(bom).pointer_mut("/data/0") {
+            data["sensitiveData"] = json!(["Personal: names"]);
+        }
     }),
     ("owners", |bom| {
         remove(dataset(bom), "/data/0", "governance")

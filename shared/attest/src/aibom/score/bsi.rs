@@ -55,7 +55,7 @@ pub(super) fn look(document: &Value, inventory: &Inventory<'_>, all: &mut Vec<El
     metadata(document, &mut add);
     system(document, inventory, &mut add);
     identity(&inventory.models, &mut add);
-    card(&inventory.models, &mut add);
+    card(inventory, &mut add);
     datasets(&inventory.datasets, &mut add);
     infrastructure(inventory, &mut add);
 }
@@ -201,11 +201,14 @@ fn identity(models: &[&Value], add: &mut impl FnMut(&'static str, Severity, &'st
     );
 }
 
-fn card(models: &[&Value], add: &mut impl FnMut(&'static str, Severity, &'static str, State)) {
+fn card(
+    inventory: &Inventory<'_>,
+    add: &mut impl FnMut(&'static str, Severity, &'static str, State),
+) {
+    let models = &inventory.models;
     let parameters = "/modelCard/modelParameters";
     let has = |one: &Value, part: &str| is_filled(one, &format!("{parameters}/{part}"));
     let shaped = |one: &Value| has(one, "architectureFamily") || has(one, "modelArchitecture");
-    let nested = |one: &Value| items(one, "components").any(|child| data(child).is_some());
     let limits = "/modelCard/considerations/technicalLimitations";
     let state = each(
         models,
@@ -222,7 +225,7 @@ fn card(models: &[&Value], add: &mut impl FnMut(&'static str, Severity, &'static
     );
     let state = each(
         models,
-        |one| has(one, "datasets") || nested(one),
+        |one| has(one, "datasets") || inventory.holds_data(one),
         "the model card names no data set",
     );
     add("SBOM-BSIAI-MODEL-DATASETS", Warning, "training data", state);

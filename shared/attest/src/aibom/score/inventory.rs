@@ -14,6 +14,8 @@ pub(super) struct Inventory<'a> {
     pub(super) untyped: Vec<&'a Value>,
     /// Whether a model is at either end of a dependency, or names a BOM of its own.
     pub(super) is_linked: bool,
+    /// What tells those components that hold a data set.
+    holders: BTreeSet<String>,
 }
 
 impl<'a> Inventory<'a> {
@@ -40,6 +42,9 @@ impl<'a> Inventory<'a> {
             .collect();
         let all = || components.iter().map(|(_, one)| *one);
         let primary = subject.map(key);
+        let holds_data =
+            |child: &String| found.by_key.get(child).is_some_and(|one| data(one).is_some());
+        let holders = found.nested.iter().filter(|(_, child)| holds_data(child));
         Self {
             primary: primary.and_then(|key| found.by_key.get(&key).copied()),
             datasets: all().filter(|one| data(one).is_some()).collect(),
@@ -49,8 +54,14 @@ impl<'a> Inventory<'a> {
             is_linked: models
                 .iter()
                 .any(|(key, one)| keys.contains(key) || has_reference(one, "bom")),
+            holders: holders.map(|(holder, _)| holder.clone()).collect(),
             models: models.into_iter().map(|(_, one)| one).collect(),
         }
+    }
+
+    /// Whether a data set is nested in a component.
+    pub(super) fn holds_data(&self, component: &Value) -> bool {
+        self.holders.contains(&key(component))
     }
 
     /// Whether there is anything that the rules ask about.
