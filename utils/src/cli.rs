@@ -279,6 +279,9 @@ pub(crate) struct Submit {
     /// Metadata fields from a file (YAML: `field: text`); `--param` says more, not the same again.
     #[arg(long, value_name = "FILE")]
     pub(crate) metadata: Option<PathBuf>,
+    /// An SBOM of your own (CycloneDX 1.2 to 1.7, JSON): its components stand nested in the AIBoM.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) sbom: Option<PathBuf>,
     /// The version of CycloneDX that the AIBoM is to have: 1.6 when absent; 1.7 also says who each fact is from.
     #[arg(long, value_name = "VERSION", value_parser = ["1.6", "1.7"])]
     pub(crate) aibom: Option<String>,

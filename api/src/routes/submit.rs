@@ -57,6 +57,9 @@ pub(crate) struct SubmitForm {
     /// What the data set holds (YAML).
     #[schema(value_type = String, format = Binary)]
     dataset_definition: (),
+    /// An SBOM of your own (CycloneDX 1.2 to 1.7, JSON); its components stand nested in the AIBoM.
+    #[schema(value_type = Option<String>, format = Binary)]
+    sbom: (),
     /// `TensorFlow 2.16.1` or `candle`.
     framework: String,
     /// Before which other jobs it goes: `low`, `normal` or `high`.

@@ -24,6 +24,7 @@ mod request;
 pub mod score;
 mod sign;
 mod spec_version;
+mod supplied;
 
 pub use build::build;
 pub use facts::{
@@ -35,3 +36,4 @@ pub(crate) use read::job_id;
 pub use read::{VerifiedBom, names_signer, verify};
 pub use request::{claims, parameters};
 pub use sign::{BomError, sign};
+pub use supplied::{MAX_SBOM_BYTES, SbomError, SuppliedSbom, read_sbom};

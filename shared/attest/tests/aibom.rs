@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use assay_attest::{
     Digest, Role, SigningKey,
     aibom::{
-        BomError, EnergyFacts, Facts, Measured, ResumedFrom, build, claims, parameters, score,
-        sign, verify,
+        ArtifactFacts, BomError, EnergyFacts, Facts, Measured, ResumedFrom, build, claims,
+        parameters, read_sbom, score, sign, verify,
     },
     json::{Limits, parse_canonical},
 };
@@ -256,6 +256,41 @@ fn version_1_7_says_who_each_fact_is_from() {
 }
 
 #[test]
+fn an_sbom_of_the_submitter_is_nested_and_names_its_file() {
+    let mut facts = facts();
+    let bytes = br#"{"bomFormat":"CycloneDX","specVersion":"1.4","components":[
+        {"type":"library","name":"numpy","version":"2.4.6","bom-ref":"subject"}]}"#;
+    facts.sbom = Some(read_sbom(bytes).unwrap());
+    // The file and what is in it come together.
+    assert!(matches!(build(&facts), Err(BomError::Facts(_))));
+    facts.artifacts.push(ArtifactFacts {
+        role: Role::Sbom,
+        path: Role::Sbom.path(&facts.unique_dir, "own.json").unwrap(),
+        sha256: Digest::of(bytes),
+        bytes: bytes.len() as u64,
+    });
+    facts.request["aibom"] = "1.7".into();
+    let document = build(&facts).unwrap();
+    bom_refs(&document, &mut BTreeSet::new());
+    let holder = component(&document, "supplied-sbom");
+    assert_eq!(holder["components"][0]["name"], "numpy");
+    assert_eq!(
+        holder["hashes"][0]["content"],
+        Digest::of(bytes).to_string()
+    );
+    let cited = document["citations"][0]["pointers"].as_array().unwrap();
+    let nested = cited
+        .iter()
+        .filter(|one| one.as_str().unwrap().ends_with("/components"));
+    assert_eq!(nested.count(), 1);
+    let key = SigningKey::generate();
+    let bom = verify(&sign(&facts, &key).unwrap(), key.public()).unwrap();
+    assert_eq!(bom.artifacts.len(), facts.artifacts.len());
+    facts.sbom = None;
+    assert!(matches!(build(&facts), Err(BomError::Facts(_))));
+}
+
+#[test]
 fn a_score_names_what_is_missing_and_how_it_gets_there() {
     let mut facts = facts();
     let fired = |document: &Value| {
@@ -454,6 +489,18 @@ proptest! {
         let all = score::score(&document);
         prop_assert!(all.iter().any(score::Element::fires));
         let _ = score::score(&document["components"]);
+    }
+
+    #[test]
+    fn reading_an_sbom_never_panics_and_gives_only_what_the_schema_allows(components in arbitrary_json(), bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        prop_assert!(read_sbom(&bytes).is_err());
+        let document = json!({"bomFormat": "CycloneDX", "specVersion": "1.5", "components": components});
+        if let Ok(read) = read_sbom(&serde_json::to_vec(&document).unwrap()) {
+            for one in read.components {
+                prop_assert!(one["name"].as_str().is_some_and(|name| !name.is_empty()));
+                prop_assert!(one.get("properties").is_none());
+            }
+        }
     }
 
     #[test]

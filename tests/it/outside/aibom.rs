@@ -17,6 +17,16 @@ use crate::support::{
     text,
 };
 
+/// What a submitter may have of their own: an older version, nested components, a reference that is also ours.
+const SBOM: &str = r#"{
+    "bomFormat": "CycloneDX", "specVersion": "1.5", "version": 1,
+    "components": [
+        {"type": "framework", "bom-ref": "dataset", "name": "keras", "version": "3.15.1",
+         "purl": "pkg:pypi/keras@3.15.1", "licenses": [{"license": {"id": "Apache-2.0"}}],
+         "components": [{"type": "library", "name": "numpy", "licenses": [{"expression": "BSD-3-Clause AND MIT"}]}]}
+    ]
+}"#;
+
 type Fired = BTreeMap<String, String>;
 
 /// What sbom-tools finds in each file: rule and severity.
@@ -53,8 +63,10 @@ fn digits(server: &Server, dir: &Path, version: &str, with_metadata: bool) -> Pa
         "--definition",
         text(&files.definition),
     ];
+    let sbom = inputs.path().join("own.json");
+    fs::write(&sbom, SBOM).unwrap();
     if with_metadata {
-        arguments.extend(["--metadata", text(&metadata)]);
+        arguments.extend(["--metadata", text(&metadata), "--sbom", text(&sbom)]);
     }
     let accepted: Value = serde_json::from_str(&server.client(&arguments)).unwrap();
     let job = accepted["job_id"].as_str().unwrap();
@@ -83,6 +95,8 @@ fn both_versions_are_valid_and_lack_nothing_and_silence_is_not_filled_in() {
             fired.values().all(|severity| severity == "info"),
             "{fired:?}"
         );
+        let own = component(&mut read(&bundle), "supplied-sbom").clone();
+        assert_eq!(own["components"][1]["name"], "numpy", "{own}");
         let said = run_ok(&["bom", "score", text(&file)]);
         assert!(said.contains("0 errors, 0 warnings"), "{said}");
         agree(dir.path(), &read(&bundle));
@@ -199,10 +213,14 @@ fn model(bom: &mut Value) -> &mut Value {
     &mut bom["components"][0]
 }
 
-fn dataset(bom: &mut Value) -> &mut Value {
+fn component<'a>(bom: &'a mut Value, reference: &str) -> &'a mut Value {
     let all = bom["components"].as_array_mut().unwrap();
-    let found = all.iter_mut().find(|one| one["bom-ref"] == "dataset");
+    let found = all.iter_mut().find(|one| one["bom-ref"] == reference);
     found.unwrap()
+}
+
+fn dataset(bom: &mut Value) -> &mut Value {
+    component(bom, "dataset")
 }
 
 fn of_model(bom: &mut Value, member: &str) {

@@ -64,6 +64,9 @@ async fn form(submit: &Submit, bar: &ProgressBar) -> anyhow::Result<Form> {
     ] {
         form = form.part(field, part(path, bar).await?);
     }
+    if let Some(path) = &submit.sbom {
+        form = form.part("sbom", part(path, bar).await?);
+    }
     Ok(form)
 }
 

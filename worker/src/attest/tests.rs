@@ -200,6 +200,7 @@ fn scene() -> Scene {
             materials,
             request: request(),
             request_json,
+            sbom: None,
             ingest: ingest_artifact,
         },
         trained: trained(),

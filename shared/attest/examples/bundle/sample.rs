@@ -371,6 +371,7 @@ fn facts(request: serde_json::Value, artifacts: Vec<ArtifactFacts>) -> Facts {
         ],
         energy: None,
         resumed_from: None,
+        sbom: None,
         image: None,
         ingest_link: unsigned(INGEST),
         training_link: unsigned(RUN_TRAINING),

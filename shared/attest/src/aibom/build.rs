@@ -12,6 +12,7 @@ use super::{
     property::{Properties, instant},
     request,
     spec_version::SpecVersion,
+    supplied,
 };
 use crate::{
     ArtifactPath, Digest, INGEST, OUTPUT_NAMES, RUN_TRAINING, Role, SCAN_IMAGE,
@@ -27,6 +28,7 @@ pub fn build(facts: &Facts) -> Result<Value, BomError> {
     let version = SpecVersion::of(&facts.request)?;
     let mut components = component::all(facts)?;
     components.extend(facts.image.as_ref().map(image::component));
+    components.extend(supplied::component(facts)?);
     let mut document = json!({
         "$schema": format!("http://cyclonedx.org/schema/bom-{}.schema.json", version.text()),
         "bomFormat": "CycloneDX",
@@ -45,7 +47,7 @@ pub fn build(facts: &Facts) -> Result<Value, BomError> {
             "component": subject(facts)?,
         },
         "components": components,
-        "dependencies": dependencies(facts.image.is_some()),
+        "dependencies": dependencies(facts),
         "formulation": formulation(facts),
         "externalReferences": attestations(facts),
         "declarations": declarations(facts),
@@ -114,8 +116,9 @@ pub(super) fn attestations(facts: &Facts) -> Value {
     Value::Array(all)
 }
 
-fn dependencies(in_image: bool) -> Value {
-    let image = in_image.then_some(image::REFERENCE);
+fn dependencies(facts: &Facts) -> Value {
+    let image = facts.image.as_ref().map(|_| image::REFERENCE);
+    let supplied = facts.sbom.as_ref().map(|_| supplied::REFERENCE);
     let mut inputs = vec![
         "input-model",
         "dataset",
@@ -126,7 +129,9 @@ fn dependencies(in_image: bool) -> Value {
     ];
     inputs.extend(image);
     let outputs = OUTPUT_NAMES.map(component::output_ref);
-    let mut list = vec![json!({"ref": "subject", "dependsOn": outputs})];
+    let mut of_subject = outputs.to_vec();
+    of_subject.extend(supplied.map(str::to_owned));
+    let mut list = vec![json!({"ref": "subject", "dependsOn": of_subject})];
     list.extend(
         outputs
             .iter()
@@ -144,6 +149,7 @@ fn dependencies(in_image: bool) -> Value {
         ]
         .into_iter()
         .chain(image)
+        .chain(supplied)
         .map(|leaf| json!({"ref": leaf})),
     );
     Value::Array(list)
@@ -193,6 +199,10 @@ fn check(facts: &Facts) -> Result<(), BomError> {
     }
     let inputs = Role::INPUTS.into_iter().map(|role| (role, ""));
     let expected = inputs.chain(OUTPUT_NAMES.map(|name| (Role::Output, name)));
+    let mut optional = Role::OPTIONAL_INPUTS.into_iter();
+    if optional.any(|role| seen.contains(&(role, "")) != facts.sbom.is_some()) {
+        return wrong("an SBOM needs both its file and what was read of it".into());
+    }
     match expected.into_iter().find(|one| !seen.contains(one)) {
         Some((role, name)) => wrong(format!("the artifact {role:?} {name} is missing")),
         None if !facts.request.is_object() => wrong("the request is no object".into()),

@@ -6,20 +6,13 @@
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use super::{Facts, declarations::SUBMITTER, property::instant, request};
+use super::{Facts, declarations::SUBMITTER, property::instant, request, supplied};
 use crate::{INGEST, RUN_TRAINING};
 
 /// Says of the finished document who its facts are from.
 pub(super) fn citations(document: &Value, facts: &Facts) -> Value {
     let model = "/components/0";
-    let index = |reference: &str| {
-        let all = document.get("components")?.as_array()?;
-        let at = all
-            .iter()
-            .position(|one| one.get("bom-ref").is_some_and(|one| one == reference))?;
-        Some(format!("/components/{at}"))
-    };
-    let dataset = index("dataset").unwrap_or_default();
+    let dataset = index(document, "dataset").unwrap_or_default();
     let times = &facts.times;
     let mut all: Vec<Value> = [
         cited(
@@ -62,6 +55,15 @@ pub(super) fn citations(document: &Value, facts: &Facts) -> Value {
     );
     all.extend(found);
     Value::Array(all)
+}
+
+/// The place of a component.
+fn index(document: &Value, reference: &str) -> Option<String> {
+    let all = document.get("components")?.as_array()?;
+    let at = all
+        .iter()
+        .position(|one| one.get("bom-ref").is_some_and(|one| one == reference))?;
+    Some(format!("/components/{at}"))
 }
 
 /// A citation of those places that there are; `None` where there is none.
@@ -120,6 +122,8 @@ fn given(document: &Value, facts: &Facts, model: &str, dataset: &str) -> Vec<Str
             _ => Vec::new(),
         });
     }
+    let supplied = index(document, supplied::REFERENCE);
+    places.extend(supplied.map(|at| format!("{at}/components")));
     let list = format!("{subject}/properties");
     places.extend(properties(document, &list, |name| {
         name.starts_with("assay:claimed:")
@@ -149,13 +153,8 @@ fn reported(document: &Value, model: &str, dataset: &str) -> Vec<String> {
         format!("{model}/modelCard/properties"),
         format!("{dataset}/data/0/contents"),
     ];
-    let named = document.pointer("/components").and_then(Value::as_array);
-    let trainer = named.into_iter().flatten().position(|one| {
-        one.get("bom-ref")
-            .is_some_and(|reference| reference == "trainer")
-    });
-    if let Some(at) = trainer {
-        let list = format!("/components/{at}/properties");
+    if let Some(trainer) = index(document, "trainer") {
+        let list = format!("{trainer}/properties");
         places.extend(properties(document, &list, |name| {
             matches!(name, "assay:arithmetic" | "assay:threads")
         }));

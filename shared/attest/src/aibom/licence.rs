@@ -18,6 +18,16 @@ pub(super) fn choice(text: &str) -> Value {
     }
 }
 
+/// One licence of a list: an identifier or a name, never an expression.
+pub(super) fn single_choice(text: &str) -> Option<Value> {
+    let text = text.trim();
+    let id = identifier(text).filter(|id| !is_exception(id));
+    (!text.is_empty()).then(|| match id {
+        Some(id) => json!({"license": {"id": id, "acknowledgement": "declared"}}),
+        None => json!({"license": {"name": text, "acknowledgement": "declared"}}),
+    })
+}
+
 /// The identifier in SPDX's own spelling.
 fn identifier(text: &str) -> Option<&'static str> {
     SPDX.lines().find(|id| id.eq_ignore_ascii_case(text))

@@ -32,6 +32,26 @@ pub(super) fn is_url(text: &str) -> bool {
     })
 }
 
+/// `pkg:type/…/name`, by ECMA-427's grammar as far as it tells a package URL from anything else.
+pub(super) fn is_purl(text: &str) -> bool {
+    let Some((kind, rest)) = text
+        .strip_prefix("pkg:")
+        .and_then(|rest| rest.split_once('/'))
+    else {
+        return false;
+    };
+    let first = kind
+        .bytes()
+        .next()
+        .is_some_and(|byte| byte.is_ascii_alphabetic());
+    let typed = kind
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte));
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-_~%/@?=&:#+,".contains(&byte);
+    let path = rest.split(['@', '?', '#']).next().unwrap_or_default();
+    first && typed && !path.trim_matches('/').is_empty() && rest.bytes().all(allowed)
+}
+
 fn percent_encoded(text: &str) -> String {
     let mut out = String::new();
     for byte in text.bytes() {

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{
+    super::locator::is_purl,
     Element, RuleSet, Severity, State,
     inventory::{items, text},
 };
@@ -141,26 +142,6 @@ fn is_digest(alg: &str, content: &str) -> bool {
     let hex = content.bytes().all(|byte| byte.is_ascii_hexdigit());
     let length = LENGTHS.iter().find(|(name, _)| *name == alg);
     hex && length.is_some_and(|(_, length)| *length == content.len())
-}
-
-/// `pkg:type/…/name`, by ECMA-427's grammar as far as it tells a package URL from anything else.
-fn is_purl(text: &str) -> bool {
-    let Some((kind, rest)) = text
-        .strip_prefix("pkg:")
-        .and_then(|rest| rest.split_once('/'))
-    else {
-        return false;
-    };
-    let first = kind
-        .bytes()
-        .next()
-        .is_some_and(|byte| byte.is_ascii_alphabetic());
-    let typed = kind
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte));
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-_~%/@?=&:#+,".contains(&byte);
-    let path = rest.split(['@', '?', '#']).next().unwrap_or_default();
-    first && typed && !path.trim_matches('/').is_empty() && rest.bytes().all(allowed)
 }
 
 #[cfg(test)]

@@ -42,8 +42,12 @@ impl<'a> Inventory<'a> {
             .collect();
         let all = || components.iter().map(|(_, one)| *one);
         let primary = subject.map(key);
-        let holds_data =
-            |child: &String| found.by_key.get(child).is_some_and(|one| data(one).is_some());
+        let holds_data = |child: &String| {
+            found
+                .by_key
+                .get(child)
+                .is_some_and(|one| data(one).is_some())
+        };
         let holders = found.nested.iter().filter(|(_, child)| holds_data(child));
         Self {
             primary: primary.and_then(|key| found.by_key.get(&key).copied()),
