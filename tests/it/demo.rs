@@ -49,7 +49,7 @@ fn demo_verifies_two_proofs_and_refuses_a_forgery() {
         );
     }
     let links = names.iter().filter(|name| name.ends_with(".link")).count();
-    assert_eq!((names.len(), links), (16, 2), "{names:?}");
+    assert_eq!((names.len(), links), (17, 2), "{names:?}");
 
     // The trust anchor lies beside the bundles.
     for anchor in ["owner.pub", "platform.pub", "trust.json"] {

@@ -199,7 +199,7 @@ fn prove(
     })
 }
 
-/// Provenance and AIBoM, each as a signed Statement on a line.
+/// Provenance, AIBoM and model signature, each as a signed Statement on a line.
 fn statements(
     build: &Build<'_>,
     aibom: &[u8],
@@ -209,6 +209,7 @@ fn statements(
     Ok(write_lines(&[
         build.statement().sign(platform)?,
         bom.sign(platform)?,
+        Statement::of_model(build.training)?.sign(platform)?,
     ]))
 }
 

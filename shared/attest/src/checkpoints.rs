@@ -3,8 +3,6 @@
 //! They are no products of the step, for the layout's rules say what these are and older layouts know none. The worker
 //! names them in `byproducts.checkpoints` of the `run_training` link that it signs, by epoch, digest and size.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use crate::{ArtifactPath, Digest, intoto::Link};
@@ -61,15 +59,15 @@ pub fn checkpoint_path(unique_dir: &str, epoch: u32) -> String {
     format!("{unique_dir}/checkpoints/checkpoint-{epoch}.safetensors")
 }
 
-/// Path and digest of every checkpoint that a `run_training` link names.
-pub(crate) fn named(link: &Link) -> Result<BTreeMap<String, Digest>, String> {
+/// Every checkpoint that a `run_training` link names, with its path in the bundle.
+pub(crate) fn named(link: &Link) -> Result<Vec<(String, KeptCheckpoint)>, String> {
     let Some(found) = KeptCheckpoints::of(link)? else {
-        return Ok(BTreeMap::new());
+        return Ok(Vec::new());
     };
     let mut paths = link.products.keys();
     let unique_dir = paths.find_map(|path| Some(ArtifactPath::parse(path).ok()?.unique_dir));
     let unique_dir = unique_dir.ok_or("the link has no products beside which they could lie")?;
-    let path = |one: KeptCheckpoint| (checkpoint_path(unique_dir, one.epoch), one.sha256);
+    let path = |one: KeptCheckpoint| (checkpoint_path(unique_dir, one.epoch), one);
     Ok(found.kept.into_iter().map(path).collect())
 }
 
@@ -93,7 +91,7 @@ mod tests {
     #[test]
     fn they_lie_beside_the_products() {
         let named = named(&link(&[2, 5])).unwrap();
-        let paths: Vec<_> = named.into_keys().collect();
+        let paths: Vec<_> = named.into_iter().map(|(path, _)| path).collect();
         let path = |epoch| format!("d/checkpoints/checkpoint-{epoch}.safetensors");
         assert_eq!(paths, [path(2), path(5)]);
         let found = KeptCheckpoints::of(&link(&[2, 5])).unwrap().unwrap();

@@ -8,6 +8,7 @@
 pub mod aibom;
 mod artifact;
 mod checkpoints;
+mod cores;
 mod digest;
 pub mod dsse;
 pub mod intoto;

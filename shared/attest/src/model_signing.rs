@@ -14,6 +14,8 @@ pub use manifest::{Difference, HashKind, Manifest};
 pub use path::ResourcePath;
 pub use statement::PREDICATE_TYPE;
 
+use serde_json::Value;
+
 use crate::{
     ArtifactPath, Digest, PublicKey, Role,
     sigstore::{Bundle, BundleError, EcPublicKey, Material, SignedBy, Signer, Verifier},
@@ -95,6 +97,11 @@ impl Manifest {
             }
         }
         Self::of(name, files)
+    }
+
+    /// What is signed: an in-toto Statement of the type [`PREDICATE_TYPE`].
+    pub fn statement(&self) -> Value {
+        statement::value(self)
     }
 
     /// Verifies that a signature file is over exactly this manifest, by this key, in the one form in which it is

@@ -11,6 +11,7 @@ use crate::{
     dsse::{DsseError, Envelope, IN_TOTO},
     intoto::{Artifacts, Link},
     json::{JsonError, Limits, jcs, parse_canonical},
+    model_signing::Manifest,
 };
 
 pub use provenance::{BUILD_TYPE, Build, PROVENANCE, builder_id};
@@ -96,6 +97,17 @@ impl Statement {
     /// What a training's AIBoM says, as a statement on all of its outputs.
     pub fn of_bom(training: &Link, bom: Value) -> Self {
         Self::new(&training.products, BOM, bom)
+    }
+
+    /// The model signature's statement on a training's outputs (OpenSSF Model Signing 1.0), for tools that read
+    /// Statements and no sigstore bundles.
+    ///
+    /// # Errors
+    /// [`StatementError::Shape`] if it is none, which no link makes happen.
+    pub fn of_model(training: &Link) -> Result<Self, StatementError> {
+        let products = training.products.iter();
+        let outputs = Manifest::of_outputs(products.map(|(path, digest)| (path.as_str(), *digest)));
+        serde_json::from_value(outputs.statement()).map_err(shape)
     }
 
     /// Signs it; gives the envelope as one line without its end.

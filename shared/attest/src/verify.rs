@@ -5,6 +5,7 @@
 
 mod artifacts;
 mod bundle;
+mod digests;
 mod job;
 mod keys;
 mod model;

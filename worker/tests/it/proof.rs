@@ -60,7 +60,7 @@ async fn the_bundle_of_a_completed_job_verifies_and_no_byte_of_it_may_change() {
     let job = bench.run("done").await;
     assert_eq!(job.status, Status::Completed, "{:?}", job.failure);
     let files = bundle(&bench, job.id).await;
-    assert_eq!(files.len(), 4 + 6 + 6, "{:?}", files.keys());
+    assert_eq!(files.len(), 4 + 6 + 7, "{:?}", files.keys());
     assert_eq!(failed_checks(&bench, &files), Vec::<String>::new());
 
     for path in files.keys() {

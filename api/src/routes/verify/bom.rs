@@ -119,6 +119,7 @@ fn refused(error: &BomError) -> BomAnswer {
 fn verify(bytes: &[u8], stored: &StoredProof, trust: &Trust) -> BomAnswer {
     let files = ProofFiles {
         aibom: Some(bytes),
+        model_signature: stored.model_signature.as_deref(),
         statements: stored.statements.as_deref(),
         ..stored.files()
     };

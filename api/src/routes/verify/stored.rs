@@ -26,7 +26,7 @@ pub(super) struct StoredProof {
     /// The links, by file name.
     pub(super) links: Vec<(String, Vec<u8>)>,
     pub(super) aibom_signature: Option<Vec<u8>>,
-    model_signature: Option<Vec<u8>>,
+    pub(super) model_signature: Option<Vec<u8>>,
     pub(super) parameters: Option<Vec<u8>>,
     pub(super) statements: Option<Vec<u8>>,
     /// The jobs whose proof holds the link that was handed in, the newest first; looked up only where the link itself
@@ -152,9 +152,9 @@ impl StoredProof {
                 .collect(),
             aibom: None,
             aibom_signature: self.aibom_signature.as_deref(),
-            model_signature: self.model_signature.as_deref(),
             parameters: self.parameters.as_deref(),
             // Only with the AIBoM, which they are held against.
+            model_signature: None,
             statements: None,
         }
     }

@@ -278,6 +278,7 @@ impl Job {
         let statements = [
             build.statement(),
             Statement::of_bom(&self.training, document),
+            Statement::of_model(&self.training)?,
         ];
         let lines = statements.map(|one| one.sign(&keys.platform));
         let lines = lines.into_iter().collect::<Result<Vec<_>, _>>()?;

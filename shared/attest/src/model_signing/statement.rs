@@ -21,6 +21,11 @@ const LIMITS: Limits = Limits {
 
 /// The in-toto statement, in canonical JSON (RFC 8785).
 pub(super) fn write(manifest: &Manifest) -> Vec<u8> {
+    jcs(&value(manifest))
+}
+
+/// The in-toto statement.
+pub(super) fn value(manifest: &Manifest) -> Value {
     let algorithm = manifest.hash.name();
     let resources: Vec<Value> = manifest
         .resources
@@ -29,7 +34,7 @@ pub(super) fn write(manifest: &Manifest) -> Vec<u8> {
             json!({"name": path.as_str(), "algorithm": algorithm, "digest": hex::encode(digest)})
         })
         .collect();
-    jcs(&json!({
+    json!({
         "_type": STATEMENT_TYPE,
         "subject": [{"name": manifest.name, "digest": {"sha256": manifest.digest()}}],
         "predicateType": PREDICATE_TYPE,
@@ -42,7 +47,7 @@ pub(super) fn write(manifest: &Manifest) -> Vec<u8> {
             },
             "resources": resources,
         },
-    }))
+    })
 }
 
 #[derive(Deserialize)]

@@ -1,11 +1,4 @@
-use std::{
-    fs::File,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
-    thread,
-};
+use std::fs::File;
 
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +6,7 @@ use super::{
     ReadError, Tensor, Weights, for_each_chunk,
     merkle::{self, Hash},
 };
+use crate::cores::on_all_cores;
 
 /// What the digest of a whole begins with, so that it is no hash of anything else.
 const WHOLE: &[u8] = b"assay tensors v1\n";
@@ -149,38 +143,12 @@ fn whole(count: u64, root: &Hash) -> String {
 /// [`ReadError`].
 pub fn digest(file: &File, weights: &Weights) -> Result<TensorDigest, ReadError> {
     let tensors: Vec<(&String, &Tensor)> = weights.tensors.iter().collect();
-    let mut order: Vec<usize> = (0..tensors.len()).collect();
-    order.sort_by_key(|&index| {
-        std::cmp::Reverse(tensors.get(index).map_or(0, |(_, tensor)| tensor.bytes))
-    });
-    let threads = thread::available_parallelism()
-        .map_or(1, usize::from)
-        .min(tensors.len());
-    let next = AtomicUsize::new(0);
-    let done = Mutex::new(Vec::with_capacity(tensors.len()));
-    let work = || -> Result<(), ReadError> {
-        while let Some(&index) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let Some((name, tensor)) = tensors.get(index) else {
-                continue;
-            };
-            let leaf = TensorLeaf::measure(file, name, tensor)?;
-            done.lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(leaf);
-        }
-        Ok(())
-    };
-    thread::scope(|scope| {
-        let running: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
-        let own = work();
-        running
-            .into_iter()
-            .fold(own, |result, thread| match thread.join() {
-                Ok(other) => result.and(other),
-                Err(panic) => std::panic::resume_unwind(panic),
-            })
-    })?;
-    let mut leaves = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let leaves = on_all_cores(
+        &tensors,
+        |(_, tensor)| tensor.bytes,
+        |(name, tensor)| TensorLeaf::measure(file, name, tensor),
+    );
+    let mut leaves = leaves.into_iter().collect::<Result<Vec<_>, _>>()?;
     leaves.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(TensorDigest { leaves })
 }

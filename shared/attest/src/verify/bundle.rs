@@ -1,15 +1,12 @@
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     io::{self, Read},
 };
 
 use time::OffsetDateTime;
 
-use super::{LinkFile, ProofFiles, Report, VerifiedProof, statements, verify_proof};
-use crate::{
-    ArtifactPath, Digest, IMAGE_PATH, Role, Trust, aibom::VerifiedBom, checkpoints, hash_reader,
-    intoto::Link, json::Limits,
-};
+use super::{LinkFile, ProofFiles, Report, VerifiedProof, digests, statements, verify_proof};
+use crate::{ArtifactPath, IMAGE_PATH, Role, Trust, checkpoints, intoto::Link, json::Limits};
 
 /// The signed layout's file in a bundle.
 pub const LAYOUT_FILE: &str = "layout.json";
@@ -42,7 +39,7 @@ pub struct VerifiedBundle {
 /// As [`examine_bundle`], the report alone.
 pub fn verify_bundle<R: Read>(
     paths: &BTreeSet<String>,
-    open: impl FnMut(&str) -> io::Result<R>,
+    open: impl Fn(&str) -> io::Result<R> + Sync,
     trust: &Trust,
     now: OffsetDateTime,
 ) -> Report {
@@ -52,13 +49,14 @@ pub fn verify_bundle<R: Read>(
 /// Verifies a whole bundle, offline.
 ///
 /// Makes every check of [`verify_proof`], then `artifact-digest` for each artifact that the links name (read and hashed
-/// once, no further than the size that the AIBoM names), and `bundle-files`: nothing else is in the bundle.
+/// once, on all cores, no further than the size that AIBoM or link name), and `bundle-files`: nothing else is in the
+/// bundle.
 ///
 /// `paths` are all files of the bundle, relative to it, with `/`; `open` opens one of them and must not follow links
 /// out of the bundle. Only paths that are in `paths` are opened.
 pub fn examine_bundle<R: Read>(
     paths: &BTreeSet<String>,
-    mut open: impl FnMut(&str) -> io::Result<R>,
+    open: impl Fn(&str) -> io::Result<R> + Sync,
     trust: &Trust,
     now: OffsetDateTime,
 ) -> VerifiedBundle {
@@ -114,7 +112,7 @@ pub fn examine_bundle<R: Read>(
             Err(unreadable.join("; ")),
         );
     }
-    check_digests(
+    digests::check(
         proof.training.as_ref(),
         proof.bom.as_ref(),
         paths,
@@ -165,63 +163,13 @@ fn known_paths(proof: &VerifiedProof, files: &ProofFiles<'_>) -> BTreeSet<String
     );
     // What is malformed fails a check of its own.
     let kept = proof.training.as_ref().map(checkpoints::named);
-    known.extend(kept.and_then(Result::ok).unwrap_or_default().into_keys());
+    known.extend(
+        kept.and_then(Result::ok)
+            .unwrap_or_default()
+            .into_iter()
+            .map(|(path, _)| path),
+    );
     known
-}
-
-fn check_digests<R: Read>(
-    training: Option<&Link>,
-    bom: Option<&VerifiedBom>,
-    paths: &BTreeSet<String>,
-    mut open: impl FnMut(&str) -> io::Result<R>,
-    report: &mut Report,
-) {
-    let Some(link) = training else {
-        let why = "there is no verified run_training link";
-        return report.skipped(
-            "artifact-digest",
-            "the artifacts with the run_training link",
-            why,
-        );
-    };
-    // An image's configuration is not in the bundle; its digest is compared with the scan's.
-    let named = link.materials.iter().chain(&link.products);
-    let named = named.filter(|(path, _)| *path != IMAGE_PATH);
-    let kept = checkpoints::named(link).unwrap_or_else(|error| {
-        let compared = "the checkpoints that the run_training link names";
-        report.made("artifact-digest", compared, Err(error));
-        BTreeMap::new()
-    });
-    for (path, digest) in named.chain(&kept) {
-        let compared = format!("{path} with the run_training link");
-        if !paths.contains(path) {
-            report.absent("artifact-digest", compared, "it is not there");
-            continue;
-        }
-        // A bundle comes from anywhere: nothing is read that is larger than somebody trusted says.
-        let Some(size) = bom.and_then(|bom| bom.sizes.get(path)) else {
-            let why = "no verified AIBoM says how large it is, so it was not read";
-            report.skipped("artifact-digest", compared, why);
-            continue;
-        };
-        let limited = |reader: R| hash_reader(reader.take(size.saturating_add(1)));
-        let result = match open(path).and_then(limited) {
-            Ok((_, read)) if read > *size => Err(format!(
-                "it has more than the {size} bytes that the AIBoM names"
-            )),
-            Ok((found, _)) => same(found, *digest),
-            Err(error) => Err(error.to_string()),
-        };
-        report.made("artifact-digest", compared, result);
-    }
-}
-
-fn same(found: Digest, expected: Digest) -> Result<(), String> {
-    if found == expected {
-        Ok(())
-    } else {
-        Err(format!("it has SHA-256 {found}; the link names {expected}"))
-    }
 }
 
 fn check_nothing_else(

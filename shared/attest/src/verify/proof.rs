@@ -64,7 +64,8 @@ pub struct VerifiedProof {
 /// `link-command` (each link), `artifact-rules`, `artifact-paths`, `transcript`, `aibom-signature`,
 /// `aibom-detached-signature`, `aibom-links`, `aibom-artifacts`, `aibom-parameters`, `model-signature` where there is one,
 /// `job-identity`, `key-validity` (each signer whose signature holds), and `aibom-scan` where the layout has a step
-/// `scan_image`. Where there is a `bundle.jsonl`: `statement-signature` (each line), `provenance`, `aibom-statement`.
+/// `scan_image`. Where there is a `bundle.jsonl`: `statement-signature` (each line), `provenance`, `aibom-statement`,
+/// `model-statement`.
 /// Artifacts are not looked at: see [`super::verify_bundle`].
 pub fn verify_proof(files: &ProofFiles<'_>, trust: &Trust, now: OffsetDateTime) -> VerifiedProof {
     let mut report = Report::default();

@@ -7,6 +7,7 @@ use crate::{
     Digest, PublicKey,
     intoto::Link,
     json::{Limits, jcs, parse_canonical},
+    model_signing::PREDICATE_TYPE,
     statement::{BOM, Build, PROVENANCE, Statement, read_lines},
 };
 
@@ -18,7 +19,7 @@ pub(super) fn absent(report: &mut Report) {
     report.absent("statement-signature", compared, "there is no bundle.jsonl");
 }
 
-/// Checks `statement-signature` of each line, then `provenance` and `aibom-statement`.
+/// Checks `statement-signature` of each line, then `provenance`, `aibom-statement` and `model-statement`.
 pub(super) fn check(
     bytes: &[u8],
     files: &ProofFiles<'_>,
@@ -29,8 +30,10 @@ pub(super) fn check(
     let statements = signed(bytes, platform, report);
     check_provenance(&statements, files, training, platform, report);
     check_bom(&statements, files, training, report);
-    let other = |one: &&Statement| one.predicate_type != PROVENANCE && one.predicate_type != BOM;
-    if let Some(one) = statements.iter().find(other) {
+    check_model(&statements, training, report);
+    let known = [PROVENANCE, BOM, PREDICATE_TYPE];
+    let mut kinds = statements.iter();
+    if let Some(one) = kinds.find(|one| !known.contains(&one.predicate_type.as_str())) {
         let kind: String = one.predicate_type.chars().take(80).collect();
         let compared = "the kinds of the statements with those that are known";
         let error = Err(format!(
@@ -183,6 +186,26 @@ fn check_bom(
         Err("its subjects are not the products")
     } else {
         Ok(())
+    };
+    report.made(name, compared, result);
+}
+
+fn check_model(statements: &[Statement], training: Option<&Link>, report: &mut Report) {
+    let (name, compared) = (
+        "model-statement",
+        "the model statement with the products of run_training",
+    );
+    let statement = match only(statements, PREDICATE_TYPE) {
+        Ok(statement) => statement,
+        Err(reason) => return report.absent(name, compared, reason),
+    };
+    let Some(training) = training else {
+        return report.skipped(name, compared, NO_LINK);
+    };
+    let result = match Statement::of_model(training) {
+        Ok(expected) if *statement == expected => Ok(()),
+        Ok(_) => Err("it says something else than the link".to_owned()),
+        Err(error) => Err(error.to_string()),
     };
     report.made(name, compared, result);
 }

@@ -7,7 +7,7 @@ fn an_untouched_bundle_is_verified() {
     let (keys, files) = good();
     let report = verify(&files, &keys.trust().unwrap());
     assert!(report.is_verified(), "{report:#?}");
-    assert_eq!(report.checks.len(), 36);
+    assert_eq!(report.checks.len(), 38);
 }
 
 #[test]
@@ -91,6 +91,7 @@ fn proof_of_another_job_is_refused() {
             "model-signature",
             "provenance",
             "aibom-statement",
+            "model-statement",
             "artifact-digest"
         ]
     );
@@ -102,7 +103,8 @@ fn proof_of_another_job_is_refused() {
             "aibom-artifacts",
             "model-signature",
             "provenance",
-            "aibom-statement"
+            "aibom-statement",
+            "model-statement"
         ]
     );
 }

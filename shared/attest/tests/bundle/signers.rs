@@ -17,6 +17,7 @@ fn only_pinned_keys_count() {
             "aibom-detached-signature",
             "aibom-signature",
             "statement-signature",
+            "statement-signature",
             "statement-signature"
         ]
     );

@@ -41,6 +41,9 @@ fn statements_say_what_links_request_and_aibom_say() {
     let fewer = |one: &mut Statement| drop(one.subject.pop());
     assert_eq!(edited(0, &fewer), ["provenance"]);
     assert_eq!(edited(1, &fewer), ["aibom-statement"]);
+    assert_eq!(edited(2, &fewer), ["model-statement"]);
+    let swapped = |one: &mut Statement| one.predicate["resources"][0]["digest"] = "00".into();
+    assert_eq!(edited(2, &swapped), ["model-statement"]);
     let other = |one: &mut Statement| one.predicate["version"] = 2.into();
     assert_eq!(edited(1, &other), ["aibom-statement"]);
     let unknown = |one: &mut Statement| one.predicate_type = "https://example.org/x".into();
@@ -48,7 +51,11 @@ fn statements_say_what_links_request_and_aibom_say() {
     // Signed by somebody else; the lines swapped, which is no matter.
     let stranger = SigningKey::generate();
     let foreign = with_statements(|statements, key| {
-        vec![sign(&statements[0], &stranger), sign(&statements[1], key)]
+        let [first, others @ ..] = statements else {
+            return Vec::new();
+        };
+        let own = others.iter().map(|one| sign(one, key));
+        [sign(first, &stranger)].into_iter().chain(own).collect()
     });
     assert_eq!(foreign, ["statement-signature"]);
     let swapped = with_statements(|statements, key| {

@@ -1,71 +1,34 @@
 use std::{
     io::{self, Read},
-    sync::{
-        Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
-    thread,
+    iter,
 };
 
 use super::{
     super::{HashKind, ModelSigningError},
     walk::{Found, io as failed},
 };
-use crate::hash_reader;
+use crate::{cores::on_all_cores, hash_reader};
 
 /// Bytes read at a time.
 const BUFFER_BYTES: usize = 256 * 1024;
 
-/// The digest of each file that is not known, on all cores, the largest file first.
+/// The digest of each file that is not known, on all cores.
 pub(super) fn all(
     files: &[Found],
     known: Vec<Option<Vec<u8>>>,
     kind: HashKind,
 ) -> Result<Vec<Vec<u8>>, ModelSigningError> {
-    let mut open: Vec<usize> = (0..files.len())
-        .filter(|&index| known.get(index).is_none_or(Option::is_none))
-        .collect();
-    open.sort_by_key(|&index| std::cmp::Reverse(files.get(index).map_or(0, |file| file.bytes)));
-    let cores = thread::available_parallelism().map_or(1, usize::from);
-    let next = AtomicUsize::new(0);
-    let results = Mutex::new(known);
-    let work = || -> Result<(), ModelSigningError> {
-        while let Some(&index) = open.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let Some(file) = files.get(index) else {
-                continue;
-            };
-            let digest = one(file, kind)?;
-            let mut results = results
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner);
-            if let Some(slot) = results.get_mut(index) {
-                *slot = Some(digest);
-            }
-        }
-        Ok(())
+    let known = known.into_iter().chain(iter::repeat(None));
+    let all: Vec<_> = files.iter().zip(known).collect();
+    let open = |(file, known): &(&Found, Option<Vec<u8>>)| match known {
+        Some(_) => 0,
+        None => file.bytes,
     };
-    // A thread of its own for one file would only cost its start.
-    match open.len().min(cores) {
-        0 => Ok(()),
-        1 => work(),
-        threads => thread::scope(|scope| {
-            let running: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-            running
-                .into_iter()
-                .try_for_each(|thread| match thread.join() {
-                    Ok(result) => result,
-                    Err(panic) => std::panic::resume_unwind(panic),
-                })
-        }),
-    }?;
-    let results = results
-        .into_inner()
-        .unwrap_or_else(std::sync::PoisonError::into_inner);
-    let missing = || ModelSigningError::Empty;
-    results
-        .into_iter()
-        .map(|digest| digest.ok_or_else(missing))
-        .collect()
+    let digests = on_all_cores(&all, open, |(file, known)| match known {
+        Some(digest) => Ok(digest.clone()),
+        None => one(file, kind),
+    });
+    digests.into_iter().collect()
 }
 
 fn one(file: &Found, kind: HashKind) -> Result<Vec<u8>, ModelSigningError> {
