@@ -42,7 +42,21 @@ pub(super) fn look(inventory: &Inventory<'_>, all: &mut Vec<Element>) {
         typed,
     );
 
-    let card = |one: &Value, place: &str| is_filled(one, &format!("/modelCard/{place}"));
+    description(models, &mut add);
+    data(models, datasets, &mut add);
+    quality(models, &mut add);
+}
+
+/// Whether a model card has something at a place.
+fn card(model: &Value, place: &str) -> bool {
+    is_filled(model, &format!("/modelCard/{place}"))
+}
+
+/// § 1.
+fn description(
+    models: &[&Value],
+    add: &mut impl FnMut(&'static str, Severity, &'static str, State),
+) {
     let described = |one: &Value| {
         text(one, "description").is_some()
             || has_reference(one, "model-card")
@@ -67,6 +81,14 @@ pub(super) fn look(inventory: &Inventory<'_>, all: &mut Vec<Element>) {
         "intended purpose (§ 1)",
         state,
     );
+}
+
+/// § 2 d.
+fn data(
+    models: &[&Value],
+    datasets: &[&Value],
+    add: &mut impl FnMut(&'static str, Severity, &'static str, State),
+) {
     let state = each(
         models,
         |one| card(one, "modelParameters/datasets"),
@@ -89,6 +111,16 @@ pub(super) fn look(inventory: &Inventory<'_>, all: &mut Vec<Element>) {
         "what is sensitive in the data (§ 2 d)",
         state,
     );
+    add(
+        "SBOM-AIACT-ANNEX-IV-2D-PERSONAL-DATA",
+        Info,
+        "data of persons (§ 2 d)",
+        personal(datasets),
+    );
+}
+
+/// § 2 c, § 2 g and § 3.
+fn quality(models: &[&Value], add: &mut impl FnMut(&'static str, Severity, &'static str, State)) {
     let state = each(
         models,
         |one| card(one, "quantitativeAnalysis/performanceMetrics"),
@@ -119,12 +151,6 @@ pub(super) fn look(inventory: &Inventory<'_>, all: &mut Vec<Element>) {
         Info,
         "limits and risks (§ 3)",
         state,
-    );
-    add(
-        "SBOM-AIACT-ANNEX-IV-2D-PERSONAL-DATA",
-        Info,
-        "data of persons (§ 2 d)",
-        personal(datasets),
     );
     let state = if models.is_empty() {
         State::NotApplicable

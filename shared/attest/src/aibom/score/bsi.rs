@@ -57,6 +57,7 @@ pub(super) fn look(document: &Value, inventory: &Inventory<'_>, all: &mut Vec<El
     identity(&inventory.models, &mut add);
     card(inventory, &mut add);
     datasets(&inventory.datasets, &mut add);
+    dataset_rights(&inventory.datasets, &mut add);
     infrastructure(inventory, &mut add);
 }
 
@@ -286,6 +287,12 @@ fn datasets(
         "digest of the data set",
         state,
     );
+}
+
+fn dataset_rights(
+    datasets: &[&Value],
+    add: &mut impl FnMut(&'static str, Severity, &'static str, State),
+) {
     let state = each(
         datasets,
         |one| is_filled(one, "/licenses"),
