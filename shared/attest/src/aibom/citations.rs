@@ -137,11 +137,8 @@ fn given(document: &Value, facts: &Facts, model: &str, dataset: &str) -> Vec<Str
 fn properties(document: &Value, list: &str, fits: impl Fn(&str) -> bool) -> Vec<String> {
     let all = document.pointer(list).and_then(Value::as_array);
     let named = all.into_iter().flatten().enumerate();
-    let fitting = named.filter(|(_, one)| {
-        one.get("name")
-            .and_then(Value::as_str)
-            .is_some_and(|name| fits(name))
-    });
+    let fitting =
+        named.filter(|(_, one)| one.get("name").and_then(Value::as_str).is_some_and(&fits));
     fitting.map(|(at, _)| format!("{list}/{at}")).collect()
 }
 

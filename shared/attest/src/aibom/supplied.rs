@@ -172,9 +172,7 @@ fn licences(component: &Value) -> Option<Value> {
         let licence = one.get("license")?;
         text(licence, "id").or_else(|| text(licence, "name"))
     });
-    let choices: Vec<Value> = named
-        .filter_map(|name| licence::single_choice(name))
-        .collect();
+    let choices: Vec<Value> = named.filter_map(licence::single_choice).collect();
     (!choices.is_empty()).then(|| choices.into())
 }
 

@@ -37,10 +37,6 @@ impl AibomVersion {
     }
 
     /// Whether it is the one that a job gets without asking.
-    #[expect(
-        clippy::trivially_copy_pass_by_ref,
-        reason = "serde's skip_serializing_if wants a reference"
-    )]
     pub fn is_default(&self) -> bool {
         *self == Self::default()
     }
