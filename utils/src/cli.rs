@@ -96,10 +96,7 @@ enum Command {
         options: Options,
     },
     /// Make, hand out, replace and revoke the keys and the layouts that proofs hang on.
-    Keys {
-        #[command(subcommand)]
-        command: keys::KeysCommand,
-    },
+    Keys(keys::Keys),
     /// Write a real data set with a matching untrained model and its definition.
     Sample {
         /// Which one.
@@ -315,7 +312,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Healthcheck { service, options } => {
             commands::healthcheck::run(output, service.into(), options)
         }
-        Command::Keys { command } => keys::run(output, command),
+        Command::Keys(keys) => keys::run(output, keys),
         Command::Sample { name, dir } => commands::sample::run(output, name, &dir),
         Command::Reproduce(reproduce) => commands::reproduce::run(output, reproduce),
         Command::Verify { dir, trust, job } => commands::verify::run(output, &dir, trust, job),

@@ -30,7 +30,7 @@ mod witness;
 pub use artifact::{ArtifactPath, OUTPUT_NAMES, Role};
 pub use checkpoints::{CHECKPOINTS, KeptCheckpoint, KeptCheckpoints, checkpoint_path};
 pub use digest::{Digest, DigestError, Hasher, hash_reader};
-pub use key::{KeyError, KeyId, PublicKey, SigningKey, VerificationKey};
+pub use key::{KeyError, KeyId, PublicKey, SignerError, SigningKey, VerificationKey};
 pub use layout::{
     IMAGE_PATH, INGEST, LAYOUT_VALIDITY, RUN_TRAINING, SCAN_IMAGE, SCAN_REPORTS, ingest_command,
     platform_layout, platform_layout_with_scan, scan_command, training_command,

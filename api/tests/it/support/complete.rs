@@ -48,7 +48,7 @@ impl Bench {
         let all: Vec<&Artifact> = inputs.into_iter().chain(&outputs).collect();
         let facts = facts(id, &dir.to_string(), request, &all, ingest, &link);
         let bom = aibom::sign(&facts, platform.keys.platform().unwrap()).unwrap();
-        let signature = platform.keys.platform().unwrap().sign_der(&bom);
+        let signature = platform.keys.platform().unwrap().sign_der(&bom).unwrap();
         let bom = self
             .put(&format!("{dir}/aibom.json"), Role::Aibom, &bom)
             .await;

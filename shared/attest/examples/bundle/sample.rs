@@ -265,7 +265,7 @@ impl Job {
         self.facts.model_signature = Some(Digest::of(&signature));
         files.insert("model.sig".into(), signature);
         let bom = aibom::sign(&self.facts, &keys.platform)?;
-        files.insert("aibom.sig".into(), keys.platform.sign_der(&bom));
+        files.insert("aibom.sig".into(), keys.platform.sign_der(&bom)?);
         let parameters = Role::Parameters.path(DIR, "")?;
         let build = Build {
             training: &self.training,

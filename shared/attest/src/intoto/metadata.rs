@@ -128,20 +128,24 @@ impl Metadata {
     }
 
     /// Adds the key's signature, in the place of an older one of the same key.
-    pub fn sign(&mut self, key: &SigningKey) {
+    ///
+    /// # Errors
+    /// As [`SigningKey::sign_der`]; the metadata is as it was then.
+    pub fn sign(&mut self, key: &SigningKey) -> Result<(), KeyError> {
         match &mut self.container {
-            Container::Dsse(envelope) => envelope.sign(key),
+            Container::Dsse(envelope) => envelope.sign(key)?,
             Container::Metablock {
                 message,
                 signatures,
                 ..
             } => {
                 let keyid = key.keyid().to_string();
-                let sig = key.sign_hex(message);
+                let sig = key.sign_hex(message)?;
                 signatures.retain(|one| one.keyid != keyid);
                 signatures.push(Signature { keyid, sig });
             }
         }
+        Ok(())
     }
 
     /// The file, canonical JSON (RFC 8785).

@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Part, Trust, TrustError};
-use crate::{KeyId, PublicKey, SigningKey, json::jcs};
+use crate::{KeyError, KeyId, PublicKey, SigningKey, json::jcs};
 
 /// An owner's signature of a trust file: ECDSA P-256 over the RFC 8785 form of all other members.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,11 +16,14 @@ pub struct TrustSignature {
 
 impl TrustSignature {
     /// An owner's signature of the owner's key that takes the place of its own.
-    pub fn of_successor(owner: &SigningKey, successor: &PublicKey) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// As [`SigningKey::sign_der`].
+    pub fn of_successor(owner: &SigningKey, successor: &PublicKey) -> Result<Self, KeyError> {
+        Ok(Self {
             keyid: owner.keyid(),
-            sig: owner.sign_hex(&succession(successor)),
-        }
+            sig: owner.sign_hex(&succession(successor))?,
+        })
     }
 }
 
@@ -32,10 +35,13 @@ impl Trust {
     /// Signs the file. Every change to it asks for a new signature, so older ones of other content must be gone first.
     ///
     /// # Errors
-    /// [`TrustError::Shape`] if it cannot be written, which no value makes happen.
+    /// [`TrustError::Signature`] when the key does not sign; [`TrustError::Shape`] if the file cannot be written, which no
+    /// value makes happen.
     pub fn sign(&mut self, owner: &SigningKey) -> Result<(), TrustError> {
         let keyid = owner.keyid();
-        let sig = owner.sign_hex(&self.message()?);
+        let sig = owner
+            .sign_hex(&self.message()?)
+            .map_err(TrustError::Signature)?;
         self.signatures.retain(|one| one.keyid != keyid);
         self.signatures.push(TrustSignature { keyid, sig });
         Ok(())

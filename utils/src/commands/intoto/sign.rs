@@ -32,7 +32,9 @@ pub(crate) fn run(
             fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?,
         );
         let key = SigningKey::from_pkcs8_pem(&pem).with_context(|| path.display().to_string())?;
-        metadata.sign(&key);
+        metadata
+            .sign(&key)
+            .with_context(|| path.display().to_string())?;
         keyids.push(key.keyid());
     }
     let to = to.unwrap_or_else(|| file.to_owned());

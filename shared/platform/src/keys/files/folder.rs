@@ -21,7 +21,7 @@ const MOST: u64 = 1 << 20;
 
 /// Who may read a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Access {
+pub(in crate::keys) enum Access {
     Owner,
     All,
 }
@@ -33,7 +33,7 @@ pub(super) fn error(path: &Path, reason: String) -> KeyError {
     }
 }
 
-pub(super) fn file_error<E: std::fmt::Display>(path: &Path) -> impl Fn(E) -> KeyError {
+pub(in crate::keys) fn file_error<E: std::fmt::Display>(path: &Path) -> impl Fn(E) -> KeyError {
     move |reason| error(path, reason.to_string())
 }
 
@@ -54,12 +54,12 @@ pub(super) fn make(dir: &Path) -> Result<(), KeyError> {
 }
 
 /// Refuses a folder in which others can replace files.
-pub(super) fn check(dir: &Path) -> Result<(), KeyError> {
+pub(in crate::keys) fn check(dir: &Path) -> Result<(), KeyError> {
     check_folder(dir).map_err(file_error(dir))
 }
 
 /// Writes a file that does not exist yet; it is whole and on the disk when this returns.
-pub(super) fn create(path: &Path, bytes: &[u8], access: Access) -> Result<(), KeyError> {
+pub(in crate::keys) fn create(path: &Path, bytes: &[u8], access: Access) -> Result<(), KeyError> {
     let draft = write_draft(path, bytes, access).map_err(file_error(path))?;
     // A link, unlike a rename, does not replace what has come into being meanwhile.
     let linked = fs::hard_link(&draft, path).and_then(|()| sync_folder(path));
@@ -99,7 +99,7 @@ fn sync_folder(path: &Path) -> io::Result<()> {
 }
 
 /// Reads a key. A file that others can read is refused: the key in it may not be ours alone any more.
-pub(super) fn read_secret(path: &Path) -> Result<Zeroizing<String>, KeyError> {
+pub(in crate::keys) fn read_secret(path: &Path) -> Result<Zeroizing<String>, KeyError> {
     let file = open_plain(path).map_err(file_error(path))?;
     let meta = file.metadata().map_err(file_error(path))?;
     if meta.mode() & 0o077 != 0 {

@@ -6,10 +6,12 @@ use std::{
 use assay_attest::intoto::{Layout, Signed};
 use time::Duration;
 
+use assay_attest::SigningKey;
+
 use super::*;
 use crate::{
     Service,
-    keys::{KeyError, Keys, write_trust},
+    keys::{KeyError, Keys, Role, write_trust},
 };
 
 const API: &str = "api.pem";
