@@ -5,37 +5,23 @@
 //! connection is simply gone with everything on it; whoever waited for an answer gets an error and starts over on the
 //! next one.
 
-use std::{fmt, sync::Arc, time::Duration};
+mod keeper;
+mod trouble;
 
-use futures_util::StreamExt as _;
-use lapin::{
-    Channel, Connection, ConnectionProperties, Event,
-    options::ConfirmSelectOptions,
-    protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError},
-};
+use std::{fmt, sync::Arc};
+
+use lapin::{Channel, Connection, protocol::AMQPSoftError};
 use tokio::{
     sync::{mpsc, watch},
-    time::{MissedTickBehavior, interval, sleep, timeout},
+    time::timeout,
 };
 
-use super::{ANSWER, Setup, topology::is_soft};
-use crate::{
-    backoff::Backoff,
-    queue::{QueueError, QueueState},
-    telemetry::metrics::BROKER_CONNECTIONS,
-    tls::refused_certificate,
-};
+use super::{ANSWER, Setup};
+use crate::queue::{QueueError, QueueState};
+use keeper::Keeper;
 
-/// Between two tries to reach a broker.
-const AGAIN: Backoff = Backoff {
-    least: Duration::from_millis(100),
-    most: Duration::from_secs(5),
-};
-/// How long a broker that took the connection may take to greet us. A paused broker does that; asking it again meanwhile
-/// would only leave another half-open connection behind.
-const GREETING: Duration = Duration::from_secs(60);
-/// How often the connection's state is looked at when nobody complains.
-const LOOK: Duration = Duration::from_secs(1);
+pub(super) use trouble::Trouble;
+
 /// Reports of a broken session that wait to be read.
 const REPORTS: usize = 16;
 
@@ -79,33 +65,6 @@ pub(super) struct Session {
     number: u64,
     address: Arc<str>,
     broken: mpsc::Sender<(u64, String)>,
-}
-
-/// Why something could not be done on a connection.
-#[derive(Debug)]
-pub(super) enum Trouble {
-    /// lapin's or the broker's error.
-    Lapin(lapin::Error),
-    /// No answer in time.
-    Silent(Duration),
-    /// The broker will not have it, and asking again does not help.
-    Refused(String),
-}
-
-impl Trouble {
-    pub(super) fn is(&self, wanted: AMQPSoftError) -> bool {
-        matches!(self, Self::Lapin(error) if is_soft(error, &wanted))
-    }
-}
-
-impl fmt::Display for Trouble {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Lapin(error) => write!(f, "{error}"),
-            Self::Silent(limit) => write!(f, "no answer within {} s", limit.as_secs()),
-            Self::Refused(reason) => f.write_str(reason),
-        }
-    }
 }
 
 /// Waits for an answer of the broker, but not for ever.
@@ -232,174 +191,4 @@ impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Session({} at {})", self.number, self.address)
     }
-}
-
-struct Keeper {
-    setup: Setup,
-    role: Role,
-    address: Arc<str>,
-    now: watch::Sender<Now>,
-    state: watch::Sender<QueueState>,
-    broken_tx: mpsc::Sender<(u64, String)>,
-    broken: mpsc::Receiver<(u64, String)>,
-    closing: watch::Receiver<bool>,
-}
-
-impl Keeper {
-    async fn keep(mut self) {
-        let mut closing = self.closing.clone();
-        let closed = async move {
-            // An error means that nobody is left to say it.
-            let _gone = closing.wait_for(|closing| *closing).await.is_err();
-        };
-        tokio::select! {
-            () = closed => {}
-            never = self.connect_for_ever() => match never {},
-        }
-        self.now.send_replace(Now::Closed);
-        self.state.send_replace(QueueState::Closed);
-    }
-
-    async fn connect_for_ever(&mut self) -> std::convert::Infallible {
-        let mut failures = 0;
-        let mut number = 0;
-        loop {
-            number += 1;
-            match self.connect(number).await {
-                Ok(session) => {
-                    failures = 0;
-                    self.up(&session);
-                    let reason = self.until_broken(&session).await;
-                    drop(session);
-                    self.down(QueueState::Recovering(reason));
-                }
-                Err(Trouble::Refused(reason)) => self.down(QueueState::Refused(reason)),
-                Err(trouble) => self.down(QueueState::Recovering(trouble.to_string())),
-            }
-            sleep(AGAIN.after(failures)).await;
-            failures = failures.saturating_add(1);
-        }
-    }
-
-    fn up(&self, session: &Arc<Session>) {
-        metrics::counter!(BROKER_CONNECTIONS, "role" => self.role.as_str()).increment(1);
-        tracing::info!(broker = %self.address, role = self.role.as_str(), "connected to the broker");
-        // The session first: who reads "connected" finds it.
-        self.now.send_replace(Now::Up(Arc::clone(session)));
-        self.state.send_replace(QueueState::Connected);
-    }
-
-    /// Says what is wrong, once for each time that it changes.
-    fn down(&self, state: QueueState) {
-        self.now.send_replace(Now::Down);
-        let changed = self.state.send_if_modified(|known| {
-            let changed = *known != state;
-            *known = state.clone();
-            changed
-        });
-        if changed {
-            tracing::warn!(broker = %self.address, role = self.role.as_str(), %state, "no connection to the broker");
-        }
-    }
-
-    async fn connect(&self, number: u64) -> Result<Arc<Session>, Trouble> {
-        let name = format!("assay {}", self.role.as_str());
-        let properties = ConnectionProperties::default().with_connection_name(name.into());
-        let greeted = self.setup.address.connect(properties);
-        let connection = match self.greeted(greeted).await {
-            Err(Trouble::Lapin(error)) => return Err(self.at_the_door(error)),
-            greeted => greeted?,
-        };
-        self.setup.topology.declare(&connection).await?;
-        let main = limited(connection.create_channel()).await?;
-        if self.role == Role::Publish {
-            limited(main.confirm_select(ConfirmSelectOptions::default())).await?;
-        }
-        let session = Session {
-            connection,
-            main,
-            number,
-            address: Arc::clone(&self.address),
-            broken: self.broken_tx.clone(),
-        };
-        Ok(Arc::new(session))
-    }
-
-    /// Waits for the greeting; says after a while that there is none yet.
-    async fn greeted(
-        &self,
-        greeting: impl Future<Output = lapin::Result<Connection>>,
-    ) -> Result<Connection, Trouble> {
-        let mut greeting = std::pin::pin!(greeting);
-        if let Ok(greeted) = timeout(ANSWER, greeting.as_mut()).await {
-            return greeted.map_err(Trouble::Lapin);
-        }
-        self.down(QueueState::Recovering(Trouble::Silent(ANSWER).to_string()));
-        match timeout(GREETING, greeting).await {
-            Ok(greeted) => greeted.map_err(Trouble::Lapin),
-            Err(_) => Err(Trouble::Silent(GREETING)),
-        }
-    }
-
-    /// What a broker that lets us not in has said.
-    fn at_the_door(&self, error: lapin::Error) -> Trouble {
-        if let Some(reason) = refused_certificate(&error) {
-            return Trouble::Refused(format!(
-                "{reason}; name the file of its authority in queue.ca_file"
-            ));
-        }
-        let user = self.setup.address.user();
-        let lapin::ErrorKind::ProtocolError(said) = error.kind() else {
-            return Trouble::Lapin(error);
-        };
-        match said.kind() {
-            AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED) => Trouble::Refused(format!(
-                "it does not let {user:?} in ({}); look at queue.url and queue.password_file",
-                said.get_message()
-            )),
-            AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED) => Trouble::Refused(format!(
-                "{user:?} may not use this virtual host ({}); make it, and give the account its rights",
-                said.get_message()
-            )),
-            _ => Trouble::Lapin(error),
-        }
-    }
-
-    /// Completes when the session can be used no longer; gives the reason.
-    async fn until_broken(&mut self, session: &Session) -> String {
-        // What happened before is seen at the first look.
-        let mut events = std::pin::pin!(session.connection.events_listener());
-        let mut look = interval(LOOK);
-        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                report = self.broken.recv() => match report {
-                    Some((number, reason)) if number == session.number => return reason,
-                    // Of a session that is gone; the sender lives in this very struct.
-                    _ => {}
-                },
-                event = events.next() => match event {
-                    // What ended one channel is told to who used it.
-                    Some(Event::Error(error)) if session.is_alive() && is_of_a_channel(&error) => {}
-                    Some(Event::Error(error)) => return error.to_string(),
-                    Some(Event::ConnectionBlocked(reason)) => {
-                        tracing::warn!(broker = %self.address, %reason, "the broker takes no messages for now");
-                    }
-                    Some(Event::ConnectionUnblocked) => {
-                        tracing::info!(broker = %self.address, "the broker takes messages again");
-                    }
-                    Some(_) => {}
-                    None => return "the connection ended".to_owned(),
-                },
-                _ = look.tick() => if !session.is_alive() {
-                    return "the connection ended".to_owned();
-                },
-            }
-        }
-    }
-}
-
-/// Whether an error ends the channel that it came on and leaves the connection (AMQP 0-9-1, §1.1: soft errors).
-fn is_of_a_channel(error: &lapin::Error) -> bool {
-    matches!(error.kind(), lapin::ErrorKind::ProtocolError(said) if matches!(said.kind(), AMQPErrorKind::Soft(_)))
 }
