@@ -101,7 +101,7 @@ pub enum Role {
 
 impl Role {
     /// Every role, in the order in which artifacts are listed.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Model,
         Self::Dataset,
         Self::DatasetDefinition,
