@@ -120,6 +120,8 @@ def texts():
         "byproducts": {}, "environment": {},
     }
     seed("supply_chain", "link", json.dumps(link).encode())
+    for name, text in (("array", "[]"), ("number", "1"), ("text", '"x"'), ("true", "true")):
+        seed("supply_chain", name, text.encode())
     head = {
         "version": 1, "belongs_to": "fuzz", "epoch": 3, "iterations": 9, "learning_rate_bits": 0, "metrics": ["loss"],
     }

@@ -187,6 +187,10 @@ async fn read_link(
         ))
     };
     let signed = Signed::<Link>::parse(&bytes).map_err(|error| unfit(&error))?;
+    let trust = platform.keys.trust();
+    trust
+        .check_key(signed.keyid(), None)
+        .map_err(|refusal| unfit(&refusal))?;
     let link = check_signer(layout, &signed).map_err(|error| unfit(&error))?;
     if link.name != SCAN_IMAGE || link.materials.get(IMAGE_PATH) != Some(&image) {
         return Err(unfit(&"it is of another image"));

@@ -18,6 +18,7 @@ mod layout;
 pub mod model_signing;
 mod path;
 pub mod pickle;
+mod regular;
 pub mod safetensors;
 pub mod sigstore;
 pub mod statement;
@@ -36,6 +37,7 @@ pub use layout::{
     platform_layout, platform_layout_with_scan, scan_command, training_command,
 };
 pub use path::{MAX_PATH_BYTES, PathError, check_path};
+pub use regular::{open_regular, read_regular};
 pub use transcript::{
     MAX_LISTED, RecordedTranscript, TRANSCRIPT, Transcript, TranscriptError, trained_weights,
 };

@@ -11,7 +11,7 @@ mod journal;
 mod rewrite;
 mod statement;
 
-use std::io;
+use std::{io, path::PathBuf};
 
 pub use convert::convert;
 pub use header::{Header, MAX_HEADER_BYTES};
@@ -25,6 +25,12 @@ pub enum SafetensorsError {
     /// Not a file that strict readers accept.
     #[error("not a safetensors file: {0}")]
     Header(String),
+    /// A change of the file was not finished, or goes on just now.
+    #[error(
+        "a change of the file was broken off, or goes on: {} is there; `assay model meta FILE --recover` finishes it",
+        .0.display()
+    )]
+    BrokenOff(PathBuf),
     /// The file is not signed inside.
     #[error("the file is not signed: there is no {SIGNATURE_KEY} in its metadata")]
     Unsigned,

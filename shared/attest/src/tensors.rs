@@ -7,6 +7,7 @@ mod digest;
 mod dtype;
 mod fingerprint;
 mod merkle;
+mod open;
 mod read;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use std::collections::BTreeMap;
 pub use digest::{TensorDigest, TensorLeaf, TensorProof, digest};
 pub use dtype::Dtype;
 pub use fingerprint::fingerprint;
+pub use open::{OpenError, open};
 pub use read::{ReadError, for_each_chunk};
 
 /// The tensors of a file, by name.

@@ -1,15 +1,9 @@
 //! A bundle in a folder: its files, opened without following links, for [`assay_attest::verify::verify_bundle`].
 
-use std::{
-    collections::BTreeSet,
-    fs::{self, File, OpenOptions},
-    io,
-    os::unix::fs::OpenOptionsExt,
-    path::Path,
-};
+use std::{collections::BTreeSet, fs, io, path::Path};
 
 use assay_attest::{
-    Trust,
+    Trust, open_regular,
     verify::{Report, VerifiedBundle, examine_bundle},
 };
 use time::OffsetDateTime;
@@ -75,19 +69,6 @@ pub(crate) fn list(
         }
     }
     Ok(())
-}
-
-pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
-    // O_NONBLOCK: opening a FIFO must not wait for a writer that never comes.
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
-        .open(path)?;
-    if file.metadata()?.is_file() {
-        Ok(file)
-    } else {
-        Err(io::Error::other("not a regular file"))
-    }
 }
 
 #[cfg(test)]

@@ -12,10 +12,11 @@ use assay_attest::{
         AnyArtifacts, ChainError, Metadata, MetadataError, Payload, Summary, fnmatch, verify_layout,
     },
     json::Limits,
+    open_regular,
 };
 use time::OffsetDateTime;
 
-use crate::bundle::{list, open_regular};
+use crate::bundle::list;
 
 /// What in-toto leaves out when it hashes the files around an inspection.
 const LEFT_OUT: [&str; 4] = ["*.link*", ".git", "*.pyc", "*~"];

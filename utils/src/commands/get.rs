@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::ErrorKind,
     io::Read,
     path::{Component, Path, PathBuf},
     process::ExitCode,
@@ -88,11 +89,13 @@ async fn fetch(client: &Client, job: &Value, dir: &Path) -> anyhow::Result<()> {
             .as_str()
             .zip(artifact["url"].as_str())
             .context("an artifact without path or link")?;
+        let bytes = artifact["bytes"].as_u64();
+        let bytes = bytes.context("an artifact without a size")?;
         let to = dir.join(place(path, artifact["role"].as_str().unwrap_or_default())?);
         if let Some(folder) = to.parent() {
             fs::create_dir_all(folder)?;
         }
-        client.download(url, &to, &bar).await?;
+        client.download((url, bytes), &to, &bar).await?;
     }
     bar.finish_and_clear();
     Ok(())
@@ -174,10 +177,17 @@ async fn write_trust(client: &Client, dir: &Path) -> anyhow::Result<()> {
     let served = Trust::from_json(&serde_json::to_vec(&served)?)
         .context("what the server gives as trust anchor is none")?;
     let file = dir.join("trust.json");
-    if let Ok(bytes) = fs::read(&file) {
+    let present = match fs::read(&file) {
+        Ok(bytes) => Some(bytes),
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        Err(error) => return Err(error).with_context(|| format!("cannot read {}", file.display())),
+    };
+    if let Some(bytes) = present {
         let present = Trust::from_json(&bytes)
             .with_context(|| format!("{} is not a trust anchor", file.display()))?;
-        if served.check_continues(&present.owner).is_err() {
+        if served.check_continues(&present.owner).is_err()
+            && present.check_continues(&served.owner).is_err()
+        {
             bail!(
                 "{} pins another owner ({}) than this server ({}); fetch below another parent folder",
                 file.display(),
@@ -188,6 +198,12 @@ async fn write_trust(client: &Client, dir: &Path) -> anyhow::Result<()> {
         if served.version <= present.version {
             return Ok(());
         }
+        served.check_follows(&present).with_context(|| {
+            format!(
+                "the server's trust anchor does not follow from {}; ask the platform's owner, and do not trust either before",
+                file.display()
+            )
+        })?;
     }
     assay_platform::keys::write_trust(&served, dir)?;
     Ok(())

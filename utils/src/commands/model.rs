@@ -5,7 +5,7 @@ mod hash;
 mod keys;
 mod meta;
 mod report;
-mod sign;
+pub(crate) mod sign;
 mod verify;
 
 use std::{path::PathBuf, process::ExitCode};
@@ -140,6 +140,9 @@ pub(crate) struct Meta {
     /// Take the signature away.
     #[arg(long)]
     drop_signature: bool,
+    /// Finish a change that was broken off.
+    #[arg(long)]
+    recover: bool,
 }
 
 pub(crate) fn run(output: Output, command: ModelCommand) -> anyhow::Result<ExitCode> {

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, error::Error};
 
 use assay_attest::{
     Digest, Functionary, IMAGE_PATH, INGEST, LAYOUT_VALIDITY, OUTPUT_NAMES, RUN_TRAINING, Role,
-    SCAN_IMAGE, SCAN_REPORTS, SigningKey, Trust, Window,
+    SCAN_IMAGE, SCAN_REPORTS, SigningKey, TRANSCRIPT, Transcript, Trust, Window,
     aibom::{self, *},
     ingest_command,
     intoto::{self, Layout, Link, link_file_name},
@@ -164,6 +164,12 @@ impl Job {
             artifacts.insert(path, bytes);
         }
         training.byproducts.insert("return-value".into(), 0.into());
+        let weights = Digest::of(b"content of model.safetensors");
+        let transcript = Transcript::new(0, vec![Digest::of(b"a model"), weights]);
+        let transcript = transcript.map(|whole| json!(whole.record()));
+        training
+            .byproducts
+            .insert(TRANSCRIPT.into(), transcript.unwrap_or_default());
         for (part, said) in [
             (
                 "isolation",
@@ -296,6 +302,12 @@ fn request() -> serde_json::Value {
             "author": "A. Vintner", "model_type": "tabular", "base_model": "none", "license_name": "apache-2.0",
             "base_model_source": "https://example.org/models/none", "intended_use": "Demonstration",
             "out_of_scope": "Other wines", "misuse_or_malicious": "Mislabelling bottles",
+            "manufacturer": "Vintners & Sons", "supplier": "Wine Models Ltd", "intended_users": "Oenologists\nStudents",
+            "technical_limitations": "178 samples only\n\n One decade ", "model_card_url": "https://example.org/card?wine#1",
+            "dataset_name": "Wine", "dataset_version": "1992", "dataset_description": "Chemical analyses",
+            "dataset_license": "mit OR CC-BY-4.0", "dataset_source": "https://example.org/wine",
+            "dataset_sensitivity": "none", "dataset_owner": "S. Aeberhard\nM. Forina", "dataset_steward": "An archive",
+            "dataset_collection": "Measured in a laboratory",
         },
         "parameters": {
             "epochs": 5, "validation_split": 0.2, "initial_epoch": 0, "batch_size": 32, "steps_per_epoch": null,
@@ -366,6 +378,7 @@ fn facts(request: serde_json::Value, artifacts: Vec<ArtifactFacts>) -> Facts {
         ],
         energy: None,
         resumed_from: None,
+        sbom: None,
         image: None,
         ingest_link: unsigned(INGEST),
         training_link: unsigned(RUN_TRAINING),

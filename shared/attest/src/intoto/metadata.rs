@@ -57,8 +57,10 @@ impl Metadata {
     /// # Errors
     /// [`MetadataError`] but for `OtherKey`.
     pub fn parse(bytes: &[u8]) -> Result<Self, MetadataError> {
-        let mut value = parse(bytes, &Limits::METADATA)?;
-        if value.get("payload").is_some() {
+        let Value::Object(mut members) = parse(bytes, &Limits::METADATA)? else {
+            return Err(MetadataError::Shape("it is no JSON object".into()));
+        };
+        if members.contains_key("payload") {
             let envelope = Envelope::parse(bytes, &Limits::METADATA)?;
             if envelope.payload_type != IN_TOTO {
                 return Err(DsseError::Type {
@@ -76,9 +78,9 @@ impl Metadata {
             let container = Container::Dsse(envelope);
             return Ok(Self { payload, container });
         }
-        let signatures = value["signatures"].take();
-        let signatures = serde_json::from_value(signatures).map_err(shape)?;
-        Self::metablock(value["signed"].take(), signatures)
+        let mut member = |name: &str| members.remove(name).unwrap_or_default();
+        let signatures = serde_json::from_value(member("signatures")).map_err(shape)?;
+        Self::metablock(member("signed"), signatures)
     }
 
     /// Metadata that nobody has signed yet, from the JSON of a link or a layout.
@@ -233,5 +235,38 @@ impl MetadataError {
             self,
             Self::Unsigned(_) | Self::Key(KeyError::Mismatch(_) | KeyError::Encoding)
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_is_no_object_or_misses_its_members_is_refused() {
+        for text in [
+            "[]",
+            "1",
+            "\"x\"",
+            "true",
+            "null",
+            "{}",
+            r#"{"signed":1}"#,
+            r#"{"signatures":{}}"#,
+        ] {
+            assert!(Metadata::parse(text.as_bytes()).is_err(), "{text}");
+            for form in [Form::Metablock, Form::Dsse] {
+                assert!(Metadata::unsigned(text.as_bytes(), form).is_err(), "{text}");
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn almost_metadata_never_panics(text in r#"[\[\]{}:,"a-d0-9 ]{0,40}|\{("(payload|signatures|signed|payloadType)":(\[\]|1|"x"|\{\}),?){0,4}\}"#) {
+            let _ = Metadata::parse(text.as_bytes());
+        }
     }
 }

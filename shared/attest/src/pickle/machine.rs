@@ -159,6 +159,7 @@ impl<R: Read> Machine<R> {
     }
 
     fn extend(&mut self, items: Vec<Ref>) -> Result<(), PickleError> {
+        self.objects.take(size_of_val(items.as_slice()))?;
         match self.objects.get_mut(self.top()?)? {
             Object::List(list) => list.extend(items),
             _ => return Err(PickleError::malformed("items for what is no list")),
@@ -167,6 +168,7 @@ impl<R: Read> Machine<R> {
     }
 
     fn set(&mut self, items: &[Ref]) -> Result<(), PickleError> {
+        self.objects.take(size_of_val(items))?;
         let (pairs, rest) = items.as_chunks::<2>();
         match self.objects.get_mut(self.top()?)? {
             Object::Dict(members) if rest.is_empty() => {

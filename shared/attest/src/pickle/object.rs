@@ -1,8 +1,12 @@
 use super::{PickleError, globals::Global};
 use crate::tensors::Dtype;
 
-/// Objects in one file at most.
-const MAX_OBJECTS: usize = 8_000_000;
+/// Bytes that the objects of one file take in memory at most; those of a large model take some tens of millions.
+const MAX_BYTES: usize = 512 << 20;
+/// Dimensions of a tensor at most, which is what every list of numbers counts here.
+pub(super) const MAX_RANK: usize = 64;
+/// Bytes of a storage's key at most; they are numbers.
+pub(super) const MAX_KEY_BYTES: usize = 64;
 
 /// An object's place among all.
 pub(super) type Ref = usize;
@@ -21,6 +25,20 @@ pub(super) enum Object {
     Global(Global),
     Storage(Storage),
     Tensor(View),
+}
+
+impl Object {
+    /// Bytes that it takes beside its place among all.
+    fn bytes_beside(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Tuple(items) | Self::List(items) => size_of_val(items.as_slice()),
+            Self::Dict(members) => size_of_val(members.as_slice()),
+            Self::Storage(storage) => storage.key.len(),
+            Self::Tensor(view) => view.storage.key.len() + 16 * view.shape.len(),
+            Self::Nothing | Self::Bool(_) | Self::Int(_) | Self::Global(_) => 0,
+        }
+    }
 }
 
 /// Where a tensor's numbers come from, as the pickle names it.
@@ -46,29 +64,42 @@ pub(super) struct View {
 
 /// All objects of a file. They name one another by place, so a loop among them is no loop for us.
 #[derive(Debug, Default)]
-pub(super) struct Objects(Vec<Object>);
+pub(super) struct Objects {
+    all: Vec<Object>,
+    /// What they take, also those that nothing names any more.
+    bytes: usize,
+}
 
 impl Objects {
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.all.len()
     }
 
     pub(super) fn add(&mut self, object: Object) -> Result<Ref, PickleError> {
-        if self.0.len() >= MAX_OBJECTS {
-            return Err(PickleError::malformed("too many objects"));
+        self.take(size_of::<Object>() + object.bytes_beside())?;
+        self.all.push(object);
+        Ok(self.all.len() - 1)
+    }
+
+    /// Notes that an object has become larger by so many bytes.
+    pub(super) fn take(&mut self, bytes: usize) -> Result<(), PickleError> {
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.bytes > MAX_BYTES {
+            return Err(PickleError::malformed(
+                "its objects would take more than 512 MiB of memory",
+            ));
         }
-        self.0.push(object);
-        Ok(self.0.len() - 1)
+        Ok(())
     }
 
     pub(super) fn get(&self, at: Ref) -> Result<&Object, PickleError> {
-        self.0
+        self.all
             .get(at)
             .ok_or_else(|| PickleError::malformed("an object that is not there"))
     }
 
     pub(super) fn get_mut(&mut self, at: Ref) -> Result<&mut Object, PickleError> {
-        self.0
+        self.all
             .get_mut(at)
             .ok_or_else(|| PickleError::malformed("an object that is not there"))
     }
@@ -98,9 +129,10 @@ impl Objects {
     }
 
     pub(super) fn counts(&self, at: Ref) -> Result<Vec<u64>, PickleError> {
-        self.tuple(at)?
-            .iter()
-            .map(|item| self.count(*item))
-            .collect()
+        let items = self.tuple(at)?;
+        if items.len() > MAX_RANK {
+            return Err(PickleError::malformed("a tensor of too many dimensions"));
+        }
+        items.iter().map(|item| self.count(*item)).collect()
     }
 }

@@ -3,7 +3,7 @@
 use super::{
     PickleError,
     globals::Global,
-    object::{Object, Objects, Ref, Storage, View},
+    object::{MAX_KEY_BYTES, MAX_RANK, Object, Objects, Ref, Storage, View},
 };
 use crate::tensors::Dtype;
 
@@ -23,9 +23,13 @@ pub(super) fn storage(objects: &Objects, id: Ref) -> Result<Storage, PickleError
     if objects.text(kind)? != "storage" {
         return Err(PickleError::malformed("a persistent id of another kind"));
     }
+    let key = objects.text(key)?;
+    if key.len() > MAX_KEY_BYTES {
+        return Err(PickleError::malformed("a storage with a long name"));
+    }
     Ok(Storage {
         dtype,
-        key: objects.text(key)?.to_owned(),
+        key: key.to_owned(),
         count: objects.count(count)?,
     })
 }
@@ -42,13 +46,19 @@ pub(super) fn call(
     let arguments = objects.tuple(arguments)?;
     match (function, arguments) {
         (Global::OrderedDict, []) => Ok(Object::Dict(Vec::new())),
-        (Global::Size, [sizes]) => Ok(Object::Tuple(objects.tuple(*sizes)?.to_vec())),
-        (Global::RebuildTensor, [storage, offset, shape, strides, ..]) if arguments.len() <= 7 => {
+        (Global::Size, [sizes]) => match objects.tuple(*sizes)? {
+            sizes if sizes.len() <= MAX_RANK => Ok(Object::Tuple(sizes.to_vec())),
+            _ => Err(PickleError::malformed("a size of too many dimensions")),
+        },
+        (Global::RebuildPlain, [storage, offset, shape, strides]) => {
             view(objects, None, [*storage, *offset, *shape, *strides])
         }
-        (Global::RebuildTyped, [storage, offset, shape, strides, _, _, dtype, ..])
-            if arguments.len() <= 8 =>
-        {
+        (Global::RebuildTensor, [storage, offset, shape, strides, _, _, rest @ ..]) => {
+            without_metadata(objects, rest)?;
+            view(objects, None, [*storage, *offset, *shape, *strides])
+        }
+        (Global::RebuildTyped, [storage, offset, shape, strides, _, _, dtype, rest @ ..]) => {
+            without_metadata(objects, rest)?;
             let Object::Global(Global::Dtype(dtype)) = *objects.get(*dtype)? else {
                 return Err(PickleError::malformed("a tensor of no type"));
             };
@@ -63,6 +73,28 @@ pub(super) fn call(
         _ => Err(PickleError::malformed(format!(
             "a call of {function:?} in another way"
         ))),
+    }
+}
+
+/// What `PyTorch` knows of a tensor beside its numbers: that they are to be negated or conjugated on reading. Such
+/// tensors mean other numbers than those in the file.
+fn without_metadata(objects: &Objects, rest: &[Ref]) -> Result<(), PickleError> {
+    let empty = match rest {
+        [] => true,
+        [one] => match objects.get(*one)? {
+            Object::Nothing => true,
+            Object::Dict(members) => members.is_empty(),
+            _ => false,
+        },
+        _ => false,
+    };
+    if empty {
+        Ok(())
+    } else {
+        Err(PickleError::Unsupported(
+            "a tensor is a negated or conjugated view of its numbers; save it resolved (resolve_neg, resolve_conj)"
+                .to_owned(),
+        ))
     }
 }
 
@@ -84,7 +116,7 @@ fn view(
         strides: objects.counts(strides)?,
         storage,
     };
-    if view.shape.len() == view.strides.len() && view.shape.len() <= 64 {
+    if view.shape.len() == view.strides.len() {
         Ok(Object::Tensor(view))
     } else {
         Err(PickleError::malformed(

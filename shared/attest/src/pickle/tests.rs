@@ -78,6 +78,57 @@ fn machines_that_lie_are_refused() {
     );
 }
 
+/// A dictionary with one tensor that a function makes from storage `0` of four numbers and more arguments.
+fn tensor_by(function: &str, more: &[u8]) -> Vec<u8> {
+    let mut bytes = b"\x80\x02}X\x01\0\0\0actorch._utils\n".to_vec();
+    bytes.extend(function.as_bytes());
+    bytes.extend(
+        b"\n((X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\x000NK\x04tQK\0K\x04\x85K\x01\x85",
+    );
+    bytes.extend(more);
+    bytes.extend(b"tRs.");
+    bytes
+}
+
+#[test]
+fn views_that_mean_other_numbers_are_refused() {
+    let negated = b"\x89}}X\x03\0\0\0neg\x88s";
+    for (function, more, good) in [
+        ("_rebuild_tensor", &b""[..], true),
+        ("_rebuild_tensor", b"\x89}", false),
+        ("_rebuild_tensor_v2", b"\x89}", true),
+        ("_rebuild_tensor_v2", b"\x89}N", true),
+        ("_rebuild_tensor_v2", b"\x89}}", true),
+        ("_rebuild_tensor_v2", negated, false),
+        ("_rebuild_tensor_v2", b"\x89}}N", false),
+        ("_rebuild_tensor_v3", b"\x89}ctorch\nuint32\n", true),
+        ("_rebuild_tensor_v3", b"\x89}ctorch\nuint32\nK\x01", false),
+    ] {
+        let read = inspect(&tensor_by(function, more));
+        assert_eq!(read.is_ok(), good, "{function} {more:?}: {read:?}");
+    }
+}
+
+#[test]
+fn a_short_program_cannot_make_much_of_it() {
+    // A long text named once and cloned by every storage, a long tuple cloned by every size.
+    let long = |count: u32| [&b"X"[..], &count.to_le_bytes(), &vec![b'k'; count as usize]].concat();
+    let mut keyed = b"\x80\x02(X\x07\0\0\0storagectorch\nFloatStorage\n".to_vec();
+    keyed.extend(long(65));
+    keyed.extend(b"NK\x04tQ.");
+    assert!(inspect(&keyed).is_err());
+    let mut sized = b"\x80\x02ctorch\nSize\n(".to_vec();
+    sized.extend(b"K\x01".repeat(65));
+    sized.extend(b"t\x85R.");
+    assert!(inspect(&sized).is_err());
+    // Objects that nothing names any more count, too.
+    let mut many = b"\x80\x02".to_vec();
+    many.extend(b"N0".repeat(8_000_000));
+    many.push(b'.');
+    let refused = inspect(&many).unwrap_err().to_string();
+    assert!(refused.contains("512 MiB"), "{refused}");
+}
+
 #[test]
 fn no_changed_byte_of_a_real_file_makes_the_reader_panic_or_read_beyond_it() {
     for name in ["plain.bin", "strided.legacy.bin"] {

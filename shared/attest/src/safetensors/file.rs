@@ -1,6 +1,11 @@
 //! Files on a disk: opened, signed, verified, and their headers rewritten.
 
-use std::{collections::BTreeMap, fs::File, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+    os::unix::fs::MetadataExt as _,
+    path::Path,
+};
 
 pub use super::rewrite::Rewritten;
 use super::{
@@ -9,6 +14,7 @@ use super::{
 };
 use crate::{
     SigningKey,
+    regular::open_followed,
     sigstore::{Bundle, EcPublicKey, Material, SignedBy, Signer, Verifier},
     tensors::digest,
 };
@@ -29,7 +35,7 @@ impl Header {
     /// [`SafetensorsError::Unsigned`], [`SafetensorsError::Bundle`], [`SafetensorsError::Statement`].
     pub fn verify(&self, verifier: &Verifier) -> Result<Verified, SafetensorsError> {
         let bundle = self.bundle()?;
-        let signed_by = verifier.verify(&bundle)?;
+        let signed_by = verifier.verify_canonical(&bundle)?;
         let statement = self.compare(&bundle)?;
         Ok(Verified {
             statement,
@@ -74,7 +80,8 @@ impl Header {
     /// The statement and the signer's material, if the signature is by this key and holds.
     fn by_own(&self, key: &SigningKey) -> Result<(Statement, Material), SafetensorsError> {
         let bundle = self.bundle()?;
-        EcPublicKey::try_from(key.public())?.verify(&bundle.signed_bytes(), &bundle.signature)?;
+        EcPublicKey::try_from(key.public())?
+            .verify_canonical(&bundle.signed_bytes(), &bundle.signature)?;
         Ok((self.compare(&bundle)?, bundle.material))
     }
 
@@ -118,18 +125,26 @@ pub fn sign(
     Ok((header.statement()?, rewritten))
 }
 
-/// Opens a file to be read; finishes first what a crash may have left of a change.
+/// Opens a file to be read. Nothing is written: a file of which a change was broken off is refused.
 ///
 /// # Errors
-/// [`SafetensorsError::Header`], [`SafetensorsError::Io`].
+/// [`SafetensorsError::BrokenOff`], [`SafetensorsError::Header`], [`SafetensorsError::Io`].
 pub fn open(path: &Path) -> Result<(File, Header), SafetensorsError> {
-    let file = if journal::path_of(path).exists() {
-        open_to_change(path)?
-    } else {
-        File::open(path)?
-    };
+    let journal = journal::path_of(path);
+    if journal.symlink_metadata().is_ok() {
+        return Err(SafetensorsError::BrokenOff(journal));
+    }
+    let file = open_followed(path)?;
     let header = Header::read(&file)?;
     Ok((file, header))
+}
+
+/// Finishes a change that was broken off, or forgets it if it had not begun. Every other change does so first, too.
+///
+/// # Errors
+/// [`SafetensorsError::Io`].
+pub fn recover(path: &Path) -> Result<(), SafetensorsError> {
+    open_to_change(path).map(|_| ())
 }
 
 /// What becomes of the signature when metadata are changed.
@@ -182,8 +197,17 @@ pub fn update(
 
 /// Opens a file alone, after finishing what a crash may have left.
 fn open_to_change(path: &Path) -> Result<File, SafetensorsError> {
-    let file = File::options().read(true).write(true).open(path)?;
-    file.lock()?;
-    journal::recover(path, &file)?;
-    Ok(file)
+    loop {
+        let file = File::options().read(true).write(true).open(path)?;
+        if !file.metadata()?.is_file() {
+            return Err(std::io::Error::other("not a regular file").into());
+        }
+        file.lock()?;
+        // Whoever held the lock may have put a copy in the file's place: a change of the old one would be lost.
+        let (opened, there) = (file.metadata()?, fs::metadata(path)?);
+        if (opened.dev(), opened.ino()) == (there.dev(), there.ino()) {
+            journal::recover(path, &file)?;
+            return Ok(file);
+        }
+    }
 }

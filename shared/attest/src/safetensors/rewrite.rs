@@ -39,11 +39,7 @@ pub(super) fn rewrite(
             "its header would be longer than 100 MB".to_owned(),
         ));
     }
-    let beside = path.with_file_name(format!(
-        ".{}.assay-new-{}",
-        path.file_name().unwrap_or_default().to_string_lossy(),
-        std::process::id()
-    ));
+    let beside = journal::beside(path, &format!(".assay-new-{}", std::process::id()));
     let copied = copy(file, header, &padded(json, room), &beside)
         .and_then(|()| fs::rename(&beside, path))
         .and_then(|()| journal::sync_folder(path));

@@ -3,12 +3,12 @@ use std::{collections::BTreeMap, fs, os::unix::fs::FileExt as _, path::PathBuf};
 use proptest::prelude::*;
 
 use super::{
-    file::{Resign, Rewritten, open, sign, update},
+    file::{Resign, Rewritten, open, recover, sign, update},
     *,
 };
 use crate::{
     SigningKey,
-    sigstore::{EcPublicKey, Signer, Verifier},
+    sigstore::{Bundle, EcPublicKey, Signer, Verifier},
     tensors::digest,
 };
 
@@ -186,20 +186,85 @@ fn a_broken_off_change_is_finished_or_forgotten() {
     .unwrap();
     let before = fs::read(&path).unwrap();
     let (_, header) = open(&path).unwrap();
-    // As after a crash in the middle of the write: the journal is whole, half of the header is there.
-    let json = &before[8..8 + header.length as usize];
-    let mut journal = b"assay safetensors journal v1\n".to_vec();
-    journal.extend_from_slice(crate::Digest::of(json).as_bytes());
-    journal.extend_from_slice(json);
+    // As after a crash in the middle of the write: the journal is whole, a part of the new header is there.
+    let file = fs::File::options()
+        .read(true)
+        .write(true)
+        .open(&path)
+        .unwrap();
+    let new = &before[8..8 + header.length as usize];
+    let mut old = new.to_vec();
+    old[100..300].fill(b'#');
+    let journal = journal::content(&file, &old, new).unwrap();
     fs::write(journal::path_of(&path), &journal).unwrap();
-    let file = fs::File::options().write(true).open(&path).unwrap();
-    file.write_all_at(&[b'#'; 200], 100).unwrap();
+    file.write_all_at(&[b'#'; 150], 150).unwrap();
+    let broken = fs::read(&path).unwrap();
+    // Whoever reads is told, and changes nothing.
+    assert!(matches!(open(&path), Err(SafetensorsError::BrokenOff(_))));
+    assert!(journal_is_there(&path) && fs::read(&path).unwrap() == broken);
+    recover(&path).unwrap();
     assert!(is_whole(&path, &pinned(&key)));
     assert_eq!(fs::read(&path).unwrap(), before);
     // As after a crash while the journal was written.
     fs::write(journal::path_of(&path), &journal[..journal.len() - 1]).unwrap();
+    recover(&path).unwrap();
     assert!(is_whole(&path, &pinned(&key)));
     assert!(!journal_is_there(&path));
+    // One of another file of the same length, or of this one with another header, is not applied.
+    let other = dir.path().join("other.safetensors");
+    fs::write(&other, &before).unwrap();
+    let elsewhere = fs::File::open(&other).unwrap();
+    for journal in [
+        journal::content(&elsewhere, &old, new).unwrap(),
+        journal::content(&file, &old, &old).unwrap(),
+    ] {
+        fs::write(journal::path_of(&path), &journal).unwrap();
+        let refused = recover(&path).unwrap_err().to_string();
+        assert!(refused.contains("another file"), "{refused}");
+        assert_eq!(fs::read(&path).unwrap(), before);
+    }
+}
+
+#[test]
+fn a_journal_that_is_a_link_is_neither_read_nor_written() {
+    let (dir, key) = (tempfile::tempdir().unwrap(), SigningKey::generate());
+    let path = written(&dir);
+    let signer = Signer::Key(&key);
+    sign(&path, &signer, Claims::default(), &BTreeMap::new()).unwrap();
+    let other = dir.path().join("other");
+    fs::write(&other, "kept").unwrap();
+    for target in ["/dev/zero", "other", "nothing"] {
+        std::os::unix::fs::symlink(target, journal::path_of(&path)).unwrap();
+        assert!(open(&path).is_err(), "{target}");
+        assert!(recover(&path).is_err(), "{target}");
+        let changed = update(&path, &BTreeMap::new(), &[], Resign::Drop);
+        assert!(changed.is_err(), "{target}");
+        fs::remove_file(journal::path_of(&path)).unwrap();
+    }
+    assert_eq!(fs::read(&other).unwrap(), b"kept");
+    assert!(is_whole(&path, &pinned(&key)));
+}
+
+#[test]
+fn a_signature_with_the_high_s_is_refused_in_a_file() {
+    let (dir, key) = (tempfile::tempdir().unwrap(), SigningKey::generate());
+    let path = written(&dir);
+    let signer = Signer::Key(&key);
+    sign(&path, &signer, Claims::default(), &BTreeMap::new()).unwrap();
+    let (_, mut header) = open(&path).unwrap();
+    let text = header.metadata.get_mut(SIGNATURE_KEY).unwrap();
+    let mut bundle = Bundle::parse(text.as_bytes()).unwrap();
+    let (r, s) = p256::ecdsa::Signature::from_der(&bundle.signature)
+        .unwrap()
+        .split_scalars();
+    let high = p256::ecdsa::Signature::from_scalars(r, -s).unwrap();
+    bundle.signature = high.to_der().as_bytes().to_vec();
+    *text = String::from_utf8(bundle.to_bytes()).unwrap();
+    assert!(pinned(&key).verify(&bundle).is_ok());
+    assert!(matches!(
+        header.verify(&pinned(&key)),
+        Err(SafetensorsError::Bundle(_))
+    ));
 }
 
 proptest! {

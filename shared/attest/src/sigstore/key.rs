@@ -109,6 +109,19 @@ impl EcPublicKey {
     }
 }
 
+impl EcPublicKey {
+    /// Verifies like [`EcPublicKey::verify`], and takes P-256 with the low s alone, minimally encoded: what
+    /// [`crate::SigningKey`] writes.
+    ///
+    /// # Errors
+    /// [`BundleError::Mismatch`].
+    pub fn verify_canonical(&self, message: &[u8], signature: &[u8]) -> Result<(), BundleError> {
+        let own = PublicKey::from_pem(&self.pem).map_err(|_| BundleError::Mismatch)?;
+        own.verify_der(message, signature)
+            .map_err(|_| BundleError::Mismatch)
+    }
+}
+
 impl TryFrom<&PublicKey> for EcPublicKey {
     type Error = BundleError;
 

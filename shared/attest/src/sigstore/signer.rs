@@ -100,11 +100,27 @@ impl Signer<'_> {
 }
 
 impl Verifier {
-    /// Verifies the bundle's signature with what is pinned.
+    /// Verifies the bundle's signature with what is pinned, as any implementation may have written it.
     ///
     /// # Errors
     /// [`BundleError`].
     pub fn verify(&self, bundle: &Bundle) -> Result<SignedBy, BundleError> {
+        self.verify_with(bundle, EcPublicKey::verify)
+    }
+
+    /// Verifies a bundle that is written by this crate alone: a signature has one encoding, by a P-256 key, s low.
+    ///
+    /// # Errors
+    /// [`BundleError`].
+    pub fn verify_canonical(&self, bundle: &Bundle) -> Result<SignedBy, BundleError> {
+        self.verify_with(bundle, EcPublicKey::verify_canonical)
+    }
+
+    fn verify_with(
+        &self,
+        bundle: &Bundle,
+        verify: fn(&EcPublicKey, &[u8], &[u8]) -> Result<(), BundleError>,
+    ) -> Result<SignedBy, BundleError> {
         match (self, &bundle.material) {
             (Self::Key(key), Material::Key(named)) => {
                 let given = key.hint();
@@ -115,12 +131,12 @@ impl Verifier {
                         given: short(&given),
                     });
                 }
-                key.verify(&bundle.signed_bytes(), &bundle.signature)?;
+                verify(key, &bundle.signed_bytes(), &bundle.signature)?;
                 Ok(SignedBy::Key(given))
             }
             (Self::Roots(roots), Material::Certificates(chain)) => {
                 let (key, subject) = roots.verify(chain)?;
-                key.verify(&bundle.signed_bytes(), &bundle.signature)?;
+                verify(&key, &bundle.signed_bytes(), &bundle.signature)?;
                 Ok(SignedBy::Certificate(subject))
             }
             (Self::Key(_), Material::Certificates(_)) => Err(BundleError::OtherMethod {

@@ -3,9 +3,9 @@
 
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::{LinkFile, Report, link_job};
+use super::{LinkFile, Report, link_job, proof::SignedLink};
 use crate::{
-    KeyId, RUN_TRAINING, Trust, VerificationKey, WITNESS,
+    RUN_TRAINING, Trust, VerificationKey, WITNESS,
     intoto::{Layout, Link, Signed, link_file_name},
     witness_link,
 };
@@ -22,11 +22,11 @@ pub(super) fn is_one(file: &LinkFile<'_>, layout: &Layout) -> bool {
 pub(super) fn check(
     files: &[LinkFile<'_>],
     layout: Option<&Layout>,
-    verified: &[(KeyId, Link)],
+    verified: &[SignedLink],
     trust: &Trust,
     report: &mut Report,
 ) {
-    let training = verified.iter().find(|(_, link)| link.name == RUN_TRAINING);
+    let training = verified.iter().find(|one| one.link.name == RUN_TRAINING);
     for file in files {
         let compared = format!(
             "{} with run_training and the workers that the layout names",
@@ -48,7 +48,7 @@ pub(super) fn check(
 fn holds(
     file: &LinkFile<'_>,
     layout: &Layout,
-    (trainer, training): &(KeyId, Link),
+    trained: &SignedLink,
     trust: &Trust,
 ) -> Result<(), String> {
     let signed = Signed::<Link>::parse(file.bytes).map_err(|error| error.to_string())?;
@@ -60,7 +60,7 @@ fn holds(
             file.name
         ));
     }
-    if keyid == *trainer {
+    if keyid == trained.keyid {
         return Err(format!(
             "the key {} trained; it is no witness of itself",
             keyid.short()
@@ -75,7 +75,7 @@ fn holds(
         ));
     };
     let link = signed.verify(key).map_err(|error| error.to_string())?;
-    agrees(link, training)?;
+    agrees(link, &trained.link)?;
     trust
         .check_key(keyid, time_of(link))
         .map_err(|refusal| refusal.to_string())

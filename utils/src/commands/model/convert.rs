@@ -3,14 +3,13 @@
 use std::{collections::BTreeMap, path::Path, process::ExitCode};
 
 use anyhow::Context;
-use assay_attest::safetensors;
+use assay_attest::{safetensors, tensors};
 use serde_json::json;
 
-use super::hash::weights;
 use crate::output::Output;
 
 pub(super) fn run(output: Output, from: &Path, to: &Path) -> anyhow::Result<ExitCode> {
-    let (file, weights) = weights(from)?;
+    let (file, weights) = tensors::open(from).with_context(|| from.display().to_string())?;
     let metadata = BTreeMap::from([("format".to_owned(), "pt".to_owned())]);
     safetensors::convert(&file, &weights, metadata, to)
         .with_context(|| format!("cannot write {}", to.display()))?;

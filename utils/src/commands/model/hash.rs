@@ -1,13 +1,11 @@
 //! `assay model hash`.
 
-use std::{fs::File, io::Read as _, path::Path, process::ExitCode};
+use std::{path::Path, process::ExitCode};
 
 use anyhow::Context;
 use assay_attest::{
     model_signing::folder::{DigestCache, Options, manifest},
-    pickle,
-    safetensors::file::open,
-    tensors::{Weights, digest, fingerprint},
+    tensors::{digest, fingerprint, open},
 };
 use serde_json::json;
 
@@ -29,7 +27,7 @@ pub(super) fn run(
         ));
         return Ok(ExitCode::SUCCESS);
     }
-    let (file, weights) = weights(path)?;
+    let (file, weights) = open(path).with_context(|| path.display().to_string())?;
     if safe_hash {
         let hash = fingerprint(&file, &weights)?;
         output.value(&json!({"safe_hash": hash}))?;
@@ -56,19 +54,4 @@ pub(super) fn run(
         all.hex()
     ));
     Ok(ExitCode::SUCCESS)
-}
-
-/// Opens weights, in whichever form they are.
-pub(super) fn weights(path: &Path) -> anyhow::Result<(File, Weights)> {
-    let named = || path.display().to_string();
-    let mut file = File::open(path).with_context(named)?;
-    let mut head = [0; 2];
-    let count = file.read(&mut head).with_context(named)?;
-    // A zip archive or a pickle of protocol 2; a safetensors file begins with a length.
-    if matches!(head.get(..count), Some([b'P', b'K'] | [0x80, 2])) {
-        let weights = pickle::read(&file).with_context(named)?;
-        return Ok((file, weights));
-    }
-    let (file, header) = open(path).with_context(named)?;
-    Ok((file, header.weights))
 }

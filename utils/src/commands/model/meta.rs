@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, process::ExitCode};
 use anyhow::Context;
 use assay_attest::safetensors::{
     SIGNATURE_KEY,
-    file::{Resign, open, update},
+    file::{Resign, open, recover, update},
 };
 use serde_json::json;
 
@@ -14,6 +14,9 @@ use crate::output::{Output, shown};
 
 pub(super) fn run(output: Output, asked: &Meta) -> anyhow::Result<ExitCode> {
     let named = || asked.path.display().to_string();
+    if asked.recover {
+        recover(&asked.path).with_context(named)?;
+    }
     if !(asked.set.is_empty() && asked.remove.is_empty() && !asked.drop_signature) {
         change(asked).with_context(named)?;
     }

@@ -1,10 +1,11 @@
 //! `assay model sign`.
 
-use std::{collections::BTreeMap, fs, io, path::Path, process::ExitCode};
+use std::{collections::BTreeMap, io, path::Path, process::ExitCode};
 
 use anyhow::{Context, bail};
 use assay_attest::{
     model_signing::folder::{DigestCache, Options, manifest},
+    read_regular,
     safetensors::{
         Claims,
         file::{Rewritten, open, sign},
@@ -15,6 +16,9 @@ use serde_json::json;
 
 use super::{Files, Sign, keys};
 use crate::output::Output;
+
+/// Bytes of a file of digests at most.
+const MAX_CACHE_BYTES: u64 = 256 << 20;
 
 pub(super) fn run(output: Output, asked: &Sign) -> anyhow::Result<ExitCode> {
     match &asked.signature {
@@ -36,7 +40,6 @@ fn beside(output: Output, asked: &Sign, signature: &Path) -> anyhow::Result<Exit
     let mut options = options(&asked.path, &asked.files)?;
     options.ignore_paths.extend(within(&asked.path, signature));
     let mut cache = read_cache(asked.digest_cache.as_deref())?;
-    let known = cache.len();
     let found = manifest(&asked.path, &options, &mut cache)?;
     let bundle = found.sign(&keys::signer(&key, &chain))?;
     write(signature, &bundle)?;
@@ -45,7 +48,7 @@ fn beside(output: Output, asked: &Sign, signature: &Path) -> anyhow::Result<Exit
     }
     output.value(&json!({
         "signature": signature, "files": found.resources.len(), "digest": found.digest(),
-        "ignored": found.ignore_paths, "known_before": known,
+        "ignored": found.ignore_paths,
     }))?;
     output.say(format!(
         "{} files signed, digest {}: {}",
@@ -139,7 +142,7 @@ fn read_cache(path: Option<&Path>) -> anyhow::Result<DigestCache> {
     let Some(path) = path else {
         return Ok(DigestCache::default());
     };
-    match fs::read(path) {
+    match read_regular(path, MAX_CACHE_BYTES) {
         Ok(bytes) => DigestCache::parse(&bytes)
             .with_context(|| format!("{} is no file of digests; remove it", path.display())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(DigestCache::default()),
@@ -148,7 +151,7 @@ fn read_cache(path: Option<&Path>) -> anyhow::Result<DigestCache> {
 }
 
 /// Writes a file whole, or not at all.
-fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let named = || format!("cannot write {}", path.display());
     let folder = path
         .parent()
@@ -159,6 +162,7 @@ fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     new.as_file()
         .set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
         .with_context(named)?;
+    new.as_file().sync_all().with_context(named)?;
     new.persist(path).with_context(named)?;
     Ok(())
 }

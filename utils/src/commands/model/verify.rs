@@ -1,6 +1,6 @@
 //! `assay model verify`.
 
-use std::{fs, path::Path, process::ExitCode};
+use std::{path::Path, process::ExitCode};
 
 use anyhow::Context;
 use assay_attest::{
@@ -8,6 +8,7 @@ use assay_attest::{
         self,
         folder::{measure, not_covered},
     },
+    read_regular,
     safetensors::file::{Verified, open},
     sigstore::SignedBy,
     tensors::{TensorLeaf, TensorProof, digest},
@@ -21,6 +22,9 @@ use super::{
     sign::{options, within},
 };
 use crate::output::{Output, shown};
+
+/// Bytes of a tensor's proof at most: some 40 digests.
+const MAX_PROOF_BYTES: u64 = 1 << 20;
 
 pub(super) fn run(output: Output, asked: &Verify) -> anyhow::Result<ExitCode> {
     match &asked.signature {
@@ -36,8 +40,8 @@ pub(super) fn run(output: Output, asked: &Verify) -> anyhow::Result<ExitCode> {
 /// A signature file against a folder or a file.
 fn beside(output: Output, asked: &Verify, signature: &Path) -> anyhow::Result<ExitCode> {
     let verifier = keys::verifier(asked.key.as_deref(), asked.root.as_deref())?;
-    let bytes =
-        fs::read(signature).with_context(|| format!("cannot read {}", signature.display()))?;
+    let bytes = read_regular(signature, model_signing::MAX_SIGNATURE_BYTES)
+        .with_context(|| format!("cannot read {}", signature.display()))?;
     let compared = format!("{} with what is pinned", signature.display());
     let verified = match model_signing::verify(&bytes, &verifier) {
         Ok(verified) => verified,
@@ -122,7 +126,7 @@ fn inside(output: Output, asked: &Verify) -> anyhow::Result<ExitCode> {
             Some(digest(&file, &header.weights)?.hex()),
         ),
         Some(path) => {
-            let proof: TensorProof = serde_json::from_slice(&fs::read(path)?)
+            let proof: TensorProof = serde_json::from_slice(&read_regular(path, MAX_PROOF_BYTES)?)
                 .with_context(|| format!("{} is no proof of a tensor", path.display()))?;
             let name = &proof.tensor.name;
             let tensor = header.weights.tensors.get(name);

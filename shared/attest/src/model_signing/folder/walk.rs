@@ -6,6 +6,7 @@ use std::{
 };
 
 use super::super::{ModelSigningError, ResourcePath};
+use crate::regular::{open_followed, open_regular};
 
 /// Folders within folders at most.
 const MAX_DEPTH: usize = 64;
@@ -51,7 +52,12 @@ impl Found {
 
     /// Opens the very file that was found, not a link that took its place.
     pub(super) fn open(&self) -> Result<File, ModelSigningError> {
-        let file = File::open(&self.path).map_err(|error| io(&self.path, error))?;
+        let open = if self.follow {
+            open_followed
+        } else {
+            open_regular
+        };
+        let file = open(&self.path).map_err(|error| io(&self.path, error))?;
         let now = file.metadata().map_err(|error| io(&self.path, error))?;
         if self.follow || (now.dev(), now.ino()) == (self.stamp.device, self.stamp.inode) {
             Ok(file)

@@ -3,7 +3,11 @@
 //! Strict where zip readers differ, since one that reads another entry than the next is a way to hide weights: names
 //! are there once, entries do not overlap, and each lies where both its descriptions say.
 
-use std::{collections::BTreeMap, fs::File, os::unix::fs::FileExt as _};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::File,
+    os::unix::fs::FileExt as _,
+};
 
 use super::super::{PickleError, weights::Place};
 
@@ -33,14 +37,16 @@ pub(super) fn entries(
     file.read_exact_at(&mut directory, start)?;
     let mut rest = Fields(&directory);
     let mut entries = BTreeMap::new();
-    let mut taken = Vec::new();
+    let (mut taken, mut folded) = (Vec::new(), BTreeSet::new());
     for _ in 0..count {
         let (name, header, content) = entry(&mut rest)?;
         let place = local(file, &name, header, content)?;
         taken.push((header, place.offset + place.bytes));
-        if entries.insert(name, place).is_some() {
+        // Some readers look names up without regard to case.
+        if !folded.insert(name.to_ascii_lowercase()) {
             return Err(wrong("a name is there twice"));
         }
+        entries.insert(name, place);
     }
     if !rest.0.is_empty() {
         return Err(wrong("its directory is longer than its entries"));
