@@ -336,12 +336,7 @@ fn facts(request: serde_json::Value, artifacts: Vec<ArtifactFacts>) -> Facts {
             name: "assay".into(),
             version: "0.1.0".into(),
         },
-        times: Times {
-            queued: datetime!(2026-06-01 11:00:00.25 UTC),
-            started: datetime!(2026-06-01 11:00:01 UTC),
-            finished: datetime!(2026-06-01 11:00:02 UTC),
-            documented: datetime!(2026-06-01 11:00:02.5 UTC),
-        },
+        times: times(),
         request,
         artifacts,
         model: model(),
@@ -384,6 +379,15 @@ fn facts(request: serde_json::Value, artifacts: Vec<ArtifactFacts>) -> Facts {
         training_link: unsigned(RUN_TRAINING),
         scan_link: None,
         model_signature: None,
+    }
+}
+
+fn times() -> Times {
+    Times {
+        queued: datetime!(2026-06-01 11:00:00.25 UTC),
+        started: datetime!(2026-06-01 11:00:01 UTC),
+        finished: datetime!(2026-06-01 11:00:02 UTC),
+        documented: datetime!(2026-06-01 11:00:02.5 UTC),
     }
 }
 

@@ -21,8 +21,7 @@ fn arbitrary_json() -> impl Strategy<Value = Value> {
         let names = prop_oneof![Just("name".to_owned()), Just("type".to_owned()), ".{0,4}"];
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            prop::collection::hash_map(names, inner, 0..4)
-                .prop_map(|members| Value::from_iter(members)),
+            prop::collection::hash_map(names, inner, 0..4).prop_map(Value::from_iter),
         ]
     })
 }

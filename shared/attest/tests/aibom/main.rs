@@ -1,6 +1,7 @@
 //! What stands in an AIBoM, and what does not.
 
 #![expect(dead_code, reason = "the sample serves whole bundles too")]
+#![expect(clippy::unwrap_used, reason = "a test may fail so")]
 
 #[path = "../../examples/bundle/sample.rs"]
 mod sample;
