@@ -2,6 +2,7 @@
 
 pub(crate) mod api;
 pub(crate) mod artifacts;
+pub(crate) mod bom;
 pub(crate) mod cancel;
 pub(crate) mod demo;
 pub(crate) mod get;
@@ -24,6 +25,7 @@ pub(crate) mod submit;
 pub(crate) mod up;
 pub(crate) mod verify;
 mod watch;
+pub(crate) mod witness;
 pub(crate) mod worker;
 pub(crate) mod workers;
 

@@ -20,8 +20,12 @@ pub(crate) async fn layout_of(platform: &Platform, artifacts: &[Artifact]) -> Re
         .await?;
     let signed = Signed::<Layout>::parse(&bytes)
         .map_err(|error| changed(format!("the layout of the job: {error}")))?;
+    let trust = platform.keys.trust();
+    trust
+        .check_key(signed.keyid(), None)
+        .map_err(|refusal| changed(format!("the layout of the job: {refusal}")))?;
     signed
-        .verify(platform.keys.trust().owner_of(signed.keyid()))
+        .verify(trust.owner_of(signed.keyid()))
         .cloned()
         .map_err(|error| changed(format!("the layout of the job: {error}")))
 }
@@ -33,6 +37,15 @@ pub(crate) fn only(artifacts: &[Artifact], role: Role) -> Result<&Artifact, Stop
         (Some(artifact), None) => Ok(artifact),
         (None, _) => Err(changed(format!("the job has no {role:?} artifact"))),
         (Some(_), Some(_)) => Err(changed(format!("the job has several {role:?} artifacts"))),
+    }
+}
+
+/// The one artifact of a role that a job need not have.
+pub(crate) fn optional(artifacts: &[Artifact], role: Role) -> Result<Option<&Artifact>, Stop> {
+    if artifacts.iter().any(|one| one.role == role) {
+        only(artifacts, role).map(Some)
+    } else {
+        Ok(None)
     }
 }
 

@@ -16,7 +16,7 @@ use assay_platform::{
     job::{Class, Job, Priority, Status, Times},
     sandbox::{Ended, Finished, Held, Isolation, Mechanism, Missing, Room, Usage},
 };
-use assay_protocol::{Event, Framework, JobRequest, Metadata, Parameters};
+use assay_protocol::{AibomVersion, Event, Framework, JobRequest, Metadata, Parameters};
 use serde_json::Value;
 use time::OffsetDateTime;
 
@@ -67,6 +67,7 @@ fn request() -> JobRequest {
             epochs: 3,
             ..Parameters::default()
         },
+        aibom: AibomVersion::default(),
     }
 }
 
@@ -83,6 +84,7 @@ fn claim(unique_dir: UniqueDir) -> Claim {
             held: None,
             not_before: None,
             traceparent: None,
+            reproduces: None,
             attempt: 2,
             lost: 1,
             worker: Some("worker-1".into()),
@@ -203,6 +205,7 @@ fn scene() -> Scene {
             materials,
             request: request(),
             request_json,
+            sbom: None,
             ingest: ingest_artifact,
         },
         trained: trained(),

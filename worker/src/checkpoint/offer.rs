@@ -78,6 +78,18 @@ impl Plan {
     }
 }
 
+/// A training that writes no checkpoints and goes on from none.
+pub(crate) fn none(claim: &Claim, staged: &Staged, program: &Measured) -> Plan {
+    Plan {
+        job: claim.job.id,
+        attempt: claim.attempt,
+        belongs_to: belongs_to(&claim.job.id.to_string(), staged, program),
+        max_bytes: 0,
+        offered: None,
+        known: None,
+    }
+}
+
 /// Tells the trainer when to write checkpoints, and puts the newest one of an earlier attempt into the room if it can
 /// be trusted. One that cannot is said in the log and in the job's events; training begins anew then.
 pub(crate) async fn plan(

@@ -26,6 +26,11 @@ const IMAGE: &[u8] = b"the image's configuration";
 impl Bench {
     /// Claims a job and completes it.
     pub(crate) async fn complete(&self, id: JobId) {
+        self.complete_by(id, None).await;
+    }
+
+    /// The same, with a proof that records this class of arithmetic, if any.
+    pub(crate) async fn complete_by(&self, id: JobId, arithmetic: Option<&str>) {
         let platform = &self.platform;
         let claim = platform
             .db
@@ -42,7 +47,7 @@ impl Bench {
             .collect();
         let scan = self.scan_link(&dir.to_string()).await;
         let (link, training) = self
-            .training_link(id, &dir.to_string(), &inputs, &outputs)
+            .training_link(id, &dir.to_string(), (&inputs, &outputs), arithmetic)
             .await;
         let key = platform.keys.platform().unwrap();
         let model = self.model_signature(&dir.to_string(), &training).await;
@@ -115,8 +120,8 @@ impl Bench {
         &self,
         id: JobId,
         dir: &str,
-        inputs: &[&Artifact],
-        outputs: &[Artifact],
+        (inputs, outputs): (&[&Artifact], &[Artifact]),
+        arithmetic: Option<&str>,
     ) -> (Artifact, Link) {
         let mut link = Link::new(RUN_TRAINING, training_command());
         link.environment
@@ -128,8 +133,12 @@ impl Bench {
             link.materials
                 .insert(IMAGE_PATH.to_owned(), Digest::of(IMAGE));
         }
+        if let Some(arithmetic) = arithmetic {
+            let trainer = json!({ "arithmetic": arithmetic });
+            link.environment.insert("trainer".to_owned(), trainer);
+        }
         let weights = trained_weights(&link).unwrap();
-        let transcript = Transcript::new(0, vec![weights]).unwrap();
+        let transcript = Transcript::new(0, vec![Digest::of(b"handed in"), weights]).unwrap();
         link.byproducts
             .insert(TRANSCRIPT.to_owned(), json!(transcript.record()));
         let key = self.platform.keys.worker().unwrap();

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Part, Trust, TrustError};
+use super::{Part, Trust, TrustError, Window};
 use crate::{KeyError, KeyId, PublicKey, SigningKey, json::jcs};
 
 /// An owner's signature of a trust file: ECDSA P-256 over the RFC 8785 form of all other members.
@@ -78,6 +78,43 @@ impl Trust {
             }
         }
         Err(TrustError::Unsigned(pinned.keyid()))
+    }
+
+    /// Verifies that the file may take the place of an earlier one, `present`: it continues its owner, is not older, and
+    /// forgets nothing: whoever was revoked stays so, replaced keys are named on, and nobody's window grows.
+    ///
+    /// # Errors
+    /// As [`Trust::check_continues`], and [`TrustError::Older`].
+    pub fn check_follows(&self, present: &Self) -> Result<(), TrustError> {
+        self.check_continues(&present.owner)?;
+        let older = |reason: String| {
+            Err(TrustError::Older {
+                version: self.version,
+                reason,
+            })
+        };
+        if self.version < present.version {
+            return older(format!("is older than version {}", present.version));
+        }
+        if self.version == present.version && self.message()? != present.message()? {
+            return older("is another file than the one of the same version".to_owned());
+        }
+        let forgotten = present
+            .revoked
+            .iter()
+            .find(|one| !self.revoked.contains(one));
+        if let Some(one) = forgotten {
+            return older(format!("does not say that {} is revoked", one.keyid));
+        }
+        for (key, window) in present.windows() {
+            let same = |(other, _): &(&PublicKey, Window)| *other == key;
+            match self.windows().find(same) {
+                Some((_, now)) if now.is_within(&window) => {}
+                Some(_) => return older(format!("gives {} a longer time", key.keyid())),
+                None => return older(format!("does not name the key {}", key.keyid())),
+            }
+        }
+        Ok(())
     }
 
     fn successor_of(&self, owner: &PublicKey) -> Option<&PublicKey> {

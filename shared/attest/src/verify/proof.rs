@@ -4,7 +4,7 @@ use time::OffsetDateTime;
 
 use super::{
     Report, artifacts::check_paths, job::check_job, keys, model::check_model_signature, statements,
-    ties, transcript,
+    ties, transcript, witness as witnesses,
 };
 use crate::{
     Digest, INGEST, KeyId, PublicKey, RUN_TRAINING, SCAN_IMAGE, Trust,
@@ -78,20 +78,23 @@ pub struct VerifiedProof {
 /// `aibom-detached-signature`, `aibom-links`, `aibom-artifacts`, `aibom-parameters`, `model-signature`, `job-identity`,
 /// `statement-signature` (each line of `bundle.jsonl`), `provenance`, `aibom-statement`, `model-statement`,
 /// `statement-kinds` (only where it fails), `key-validity` (each signer whose signature holds), and `aibom-scan` where
-/// the layout has a step `scan_image`.
+/// the layout has a step `scan_image`. `witness` for each link of those who trained again, where the layout has no such
+/// step.
 ///
 /// Model signature and statements are asked for where there is an AIBoM: without one, as when links are looked at alone,
 /// nothing is complete anyway. Artifacts are not looked at: see [`super::verify_bundle`].
 pub fn verify_proof(files: &ProofFiles<'_>, trust: &Trust, now: OffsetDateTime) -> VerifiedProof {
     let mut report = Report::default();
     let (layout, owner) = verify_layout(files, trust, now, &mut report).unzip();
-    let links = verify_links(files, layout.as_ref(), &mut report);
+    let (beside, files) = &apart(files, layout.as_ref());
+    let links = verify_links(&files.links, layout.as_ref(), &mut report);
     verify_chain(layout.as_ref(), &links, &mut report);
     let find = |step: &str| links.iter().find(|one| one.link.name == step);
     let link = |step: &str| find(step).map(|one| one.link.clone());
     let (ingest, training, scan) = (link(INGEST), link(RUN_TRAINING), link(SCAN_IMAGE));
     check_paths(ingest.as_ref(), training.as_ref(), &mut report);
     transcript::check(training.as_ref(), &mut report);
+    witnesses::check(beside, layout.as_ref(), &links, trust, &mut report);
     let platform = files
         .aibom
         .map_or(&trust.platform, |bytes| trust.platform_of(bytes));
@@ -124,6 +127,21 @@ pub fn verify_proof(files: &ProofFiles<'_>, trust: &Trust, now: OffsetDateTime) 
         scan,
         bom,
     }
+}
+
+/// The links of those who trained again, and the proof without them: nothing else knows of them.
+fn apart<'a>(
+    files: &ProofFiles<'a>,
+    layout: Option<&Layout>,
+) -> (Vec<LinkFile<'a>>, ProofFiles<'a>) {
+    let is_witness =
+        |file: &LinkFile<'_>| layout.is_some_and(|layout| witnesses::is_one(file, layout));
+    let (beside, links) = files.links.iter().copied().partition(is_witness);
+    let proof = ProofFiles {
+        links,
+        ..files.clone()
+    };
+    (beside, proof)
 }
 
 fn verify_layout(
@@ -167,19 +185,19 @@ fn verify_layout(
 
 /// The links that are signed by the functionaries of their steps, each with its signer.
 fn verify_links(
-    files: &ProofFiles<'_>,
+    files: &[LinkFile<'_>],
     layout: Option<&Layout>,
     report: &mut Report,
 ) -> Vec<SignedLink> {
     let mut verified = Vec::new();
-    if files.links.is_empty() {
+    if files.is_empty() {
         report.absent(
             "link-signature",
             "links with the functionaries of the layout",
             "there is no link",
         );
     }
-    for file in &files.links {
+    for file in files {
         let compared = format!("{} with the functionaries of the layout", file.name);
         let Some(layout) = layout else {
             report.skipped("link-signature", compared, "the layout is not verified");

@@ -2,6 +2,7 @@
 
 pub(super) mod folder;
 mod making;
+mod public;
 mod rotation;
 
 use std::path::Path;
@@ -11,7 +12,8 @@ use assay_attest::Trust;
 use super::KeyError;
 use folder::{file_error, read_public};
 
-pub(super) use making::{add, exist, export, init, reissue_layout, write_trust};
+pub(super) use making::{add, exist, export, init, reissue_layout};
+pub(super) use public::write_trust;
 pub use rotation::Rotated;
 pub(super) use rotation::{revoke, rotate};
 
@@ -22,6 +24,8 @@ const PLATFORM_PUBLIC: &str = "platform.pub";
 const LAYOUT: &str = "layout.json";
 const LAYOUT_SCAN: &str = "layout-scan.json";
 pub(super) const TRUST: &str = "trust.json";
+/// The last trust file that the owner signed; it goes offline with the owner's key.
+const OWNER_TRUST: &str = "owner-trust.json";
 const NOTE: &str = "README.txt";
 
 pub(super) fn read_trust(dir: &Path) -> Result<Trust, KeyError> {

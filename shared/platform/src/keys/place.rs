@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use assay_attest::{PublicKey, SigningKey};
+use assay_attest::{PublicKey, SigningKey, Trust};
 
 use super::{
     Engine, KeyError,
@@ -117,23 +117,40 @@ impl Place {
         }
     }
 
-    /// Puts a file's new key in the place of the old one, which is kept beside it if it is there. In an engine both are
-    /// there already.
-    pub(super) fn replace(
-        &self,
-        file: &str,
-        old: &PublicKey,
-        new: &SigningKey,
-    ) -> Result<(), KeyError> {
-        if self.engine_of(file).is_some() {
-            return Ok(());
+    /// Writes a new key beside the one whose place it takes when `trust.json` names it: see [`Place::promote`]. In an
+    /// engine it is there already.
+    pub(super) fn prepare(&self, file: &str, new: &SigningKey) -> Result<(), KeyError> {
+        match self.engine_of(file) {
+            Some(_) => Ok(()),
+            None => write(&next_of(&self.dir().join(file)), new),
         }
-        let path = self.dir().join(file);
-        if path.exists() {
-            let kept = path.with_extension(format!("former-{}.pem", old.keyid().short()));
-            fs::rename(&path, kept).map_err(file_error(&path))?;
+    }
+
+    /// Gives each key that waits beside another its name, if `trust` names the key, and keeps the old one under another
+    /// name. One that `trust` does not name is of a change that was broken off before it counted, and goes.
+    pub(super) fn promote(&self, trust: &Trust) -> Result<(), KeyError> {
+        let dir = self.dir();
+        for entry in fs::read_dir(dir).map_err(file_error(dir))? {
+            let next = entry.map_err(file_error(dir))?.path();
+            let Some(path) = awaited_by(&next) else {
+                continue;
+            };
+            let key = read(&next)?;
+            if !names(trust, key.public()) {
+                fs::remove_file(&next).map_err(file_error(&next))?;
+                continue;
+            }
+            if is_there(&path) {
+                let old = read(&path)?;
+                let kept = path.with_extension(format!("former-{}.pem", old.keyid().short()));
+                // Made by an earlier try, it is the same key.
+                if !is_there(&kept) {
+                    fs::hard_link(&path, &kept).map_err(file_error(&kept))?;
+                }
+            }
+            fs::rename(&next, &path).map_err(file_error(&path))?;
         }
-        write(&path, new)
+        folder::sync(dir).map_err(file_error(dir))
     }
 
     /// The key, if it is one that is asked for: of an engine's versions the newest that is.
@@ -145,8 +162,7 @@ impl Place {
         if let Some(engine) = self.engine_of(file) {
             return engine.find(file, wanted);
         }
-        let path = self.dir().join(file);
-        let key = SigningKey::from_pkcs8_pem(&read_secret(&path)?).map_err(file_error(&path))?;
+        let key = read(&self.dir().join(file))?;
         Ok(wanted(key.public()).then_some(key))
     }
 }
@@ -154,6 +170,28 @@ impl Place {
 fn write(path: &Path, key: &SigningKey) -> Result<(), KeyError> {
     let pem = key.to_pkcs8_pem().map_err(file_error(path))?;
     folder::create(path, pem.as_bytes(), Access::Owner)
+}
+
+fn read(path: &Path) -> Result<SigningKey, KeyError> {
+    SigningKey::from_pkcs8_pem(&read_secret(path)?).map_err(file_error(path))
+}
+
+/// `worker.next.pem` of `worker.pem`.
+fn next_of(path: &Path) -> PathBuf {
+    path.with_extension("next.pem")
+}
+
+/// The other way round; `None` for other files.
+fn awaited_by(path: &Path) -> Option<PathBuf> {
+    let stem = path.file_name()?.to_str()?.strip_suffix(".next.pem")?;
+    Some(path.with_file_name(format!("{stem}.pem")))
+}
+
+/// Whether somebody may sign with the key, now or for a while yet.
+fn names(trust: &Trust, key: &PublicKey) -> bool {
+    let functionaries = trust.functionaries.iter().map(|one| &one.key);
+    let all = [&trust.owner, &trust.platform].into_iter();
+    all.chain(functionaries).any(|one| one == key)
 }
 
 fn is_there(path: &Path) -> bool {

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Bytes of a file here at most.
-const MOST: u64 = 1 << 20;
+const MOST: u64 = 4 << 20;
 
 /// Who may read a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,9 +93,14 @@ fn write_draft(path: &Path, bytes: &[u8], access: Access) -> io::Result<std::pat
 
 fn sync_folder(path: &Path) -> io::Result<()> {
     match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => File::open(parent)?.sync_all(),
-        _ => File::open(".")?.sync_all(),
+        Some(parent) if !parent.as_os_str().is_empty() => sync(parent),
+        _ => sync(Path::new(".")),
     }
+}
+
+/// Waits until names in the folder are on the disk.
+pub(in crate::keys) fn sync(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
 }
 
 /// Reads a key. A file that others can read is refused: the key in it may not be ours alone any more.
@@ -121,7 +126,10 @@ pub(in crate::keys) fn read_secret(path: &Path) -> Result<Zeroizing<String>, Key
 pub(super) fn read_public(path: &Path) -> Result<Vec<u8>, KeyError> {
     let mut bytes = Vec::new();
     open_plain(path)
-        .and_then(|file| file.take(MOST).read_to_end(&mut bytes))
+        .and_then(|file| file.take(MOST + 1).read_to_end(&mut bytes))
         .map_err(file_error(path))?;
+    if bytes.len() as u64 > MOST {
+        return Err(error(path, format!("has more than {MOST} bytes")));
+    }
     Ok(bytes)
 }

@@ -12,7 +12,8 @@ use time::OffsetDateTime;
 
 use super::{
     LAYOUT, LAYOUT_SCAN, NOTE, OWNER, OWNER_PUBLIC, PLATFORM, PLATFORM_PUBLIC, TRUST,
-    folder::{self, Access, error, file_error, read_public},
+    folder::{self, error, file_error},
+    public::{commit, remember, with_owner, write_whole},
     read_trust,
 };
 use crate::keys::{FIRST, KeyError, Place, Role, role::is_name, set::may};
@@ -22,7 +23,8 @@ const MOST_WORKERS: u32 = 1000;
 
 const NOTE_TEXT: &str = "\
 owner.pem signs layouts and trust.json, and nothing else. No service reads it. Move it to a medium that is kept
-offline, and bring it back only for `assay keys layout`, `add`, `rotate` and `revoke`.
+offline together with owner-trust.json, the last trust.json that it signed, and bring both back only for `assay keys
+layout`, `add`, `rotate` and `revoke`: an older trust.json is not signed again.
 
 The other .pem files are what the services sign with; they stay here, readable by the owner of this folder only. For
 a machine that runs one service, `assay keys export` writes a folder with what that service needs. Verifiers need
@@ -32,7 +34,8 @@ owner.pub and platform.pub, or trust.json, handed to them out of band.
 const NOTE_TEXT_ENGINE: &str = "\
 The private keys of this set-up are in a transit engine of OpenBao or HashiCorp Vault; what lies here is public: who
 may sign (trust.json), what jobs have to pass (layout.json), and the public keys of owner and platform. If there is an
-owner.pem, it is the owner's private key: move it to a medium that is kept offline.
+owner.pem, it is the owner's private key: move it to a medium that is kept offline, together with owner-trust.json,
+the last trust.json that it signed.
 ";
 
 /// Whether any file of a set-up is there.
@@ -108,18 +111,13 @@ pub(in crate::keys) fn init(place: &Place, workers: u32, scan: bool) -> Result<(
     for (role, name, key) in &made {
         place.keep(&role.file(name), key)?;
     }
-    for (name, key) in [
-        (OWNER_PUBLIC, &trust.owner),
-        (PLATFORM_PUBLIC, &trust.platform),
-    ] {
-        folder::create(&dir.join(name), key.to_pem().as_bytes(), Access::All)?;
-    }
     let note = match place {
         Place::Files(_) => NOTE_TEXT,
         Place::Vault { .. } => NOTE_TEXT_ENGINE,
     };
     folder::replace(&dir.join(NOTE), note.as_bytes())?;
-    write_layouts(dir, &trust)
+    write_whole(dir, &trust)?;
+    remember(dir, &trust)
 }
 
 pub(super) fn functionary(role: Role, name: &str, key: &PublicKey) -> Functionary {
@@ -160,19 +158,9 @@ pub(super) fn sign_trust(
     Ok(trust)
 }
 
-pub(super) fn write_layouts(dir: &Path, trust: &Trust) -> Result<(), KeyError> {
-    folder::replace(&dir.join(LAYOUT), &trust.layout_file())?;
-    if let Some(layout) = trust.layout_scan_file() {
-        folder::replace(&dir.join(LAYOUT_SCAN), &layout)?;
-    }
-    let path = dir.join(TRUST);
-    let text = trust.to_json().map_err(file_error(&path))?;
-    folder::replace(&path, text.as_bytes())
-}
-
 pub(in crate::keys) fn reissue_layout(place: &Place) -> Result<(), KeyError> {
-    let (dir, (owner, trust)) = (place.dir(), with_owner(place)?);
-    write_layouts(dir, &sign_trust(dir, &owner, trust)?)
+    let (owner, trust) = with_owner(place)?;
+    commit(place, &sign_trust(place.dir(), &owner, trust)?)
 }
 
 pub(in crate::keys) fn add(place: &Place, role: Role, name: &str) -> Result<PublicKey, KeyError> {
@@ -193,21 +181,9 @@ pub(in crate::keys) fn add(place: &Place, role: Role, name: &str) -> Result<Publ
         .functionaries
         .push(functionary(role, name, key.public()));
     let trust = sign_trust(dir, &owner, trust)?;
-    place.keep(&file, &key)?;
-    write_layouts(dir, &trust)?;
+    place.prepare(&file, &key)?;
+    commit(place, &trust)?;
     Ok(key.public().clone())
-}
-
-/// The owner's key and the trust file that it made.
-pub(super) fn with_owner(place: &Place) -> Result<(SigningKey, Trust), KeyError> {
-    let dir = place.dir();
-    folder::check(dir)?;
-    // The owner may be about to sign a file that nobody has signed yet.
-    let path = dir.join(TRUST);
-    let trust = Trust::from_unsigned_json(&read_public(&path)?).map_err(file_error(&path))?;
-    let owner = place.find(OWNER, |key| *key == trust.owner)?;
-    let foreign = || place.error(OWNER, format!("is not the owner's key of {TRUST}"));
-    Ok((owner.ok_or_else(foreign)?, trust))
 }
 
 pub(in crate::keys) fn export(
@@ -244,27 +220,5 @@ pub(in crate::keys) fn export(
             there.keep(PLATFORM, &platform)?;
         }
     }
-    folder::create(
-        &to.join(OWNER_PUBLIC),
-        trust.owner.to_pem().as_bytes(),
-        Access::All,
-    )?;
-    folder::create(
-        &to.join(PLATFORM_PUBLIC),
-        trust.platform.to_pem().as_bytes(),
-        Access::All,
-    )?;
-    write_layouts(to, &trust)
-}
-
-pub(in crate::keys) fn write_trust(trust: &Trust, dir: &Path) -> Result<(), KeyError> {
-    std::fs::create_dir_all(dir).map_err(file_error(dir))?;
-    folder::replace(&dir.join(OWNER_PUBLIC), trust.owner.to_pem().as_bytes())?;
-    folder::replace(
-        &dir.join(PLATFORM_PUBLIC),
-        trust.platform.to_pem().as_bytes(),
-    )?;
-    let path = dir.join(TRUST);
-    let text = trust.to_json().map_err(file_error(&path))?;
-    folder::replace(&path, text.as_bytes())
+    write_whole(to, &trust)
 }

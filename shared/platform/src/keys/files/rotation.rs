@@ -6,9 +6,10 @@ use assay_attest::{
 use time::{Duration, OffsetDateTime};
 
 use super::{
-    OWNER, OWNER_PUBLIC, PLATFORM, PLATFORM_PUBLIC, TRUST,
-    folder::{self, error},
-    making::{functionary, sign_trust, with_owner, write_layouts},
+    OWNER, PLATFORM, TRUST,
+    folder::error,
+    making::{functionary, sign_trust},
+    public::{commit, with_owner},
 };
 use crate::keys::{KeyError, Place, Role};
 
@@ -40,7 +41,6 @@ pub(in crate::keys) fn rotate(
     what: Rotated<'_>,
     overlap: Duration,
 ) -> Result<PublicKey, KeyError> {
-    let dir = place.dir();
     let (owner, mut trust) = with_owner(place)?;
     let now = whole_seconds(OffsetDateTime::now_utc());
     let until = now + overlap;
@@ -49,7 +49,7 @@ pub(in crate::keys) fn rotate(
     }
     let new = place.successor(&what.file())?;
     let mut signer = &owner;
-    let old = match what {
+    match what {
         Rotated::Owner => {
             signer = &new;
             let old = std::mem::replace(&mut trust.owner, new.public().clone());
@@ -58,13 +58,11 @@ pub(in crate::keys) fn rotate(
                 successor: Some(TrustSignature::of_successor(&owner, new.public())?),
                 ..former(Part::Owner, &old, None, until)
             });
-            old
         }
         Rotated::Platform => {
             let old = std::mem::replace(&mut trust.platform, new.public().clone());
             let from = trust.platform_since.replace(now);
             trust.former.push(former(Part::Platform, &old, from, until));
-            old
         }
         Rotated::Functionary(role, name) => {
             let mut next = functionary(role, name, new.public());
@@ -77,20 +75,12 @@ pub(in crate::keys) fn rotate(
                 return Err(unnamed(place, &next.name));
             };
             old.window.until = Some(until);
-            let old = old.key.clone();
             trust.functionaries.push(next);
-            old
         }
-    };
-    let trust = sign_trust(dir, signer, trust)?;
-    place.replace(&what.file(), &old, &new)?;
-    for (name, key) in [
-        (OWNER_PUBLIC, &trust.owner),
-        (PLATFORM_PUBLIC, &trust.platform),
-    ] {
-        folder::replace(&dir.join(name), key.to_pem().as_bytes())?;
     }
-    write_layouts(dir, &trust)?;
+    let trust = sign_trust(place.dir(), signer, trust)?;
+    place.prepare(&what.file(), &new)?;
+    commit(place, &trust)?;
     Ok(new.public().clone())
 }
 
@@ -122,6 +112,13 @@ pub(in crate::keys) fn revoke(place: &Place, keyid: KeyId, reason: &str) -> Resu
             "{keyid} is in force; replace it first with `assay keys rotate`"
         ));
     }
+    let functionaries = trust.functionaries.iter().map(|one| &one.key);
+    let former = trust.former.iter().map(|one| &one.key);
+    if !functionaries.chain(former).any(|key| key.keyid() == keyid) {
+        return refuse(format!(
+            "names no key {keyid}; the ids are those that proofs and `assay keys add` show"
+        ));
+    }
     if trust.revoked.iter().any(|one| one.keyid == keyid) {
         return refuse(format!("{keyid} is revoked already"));
     }
@@ -130,7 +127,7 @@ pub(in crate::keys) fn revoke(place: &Place, keyid: KeyId, reason: &str) -> Resu
         at: whole_seconds(OffsetDateTime::now_utc()),
         reason: reason.to_owned(),
     });
-    write_layouts(dir, &sign_trust(dir, &owner, trust)?)
+    commit(place, &sign_trust(dir, &owner, trust)?)
 }
 
 fn former(
