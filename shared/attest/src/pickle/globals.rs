@@ -8,9 +8,11 @@ pub(super) enum Global {
     OrderedDict,
     /// `torch.Size`
     Size,
-    /// `torch._utils._rebuild_tensor`, `_rebuild_tensor_v2`
+    /// `torch._utils._rebuild_tensor`
+    RebuildPlain,
+    /// `torch._utils._rebuild_tensor_v2`: with metadata
     RebuildTensor,
-    /// `torch._utils._rebuild_tensor_v3`: with a type of its own
+    /// `torch._utils._rebuild_tensor_v3`: with a type of its own, and metadata
     RebuildTyped,
     /// `torch._utils._rebuild_parameter`
     RebuildParameter,
@@ -66,7 +68,8 @@ pub(super) fn find(module: &str, name: &str) -> Result<Global, PickleError> {
     let found = match (module, name) {
         ("collections", "OrderedDict") => Some(Global::OrderedDict),
         ("torch", "Size") => Some(Global::Size),
-        ("torch._utils", "_rebuild_tensor" | "_rebuild_tensor_v2") => Some(Global::RebuildTensor),
+        ("torch._utils", "_rebuild_tensor") => Some(Global::RebuildPlain),
+        ("torch._utils", "_rebuild_tensor_v2") => Some(Global::RebuildTensor),
         ("torch._utils", "_rebuild_tensor_v3") => Some(Global::RebuildTyped),
         ("torch._utils", "_rebuild_parameter") => Some(Global::RebuildParameter),
         ("torch" | "torch.storage", "UntypedStorage") => Some(Global::Storage(None)),
@@ -76,6 +79,7 @@ pub(super) fn find(module: &str, name: &str) -> Result<Global, PickleError> {
         _ => None,
     };
     found.ok_or_else(|| {
-        PickleError::Forbidden(format!("{module}.{name}").chars().take(120).collect())
+        let whole = module.chars().chain(['.']).chain(name.chars());
+        PickleError::Forbidden(whole.take(120).collect())
     })
 }
