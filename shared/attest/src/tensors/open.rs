@@ -7,6 +7,7 @@ use std::{
 use super::Weights;
 use crate::{
     pickle::{self, PickleError},
+    regular::open_followed,
     safetensors::{self, SafetensorsError},
 };
 
@@ -29,7 +30,7 @@ pub enum OpenError {
 /// # Errors
 /// [`OpenError`].
 pub fn open(path: &Path) -> Result<(File, Weights), OpenError> {
-    let mut file = File::open(path)?;
+    let mut file = open_followed(path)?;
     let mut head = Vec::new();
     file.by_ref().take(9).read_to_end(&mut head)?;
     // A safetensors file begins with a length, which may be any bytes, so the brace behind it decides.
@@ -53,9 +54,7 @@ mod tests {
         let path = dir.path().join("m.safetensors");
         for length in [0x280_usize, 0x4b50, 0x4b50 + 0x1_0000, 64] {
             let mut bytes = (length as u64).to_le_bytes().to_vec();
-            bytes.extend_from_slice(
-                br#"{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}"#,
-            );
+            bytes.extend_from_slice(br#"{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}"#);
             bytes.resize(8 + length, b' ');
             bytes.push(7);
             fs::write(&path, &bytes).unwrap();
