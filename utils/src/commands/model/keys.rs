@@ -1,6 +1,6 @@
 //! Keys and certificates from files.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use anyhow::Context;
 use assay_attest::{
@@ -8,9 +8,14 @@ use assay_attest::{
     sigstore::{EcPublicKey, Roots, Signer, Verifier, certificates_from_pem},
 };
 
+use super::read::read_text;
+
+/// Bytes of a file of keys or certificates at most.
+const MAX_BYTES: u64 = 4 << 20;
+
 /// The private key in a file.
 pub(super) fn private(path: &Path) -> anyhow::Result<SigningKey> {
-    let text = read(path)?;
+    let text = read_text(path, MAX_BYTES)?;
     SigningKey::from_pkcs8_pem(&text).with_context(|| {
         format!(
             "{}; `openssl pkcs8 -topk8 -nocrypt` turns other forms of a P-256 key into it",
@@ -23,7 +28,10 @@ pub(super) fn private(path: &Path) -> anyhow::Result<SigningKey> {
 pub(super) fn chain(path: Option<&Path>) -> anyhow::Result<Vec<Vec<u8>>> {
     path.map_or_else(
         || Ok(Vec::new()),
-        |path| certificates_from_pem(&read(path)?).with_context(|| path.display().to_string()),
+        |path| {
+            certificates_from_pem(&read_text(path, MAX_BYTES)?)
+                .with_context(|| path.display().to_string())
+        },
     )
 }
 
@@ -39,16 +47,12 @@ pub(super) fn signer<'a>(key: &'a SigningKey, chain: &'a [Vec<u8>]) -> Signer<'a
 /// What is pinned: a public key, or else roots.
 pub(super) fn verifier(key: Option<&Path>, root: Option<&Path>) -> anyhow::Result<Verifier> {
     match (key, root) {
-        (Some(path), _) => EcPublicKey::from_pem(&read(path)?)
+        (Some(path), _) => EcPublicKey::from_pem(&read_text(path, MAX_BYTES)?)
             .map(Verifier::Key)
             .with_context(|| path.display().to_string()),
-        (None, Some(path)) => Roots::from_pem(&read(path)?)
+        (None, Some(path)) => Roots::from_pem(&read_text(path, MAX_BYTES)?)
             .map(Verifier::Roots)
             .with_context(|| path.display().to_string()),
         (None, None) => anyhow::bail!("name the signer's public key (--key) or a root (--root)"),
     }
-}
-
-fn read(path: &Path) -> anyhow::Result<String> {
-    fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
 }

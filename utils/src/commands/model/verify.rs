@@ -1,12 +1,12 @@
 //! `assay model verify`.
 
-use std::{fs, path::Path, process::ExitCode};
+use std::{path::Path, process::ExitCode};
 
 use anyhow::Context;
 use assay_attest::{
     model_signing::{
         self,
-        folder::{measure, not_covered},
+        folder::{linked_folders, measure, not_covered},
     },
     safetensors::file::{Verified, open},
     sigstore::SignedBy,
@@ -17,10 +17,16 @@ use serde_json::{Value, json};
 
 use super::{
     Verify, keys,
+    read::read,
     report::{row, show, signer},
     sign::{options, within},
 };
 use crate::output::{Output, shown};
+
+/// Bytes of a signature's file at most, as its parser has it.
+const MAX_SIGNATURE_BYTES: u64 = 128 << 20;
+/// Bytes of the proof of a tensor at most.
+const MAX_PROOF_BYTES: u64 = 4 << 20;
 
 pub(super) fn run(output: Output, asked: &Verify) -> anyhow::Result<ExitCode> {
     match &asked.signature {
@@ -36,8 +42,7 @@ pub(super) fn run(output: Output, asked: &Verify) -> anyhow::Result<ExitCode> {
 /// A signature file against a folder or a file.
 fn beside(output: Output, asked: &Verify, signature: &Path) -> anyhow::Result<ExitCode> {
     let verifier = keys::verifier(asked.key.as_deref(), asked.root.as_deref())?;
-    let bytes =
-        fs::read(signature).with_context(|| format!("cannot read {}", signature.display()))?;
+    let bytes = read(signature, MAX_SIGNATURE_BYTES)?;
     let compared = format!("{} with what is pinned", signature.display());
     let verified = match model_signing::verify(&bytes, &verifier) {
         Ok(verified) => verified,
@@ -71,6 +76,7 @@ fn beside(output: Output, asked: &Verify, signature: &Path) -> anyhow::Result<Ex
     );
     let mut left_out = not_covered(&asked.path, signed)?;
     left_out.retain(|path| Some(path) != within(&asked.path, signature).as_ref());
+    left_out.extend(linked_folders(&asked.path, &options)?);
     output.say(format!("signed by {}", shown(&signer(&verified.signed_by))));
     if !left_out.is_empty() {
         output.say(format!(
@@ -122,7 +128,7 @@ fn inside(output: Output, asked: &Verify) -> anyhow::Result<ExitCode> {
             Some(digest(&file, &header.weights)?.hex()),
         ),
         Some(path) => {
-            let proof: TensorProof = serde_json::from_slice(&fs::read(path)?)
+            let proof: TensorProof = serde_json::from_slice(&read(path, MAX_PROOF_BYTES)?)
                 .with_context(|| format!("{} is no proof of a tensor", path.display()))?;
             let name = &proof.tensor.name;
             let tensor = header.weights.tensors.get(name);
