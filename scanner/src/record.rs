@@ -1,6 +1,6 @@
 //! One scan, from the image to everything that is kept of it.
 
-use assay_attest::Digest;
+use assay_attest::{Digest, intoto::sign};
 use assay_platform::{
     Platform,
     scan::{Component, Counts, Report, Scan, ScanOutcome},
@@ -90,16 +90,13 @@ async fn keep(
     version: &Version,
     findings: &Findings,
 ) -> Result<(), String> {
-    let key = platform.keys.scanner().map_err(|error| error.to_string())?;
-    let link = scan_link(
-        image,
-        version,
-        scan.database_stale,
-        findings,
-        scan.scanned_at,
-        key,
-    )
-    .map_err(|error| format!("the link cannot be signed: {error}"))?;
+    let keys = &platform.keys;
+    let key = keys.scanner().map_err(|error| error.to_string())?.clone();
+    let (stale, at) = (scan.database_stale, scan.scanned_at);
+    let link = scan_link(image, version, stale, findings, at);
+    let signed = keys.signing(move || sign(&link, &key)).await;
+    let signed = signed.map_err(|error| error.to_string())?;
+    let link = signed.map_err(|error| format!("the link cannot be signed: {error}"))?;
     let stem = stem(image.id, scan.scanned_at)?;
     scan.json = Some(
         put(

@@ -34,3 +34,6 @@ mod tamper;
 #[cfg(feature = "outside-parts")]
 mod tls;
 mod traces;
+#[cfg(feature = "outside-parts")]
+mod vault;
+mod witness;

@@ -36,7 +36,7 @@ struct Cli {
 /// Where a server is, and whom to trust on the way to its bytes.
 #[derive(Debug, Args)]
 pub(crate) struct Server {
-    /// Address of the server, for submit, status, logs, cancel, artifacts, workers, queue, get and open.
+    /// Address of the server, for submit, status, logs, cancel, artifacts, workers, queue, witness, get and open.
     #[arg(
         long = "server",
         global = true,
@@ -95,10 +95,7 @@ enum Command {
         options: Options,
     },
     /// Make, hand out, replace and revoke the keys and the layouts that proofs hang on.
-    Keys {
-        #[command(subcommand)]
-        command: keys::KeysCommand,
-    },
+    Keys(keys::Keys),
     /// Write a real data set with a matching untrained model and its definition.
     Sample {
         /// Which one.
@@ -141,7 +138,15 @@ enum Command {
         #[command(subcommand)]
         command: Option<QueueCommand>,
     },
-    /// Fetch the whole bundle of a job: model, data, links, AIBoM.
+    /// Have a completed job trained again by another worker, who signs as a witness if the same comes out.
+    Witness {
+        /// The job.
+        job: String,
+        /// Show the training and wait for its end; exit code 1 unless the same came out.
+        #[arg(long)]
+        wait: bool,
+    },
+    /// Fetch the whole bundle of a job: model, data, links, AIBoM, witnesses.
     Get {
         /// The job.
         job: String,
@@ -297,7 +302,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Healthcheck { service, options } => {
             commands::healthcheck::run(output, service.into(), options)
         }
-        Command::Keys { command } => keys::run(output, command),
+        Command::Keys(keys) => keys::run(output, keys),
         Command::Sample { name, dir } => commands::sample::run(output, name, &dir),
         Command::Reproduce(reproduce) => commands::reproduce::run(output, reproduce),
         Command::Verify { dir, trust, job } => commands::verify::run(output, &dir, trust, job),
@@ -335,6 +340,9 @@ pub(crate) fn run() -> ExitCode {
             Some(QueueCommand::Redrive { drop }) => {
                 commands::queue::redrive(output, client, drop).await
             }
+        }),
+        Command::Witness { job, wait } => commands::client(&cli.server, |client| {
+            commands::witness::run(output, client, job, wait)
         }),
         Command::Get { job, dir } => commands::client(&cli.server, |client| {
             commands::get::run(output, client, job, dir)

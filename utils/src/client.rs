@@ -91,10 +91,11 @@ impl Client {
     /// where the server keeps the bytes.
     pub(crate) async fn download(
         &self,
-        link: &str,
+        (link, bytes): (&str, u64),
         to: &Path,
         bar: &ProgressBar,
     ) -> anyhow::Result<()> {
+        let mut left = bytes;
         let mut chunks = self.follow(link).await?;
         let mut file = tokio::fs::OpenOptions::new()
             .write(true)
@@ -104,6 +105,13 @@ impl Client {
             .with_context(|| format!("cannot write {}", to.display()))?;
         while let Some(chunk) = chunks.next().await {
             let chunk = chunk?;
+            // An answer without an end would fill the disk.
+            left = left.checked_sub(chunk.len() as u64).with_context(|| {
+                format!(
+                    "the server sends more than the {bytes} bytes that it announced for {}",
+                    to.display()
+                )
+            })?;
             bar.inc(chunk.len() as u64);
             file.write_all(&chunk).await?;
         }

@@ -24,6 +24,7 @@ pub(crate) mod submit;
 pub(crate) mod up;
 pub(crate) mod verify;
 mod watch;
+pub(crate) mod witness;
 pub(crate) mod worker;
 pub(crate) mod workers;
 

@@ -21,11 +21,13 @@ use crate::{
     lease::{Claimed, LeaseKeeper},
     phase::{Phase, enter},
     run_loop::Worker,
+    source::Source,
     stage::{Staged, stage},
     stop::Stop,
     trace::{self, part},
     train::train,
     transcript,
+    witness::{Recorded, train_and_witness},
 };
 
 /// What an attempt has to show so far.
@@ -85,7 +87,8 @@ pub(crate) async fn run(
     enter(Phase::Over, id);
 }
 
-/// The straight way to a proof: admit, stage, train, collect, attest.
+/// The straight way to a proof: admit, stage, train, collect, attest; for a job that reproduces another one, to a witness's
+/// link.
 async fn drive(
     worker: &Worker,
     claim: &Claim,
@@ -95,11 +98,20 @@ async fn drive(
     let platform = &worker.platform;
     let begun = Instant::now();
     enter(Phase::Fetch, claim.job.id);
-    let layout = lease.during(layout_of(platform, &claim.artifacts)).await?;
+    let source = lease.during(Source::of(platform, claim)).await?;
+    let layout = lease.during(layout_of(platform, &source.artifacts)).await?;
+    let recorded = match claim.job.reproduces {
+        Some(_) => Some(
+            lease
+                .during(Recorded::read(platform, &source, &layout))
+                .await?,
+        ),
+        None => None,
+    };
     let image = lease.during(image::admit(worker, claim, &layout)).await?;
     let staging = async {
         tokio::try_join!(
-            stage(platform, claim, &layout),
+            stage(platform, claim, &source, &layout),
             Circumstances::measure(worker, image)
         )
     };
@@ -107,8 +119,14 @@ async fn drive(
     let (staged, circumstances) = lease.during(staging).await?;
     record.timings.fetch_ms = ms(begun);
     lease.check()?;
-    let end = train_and_prove(worker, claim, lease, &staged, &circumstances, record);
-    let end = Box::pin(end).await;
+    let (staging, seen) = (&staged, &circumstances);
+    let end = match &recorded {
+        None => Box::pin(train_and_prove(worker, claim, lease, staging, seen, record)).await,
+        Some(recorded) => {
+            let end = train_and_witness(worker, claim, lease, staging, seen, recorded, record);
+            Box::pin(end).await
+        }
+    };
     if let Err(Stop::Failed(_)) = end {
         record.logs = keep_logs(platform, claim.job.unique_dir, &staged.room).await;
     }
@@ -130,7 +148,15 @@ async fn train_and_prove(
     let plan = lease.during(plan).await?;
     let begun = Instant::now();
     enter(Phase::Train, claim.job.id);
-    let trained = train(worker, claim, staged, &plan, lease, &mut record.checkpoint);
+    let trained = train(
+        worker,
+        claim,
+        staged,
+        &plan,
+        None,
+        lease,
+        &mut record.checkpoint,
+    );
     let trained = Box::pin(part(tracing::debug_span!("train"), trained)).await;
     record.timings.train_ms = ms(begun);
     let (trained, reading) = trained?;
@@ -167,6 +193,6 @@ async fn train_and_prove(
 }
 
 /// Milliseconds since `begun`.
-fn ms(begun: Instant) -> f64 {
+pub(crate) fn ms(begun: Instant) -> f64 {
     begun.elapsed().as_secs_f64() * 1000.0
 }

@@ -4,11 +4,12 @@
 mod facts;
 mod link;
 
-use std::fmt::Display;
+use std::error::Error;
 
 use assay_attest::{
-    Digest, KeptCheckpoints, RUN_TRAINING, SigningKey, aibom,
-    intoto::{self, link_file_name},
+    Digest, KeptCheckpoints, RUN_TRAINING, SignerError, SigningKey,
+    aibom::{self, Facts},
+    intoto::{self, Link, link_file_name},
     json::{Limits as JsonLimits, parse},
     model_signing::Manifest,
     sigstore::Signer,
@@ -20,6 +21,7 @@ use assay_platform::{
     job::{Artifact, Claim, Role},
     sandbox::Limits,
 };
+use serde_json::Value;
 
 use crate::{
     checkpoint::Offered,
@@ -82,6 +84,8 @@ pub(crate) struct Evidence<'a> {
     pub(crate) limits: &'a Limits,
 }
 
+pub(crate) use link::witness_link;
+
 /// The files of a proof.
 #[derive(Debug)]
 struct Proof {
@@ -102,7 +106,18 @@ pub(crate) async fn attest(
     let id = evidence.claim.job.id;
     enter(Phase::Sign, id);
     let keys = &platform.keys;
-    let proof = prove(evidence, keys.worker()?, keys.platform()?)?;
+    let (worker, platform_key) = (keys.worker()?.clone(), keys.platform()?.clone());
+    let training = link::training_link(evidence);
+    let outputs = manifest(evidence);
+    let sign = {
+        let platform_key = platform_key.clone();
+        move || sign_training(training, &outputs, &worker, &platform_key)
+    };
+    let signed = keys.signing(sign).await??;
+    let facts = signed.facts(evidence);
+    let request = evidence.staged.request_json.clone();
+    let sign = move || sign_documents(signed, &facts, &request, &platform_key);
+    let proof = keys.signing(sign).await??;
     enter(Phase::Upload, id);
     let put = |name: &str, role: Role, bytes: Vec<u8>| {
         let path = format!("{}/{name}", evidence.claim.job.unique_dir);
@@ -151,52 +166,78 @@ pub(crate) async fn attest(
     Ok(())
 }
 
-/// Writes and signs the proof; no disk, no database.
-fn prove(
-    evidence: Evidence<'_>,
+/// What the rest of a proof names by digest.
+#[derive(Debug)]
+struct Signed {
+    training: Link,
+    link_name: String,
+    link: Vec<u8>,
+    model_signature: Vec<u8>,
+}
+
+impl Signed {
+    fn facts(&self, evidence: Evidence<'_>) -> Facts {
+        let (link, model) = (Digest::of(&self.link), Digest::of(&self.model_signature));
+        facts::facts(evidence, &self.link_name, link, model)
+    }
+}
+
+fn manifest(evidence: Evidence<'_>) -> Manifest {
+    let outputs = evidence.outputs.iter();
+    Manifest::of_outputs(outputs.map(|one| (one.path.as_str(), one.digest)))
+}
+
+/// Signs the link and the outputs; no disk, no database.
+fn sign_training(
+    training: Link,
+    outputs: &Manifest,
     worker: &SigningKey,
     platform: &SigningKey,
-) -> Result<Proof, Stop> {
-    let unsigned = |what: &str, error: &dyn Display| {
-        Stop::ours(
-            "platform.attest",
-            format!("{what} cannot be signed: {error}"),
-        )
-    };
-    let training = link::training_link(evidence);
+) -> Result<Signed, Stop> {
     let link = intoto::sign(&training, worker).map_err(|error| unsigned("the link", &error))?;
-    let link_name = link_file_name(RUN_TRAINING, &worker.keyid());
-    let outputs = evidence
-        .outputs
-        .iter()
-        .map(|one| (one.path.as_str(), one.digest));
-    let model_signature = Manifest::of_outputs(outputs)
-        .sign(&Signer::Key(platform))
-        .map_err(|error| unsigned("the model", &error))?;
-    let facts = facts::facts(
-        evidence,
-        &link_name,
-        Digest::of(&link),
-        Digest::of(&model_signature),
-    );
-    let aibom = aibom::sign(&facts, platform).map_err(|error| unsigned("the AIBoM", &error))?;
+    let model_signature = outputs.sign(&Signer::Key(platform));
+    Ok(Signed {
+        training,
+        link_name: link_file_name(RUN_TRAINING, &worker.keyid()),
+        link,
+        model_signature: model_signature.map_err(|error| unsigned("the model", &error))?,
+    })
+}
+
+/// Writes and signs the AIBoM and the Statements.
+fn sign_documents(
+    signed: Signed,
+    facts: &Facts,
+    request: &Value,
+    platform: &SigningKey,
+) -> Result<Proof, Stop> {
+    let aibom = aibom::sign(facts, platform).map_err(|error| unsigned("the AIBoM", &error))?;
+    let aibom_signature = platform.sign_der(&aibom);
     let build = Build {
-        training: &training,
-        link_name: &link_name,
-        link: Digest::of(&link),
-        request: &evidence.staged.request_json,
+        training: &signed.training,
+        link_name: &signed.link_name,
+        link: Digest::of(&signed.link),
+        request,
         platform: platform.keyid(),
     };
-    let statements =
-        statements(&build, &aibom, platform).map_err(|error| unsigned("a statement", &error))?;
+    let statements = statements(&build, &aibom, platform);
     Ok(Proof {
-        link_name,
-        link,
-        aibom_signature: platform.sign_der(&aibom),
+        statements: statements.map_err(|error| unsigned("a statement", &error))?,
+        aibom_signature: aibom_signature.map_err(|error| unsigned("the AIBoM", &error))?,
         aibom,
-        model_signature,
-        statements,
+        link_name: signed.link_name,
+        link: signed.link,
+        model_signature: signed.model_signature,
     })
+}
+
+/// A key that is away signs later; anything else that cannot be signed never can.
+pub(crate) fn unsigned(what: &str, error: &(dyn Error + 'static)) -> Stop {
+    let message = format!("{what} cannot be signed: {error}");
+    match SignerError::of(error) {
+        Some(_) => Stop::Unavailable(message),
+        None => Stop::ours("platform.attest", message),
+    }
 }
 
 /// Provenance, AIBoM and model signature, each as a signed Statement on a line.

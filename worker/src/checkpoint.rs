@@ -9,4 +9,4 @@ mod offer;
 mod statement;
 
 pub(crate) use keep::{keep, release};
-pub(crate) use offer::{Offered, Plan, plan};
+pub(crate) use offer::{Offered, Plan, none, plan};

@@ -117,6 +117,8 @@ async fn look(platform: &Platform) -> Result<(), String> {
     db.map_err(|error| error.to_string())?;
     let store = platform.store.answers().await;
     store.map_err(|error| error.to_string())?;
+    let keys = platform.keys_answer().await;
+    keys.map_err(|error| error.to_string())?;
     let disk = check_disk(platform).await;
     disk.map_err(|stop| stop.to_string())?;
     let limits = &platform.config.sandbox.limits;

@@ -13,7 +13,7 @@ use assay_platform::{
     Config, Platform,
     db::DbError,
     ids::JobId,
-    job::{Claim, Class},
+    job::{Claim, Class, Job},
     sandbox::Sandbox,
     scan::{FailOn, ImageSeen, Scan, ScanOutcome, Verdict, judge},
 };
@@ -110,16 +110,18 @@ pub(crate) async fn stays_held(
         return Ok(false);
     };
     let found = platform.db.job(job).await?;
-    if found.is_none_or(|job| job.held.is_none() || class.is_some_and(|class| class != job.class)) {
+    let other = |job: &Job| class.is_some_and(|class| class != job.class);
+    let Some(found) = found.filter(|job| job.held.is_some() && !other(job)) else {
         return Ok(false);
-    }
+    };
     let config = &platform.config.scan;
     let newest = worker.last_scan.of(platform, id).await?;
     let now = platform.db.now().await?;
     let judge = |needs_link| judge(config, id, newest.as_deref(), needs_link, now);
     let mut verdict = judge(false);
     if verdict == Verdict::Run {
-        let artifacts = platform.db.artifacts(job).await?;
+        let source = found.reproduces.unwrap_or(job);
+        let artifacts = platform.db.artifacts(source).await?;
         let layout = layout_of(platform, &artifacts).await?;
         verdict = judge(layout.step(SCAN_IMAGE).is_some());
     }
@@ -185,6 +187,10 @@ async fn read_link(
         ))
     };
     let signed = Signed::<Link>::parse(&bytes).map_err(|error| unfit(&error))?;
+    let trust = platform.keys.trust();
+    trust
+        .check_key(signed.keyid(), None)
+        .map_err(|refusal| unfit(&refusal))?;
     let link = check_signer(layout, &signed).map_err(|error| unfit(&error))?;
     if link.name != SCAN_IMAGE || link.materials.get(IMAGE_PATH) != Some(&image) {
         return Err(unfit(&"it is of another image"));

@@ -20,8 +20,12 @@ pub(crate) async fn layout_of(platform: &Platform, artifacts: &[Artifact]) -> Re
         .await?;
     let signed = Signed::<Layout>::parse(&bytes)
         .map_err(|error| changed(format!("the layout of the job: {error}")))?;
+    let trust = platform.keys.trust();
+    trust
+        .check_key(signed.keyid(), None)
+        .map_err(|refusal| changed(format!("the layout of the job: {refusal}")))?;
     signed
-        .verify(platform.keys.trust().owner_of(signed.keyid()))
+        .verify(trust.owner_of(signed.keyid()))
         .cloned()
         .map_err(|error| changed(format!("the layout of the job: {error}")))
 }

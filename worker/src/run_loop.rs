@@ -1,9 +1,11 @@
 use std::{sync::Arc, time::Duration};
 
+use assay_attest::KeyId;
 use assay_platform::{
     Platform,
     backoff::Backoff,
-    db::DbError,
+    db::{Claimer, DbError},
+    ids::JobId,
     job::{Claim, Class},
     queue::{Doorbell, QueueError, Ring},
     shutdown::wanted,
@@ -38,6 +40,8 @@ const GRACE: Duration = Duration::from_secs(20);
 const FAREWELL: Duration = Duration::from_secs(2);
 /// How often news has the queue looked at, at most.
 const NEWS_GAP: Duration = Duration::from_millis(100);
+/// Before a doorbell rings again that only other workers are to hear.
+const FOR_OTHERS: Duration = Duration::from_secs(2);
 /// Before a claim that the database could not answer is tried again.
 const CLAIM_AGAIN: Backoff = Backoff {
     least: Duration::from_millis(200),
@@ -52,6 +56,8 @@ pub(crate) struct Worker {
     pub(crate) name: String,
     /// What proofs call it, by its key alone: the machine's name is nobody's business there.
     pub(crate) signer: String,
+    /// The key that it signs with.
+    pub(crate) keyid: KeyId,
     /// What it does, and whether it is to do more.
     pub(crate) presence: Presence,
     /// Whether it can do any.
@@ -110,7 +116,8 @@ pub async fn run(platform: Platform, shutdown: watch::Receiver<bool>) -> Result<
 impl Worker {
     async fn start(platform: Platform, presence: Presence) -> Result<Self, WorkerError> {
         image::check(&platform.config, &platform.sandbox).map_err(WorkerError::Config)?;
-        let signer = signer_name(platform.keys.worker()?.public());
+        let key = platform.keys.worker()?;
+        let (signer, keyid) = (signer_name(key.public()), key.keyid());
         let name = process_name(&platform.config.dir, &signer).map_err(WorkerError::Name)?;
         let program = TrainerProgram::of(&platform.sandbox);
         let reader = program.clone();
@@ -128,6 +135,7 @@ impl Worker {
             platform,
             name,
             signer,
+            keyid,
             presence,
             fitness: Fitness::default(),
             last_scan: LastScan::default(),
@@ -254,11 +262,17 @@ async fn claim(worker: &Worker, ring: Ring, shutdown: &mut watch::Receiver<bool>
     }
     loop {
         let lease = platform.config.lease;
-        let claim = platform
-            .db
-            .claim_again(job, &worker.name, lease, class, &mut tried);
+        let claimer = Claimer {
+            name: &worker.name,
+            keyid: Some(worker.keyid),
+            class,
+        };
+        let claim = platform.db.claim_again(job, claimer, lease, &mut tried);
         match claim.await {
             Ok(claim) => {
+                if claim.is_none() {
+                    leave_to_others(worker, job).await;
+                }
                 ring.done().await;
                 return claim;
             }
@@ -284,5 +298,22 @@ async fn claim(worker: &Worker, ring: Ring, shutdown: &mut watch::Receiver<bool>
                 failures = failures.saturating_add(1);
             }
         }
+    }
+}
+
+/// Has the doorbell of a job ring again that was not given because it is for other workers than this one.
+async fn leave_to_others(worker: &Worker, job: JobId) {
+    let reason = format!(
+        "it is to be reproduced by a worker whose key neither trained nor vouched for it yet, and {} did; it waits for another \
+         worker that the job's layout names",
+        worker.keyid.short()
+    );
+    let left = worker
+        .platform
+        .db
+        .leave_to_others(job, worker.keyid, &reason, FOR_OTHERS);
+    // Its doorbell rings again sooner or later.
+    if let Err(error) = left.await {
+        tracing::debug!(%job, %error, "a job that is for others could not be left to them");
     }
 }

@@ -16,6 +16,7 @@ use serde_json::Value;
 
 use crate::{
     layout::{MAX_METADATA_BYTES, changed, only},
+    source::Source,
     stop::Stop,
 };
 
@@ -33,16 +34,17 @@ pub(crate) struct Staged {
     pub(crate) ingest: Artifact,
 }
 
-/// Places the inputs in a new room and checks each against the `ingest` link, and that link against the layout of the job.
+/// Places the inputs of the job whose training this is in a new room, and checks each against the `ingest` link, and that link against the layout of the job.
 pub(crate) async fn stage(
     platform: &Platform,
     claim: &Claim,
+    source: &Source<'_>,
     layout: &Layout,
 ) -> Result<Staged, Stop> {
-    let only = |role| only(&claim.artifacts, role);
+    let only = |role| only(&source.artifacts, role);
     let ingest = only(Role::IngestLink)?;
     let link = ingest_link(platform, layout, ingest).await?;
-    identity::check_identity(claim, &link)?;
+    identity::check_identity(source, &link)?;
     check_disk(platform).await?;
     let rooms = platform.rooms();
     let room = tokio::task::spawn_blocking(move || Room::create(&rooms))
@@ -67,7 +69,7 @@ pub(crate) async fn stage(
     let [model, dataset, definition, parameters] =
         inputs.map(|(artifact, name)| place(platform, &room, &link, artifact, name));
     let ((request, request_json), model, dataset, definition, parameters) = tokio::try_join!(
-        request(platform, claim),
+        request(platform, source),
         model,
         dataset,
         definition,
@@ -117,6 +119,10 @@ async fn ingest_link(
     }
     let link = Signed::<Link>::parse(&link)
         .map_err(|error| changed(format!("the ingest link: {error}")))?;
+    let trust = platform.keys.trust();
+    trust
+        .check_key(link.keyid(), None)
+        .map_err(|refusal| changed(format!("the ingest link: {refusal}")))?;
     let link = check_signer(layout, &link)
         .map_err(|error| changed(format!("the ingest link: {error}")))?;
     if link.name != INGEST {
@@ -156,15 +162,15 @@ async fn place(
 }
 
 /// The request as the link binds it, which must be the one that the database shows.
-async fn request(platform: &Platform, claim: &Claim) -> Result<(JobRequest, Value), Stop> {
-    let artifact = only(&claim.artifacts, Role::Parameters)?;
+async fn request(platform: &Platform, source: &Source<'_>) -> Result<(JobRequest, Value), Stop> {
+    let artifact = only(&source.artifacts, Role::Parameters)?;
     let bytes = platform
         .store
         .read(artifact.digest, MAX_METADATA_BYTES)
         .await?;
     let value = parse(&bytes, &Limits::METADATA)
         .map_err(|error| changed(format!("parameters.json: {error}")))?;
-    let shown = serde_json::to_value(&claim.job.request)
+    let shown = serde_json::to_value(&source.job.request)
         .map_err(|error| Stop::Infrastructure(error.to_string()))?;
     if jcs(&shown) != bytes {
         return Err(changed(

@@ -5,6 +5,7 @@ use assay_platform::{
     job::Claim,
     sandbox::{Command, Mode},
 };
+use assay_protocol::Event;
 use time::OffsetDateTime;
 use tokio::{
     sync::{mpsc, watch},
@@ -22,6 +23,7 @@ use crate::{
     stage::Staged,
     stop::Stop,
     trace::note_room,
+    witness::Comparison,
 };
 
 /// Events in flight between the sandbox and the event log; a full channel slows the trainer down.
@@ -30,17 +32,22 @@ const EVENTS_IN_FLIGHT: usize = 256;
 /// How long a checkpoint that is on its way to the store may take when the attempt has to stop.
 const LAST_CHECKPOINT: Duration = Duration::from_secs(5);
 
-/// Runs the trainer in the staged room, keeps its checkpoints (`newest` is the last one in the store), and judges how that ended. A lost lease, a cancellation and the worker's own end kill it.
+/// Runs the trainer in the staged room, keeps its checkpoints (`newest` is the last one in the store), and judges how that
+/// ended. A lost lease, a cancellation and the worker's own end kill it, and so does the first difference from the proof
+/// that it is held against.
 pub(crate) async fn train(
     worker: &Worker,
     claim: &Claim,
     staged: &Staged,
     plan: &Plan,
+    comparison: Option<&mut Comparison>,
     lease: &LeaseKeeper,
     newest: &mut Option<Digest>,
 ) -> Result<(Trained, Reading), Stop> {
     let platform = &worker.platform;
-    let (events, received) = mpsc::channel(EVENTS_IN_FLIGHT);
+    let (events, said) = mpsc::channel(EVENTS_IN_FLIGHT);
+    let (differs, differing) = watch::channel(false);
+    let (received, compare) = past(comparison, said, differs);
     let (written, checkpoints) = watch::channel(None);
     let command = Command {
         mode: Mode::Train,
@@ -51,7 +58,7 @@ pub(crate) async fn train(
         command,
         &platform.config.sandbox.limits,
         events,
-        lease.ended(),
+        stopped(lease, differing),
     );
     let listen = receive_events(
         platform,
@@ -76,7 +83,7 @@ pub(crate) async fn train(
         platform.config.worker_slots,
     );
     let started_at = OffsetDateTime::now_utc();
-    let (finished, (heard, course), ()) = tokio::join!(run, listen, keep);
+    let (finished, (heard, course), (), comparison) = tokio::join!(run, listen, keep, compare);
     let finished_at = OffsetDateTime::now_utc();
     let span = Span::current();
     course.tell(&span);
@@ -89,6 +96,53 @@ pub(crate) async fn train(
     note_room(&span, &finished);
     // The lease says why the trainer was killed, and it may have ended in the very moment of a good end.
     lease.check()?;
+    if let Some(comparison) = comparison {
+        comparison.check()?;
+    }
     let trained = judge(finished, heard, (started_at, finished_at))?;
     Ok((trained, reading))
+}
+
+/// A run's events after they went past the comparison, if there is one, and what makes them go past it.
+fn past<'a>(
+    comparison: Option<&'a mut Comparison>,
+    said: mpsc::Receiver<Event>,
+    differs: watch::Sender<bool>,
+) -> (
+    mpsc::Receiver<Event>,
+    impl Future<Output = Option<&'a mut Comparison>>,
+) {
+    let (received, compare) = match comparison {
+        Some(comparison) => {
+            let (passed, received) = mpsc::channel(EVENTS_IN_FLIGHT);
+            (received, Some((comparison, said, passed)))
+        }
+        None => (said, None),
+    };
+    let compare = async {
+        let (comparison, said, passed) = compare?;
+        comparison.follow(said, passed, differs).await;
+        Some(comparison)
+    };
+    (received, compare)
+}
+
+/// Completes when the trainer has to be ended: with the attempt, or at the first difference.
+fn stopped(
+    lease: &LeaseKeeper,
+    mut differing: watch::Receiver<bool>,
+) -> impl Future<Output = ()> + Send + 'static {
+    let ended = lease.ended();
+    async move {
+        let differs = async {
+            // Nobody compares (any more): this is no reason to end.
+            if differing.wait_for(|differs| *differs).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            () = ended => {}
+            () = differs => {}
+        }
+    }
 }

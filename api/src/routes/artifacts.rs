@@ -107,8 +107,8 @@ pub(crate) async fn link(
 
 async fn of_job(service: &Service, id: JobId, text: &str) -> Result<Vec<Artifact>, Problem> {
     let artifacts = service.platform.db.artifacts(id).await?;
-    // A job has inputs from its first moment on.
-    if artifacts.is_empty() {
+    // A job has inputs from its first moment on, unless it reproduces another one.
+    if artifacts.is_empty() && service.platform.db.job(id).await?.is_none() {
         return Err(Problem::no_job(text));
     }
     Ok(artifacts)

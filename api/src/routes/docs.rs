@@ -9,8 +9,8 @@ use utoipa::{
 use utoipa_swagger_ui::Config;
 
 use super::{
-    artifacts, download, events, health, jobs, metrics, queue, status, submit, trust, verify,
-    workers,
+    artifacts, download, events, health, jobs, metrics, queue, reproduce, status, submit, trust,
+    verify, workers,
 };
 use crate::problem::{PROBLEM_JSON, Problem, ProblemDocument};
 
@@ -45,6 +45,7 @@ const FILES: [&str; 8] = [
         jobs::list,
         jobs::job,
         jobs::cancel,
+        reproduce::reproduce,
         events::events,
         verify::link,
         verify::file_hash,
@@ -181,6 +182,7 @@ mod tests {
             ("/jobs", "get"),
             ("/jobs/{job_id}", "get"),
             ("/jobs/{job_id}", "delete"),
+            ("/jobs/{job_id}/reproduce", "post"),
             ("/jobs/{job_id}/events", "get"),
             ("/verify_in-toto_link", "post"),
             ("/verify_file_hash", "post"),

@@ -83,6 +83,7 @@ pub(crate) async fn health(probe: Data<Probe>) -> HttpResponse {
     let store = platform.store.answers().await;
     let isolation = probe.isolation().await;
     let disk = platform.disk().await;
+    let keys = platform.check_keys().await;
     let (scans, last_scan_at) = scans(platform).await.unzip();
     let (mut queue, mut depths) = (None, None);
     if platform.service.uses_queue() {
@@ -96,7 +97,7 @@ pub(crate) async fn health(probe: Data<Probe>) -> HttpResponse {
         queue_depth: depths.map(|all| all.iter().map(|depth| depth.waiting).sum()),
         sandbox: word(isolation.as_ref().map(drop).map_err(Clone::clone)),
         isolation: isolation.ok(),
-        keys: word(check_keys(platform).await),
+        keys: word(keys.as_ref().map(drop).map_err(ToString::to_string)),
         keys_held: held(platform),
         disk: match &disk {
             Ok(disk) if disk.is_low() => disk.to_string(),
@@ -116,6 +117,8 @@ pub(crate) async fn health(probe: Data<Probe>) -> HttpResponse {
         .chain(parts.queue.as_ref().filter(|_| needs_queue))
         .chain(needs_disk.then_some(&parts.disk))
         .all(|part| *part == OK);
+    // Those that were read sign on, unless what signs with them is away.
+    let works = works && !keys.is_err_and(|error| error.is_passing());
     let (code, status) = if works {
         (StatusCode::OK, OK)
     } else {
@@ -142,24 +145,6 @@ fn held(platform: &Platform) -> Vec<KeyHeld> {
         keyid: key.keyid.to_string(),
     })
     .collect()
-}
-
-/// Whether the service could start again with the keys that it holds.
-async fn check_keys(platform: &Platform) -> Result<(), String> {
-    let platform = platform.clone();
-    let read = move || {
-        let Platform {
-            keys,
-            config,
-            service,
-            ..
-        } = &platform;
-        keys.check_files(config, *service)
-    };
-    match tokio::task::spawn_blocking(read).await {
-        Ok(checked) => checked.map_err(|error| error.to_string()),
-        Err(error) => Err(error.to_string()),
-    }
 }
 
 /// How scans stand, and when the last good one was; `None` where none are configured.

@@ -1,3 +1,5 @@
+mod reproductions;
+
 use actix_web::{
     HttpRequest, HttpResponse,
     http::StatusCode,
@@ -17,6 +19,7 @@ use utoipa::ToSchema;
 
 use super::{fresh, job_id, query};
 use crate::{problem::Problem, service::Service};
+use reproductions::ReproductionView;
 
 /// Jobs of a page, unless asked otherwise.
 const PAGE: u32 = 50;
@@ -50,6 +53,9 @@ pub(crate) struct JobView {
     #[serde(with = "time::serde::rfc3339::option")]
     #[schema(value_type = Option<String>, format = DateTime)]
     not_before: Option<OffsetDateTime>,
+    /// The job whose training it repeats as a witness; null for a training of its own.
+    #[schema(value_type = Option<uuid::Uuid>)]
+    reproduces: Option<JobId>,
     /// Attempts so far.
     attempt: u32,
     /// Who works on it, or did last.
@@ -103,6 +109,8 @@ pub(crate) struct WholeJob {
     image_scan: ImageView,
     /// The newest checkpoint that the next attempt can go on from; none once the job has ended.
     checkpoint: Option<CheckpointView>,
+    /// The jobs that train it again, the newest first, at most 100.
+    reproductions: Vec<ReproductionView>,
     /// Its artifacts.
     artifacts: Vec<ArtifactView>,
 }
@@ -227,7 +235,9 @@ pub(crate) async fn job(
             unknown: "no image: the worker trains without containers",
         },
     };
+    let reproductions = reproductions::of(&service, id).await?;
     Ok(HttpResponse::Ok().insert_header(fresh()).json(WholeJob {
+        reproductions,
         job: view(job),
         image_scan,
         checkpoint: checkpoint.map(|one| CheckpointView {
@@ -323,6 +333,7 @@ fn view(job: Job) -> JobView {
         priority: job.priority,
         held: job.held,
         not_before: job.not_before,
+        reproduces: job.reproduces,
         attempt: job.attempt,
         worker: job.worker,
         cancel_requested: job.cancel_requested,

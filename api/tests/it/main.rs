@@ -9,6 +9,7 @@ mod events;
 mod forms;
 mod health;
 mod reading;
+mod reproduce;
 mod service;
 mod submit;
 mod support;

@@ -173,11 +173,15 @@ impl Envelope {
     }
 
     /// Adds the key's signature, in the place of an older one of the same key.
-    pub fn sign(&mut self, key: &SigningKey) {
+    ///
+    /// # Errors
+    /// As [`SigningKey::sign_der`]; the envelope is as it was then.
+    pub fn sign(&mut self, key: &SigningKey) -> Result<(), KeyError> {
         let keyid = key.keyid().to_string();
-        let sig = key.sign_der(&self.pae());
+        let sig = key.sign_der(&self.pae())?;
         self.signatures.retain(|one| one.keyid != keyid);
         self.signatures.push(EnvelopeSignature { keyid, sig });
+        Ok(())
     }
 
     /// Verifies that at least `threshold` of the keys signed; gives those that did.

@@ -1,11 +1,8 @@
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use p256::{
-    ecdsa::{
-        self,
-        signature::{Signer as _, Verifier as _},
-    },
+    ecdsa::{self, signature::Verifier as _},
     elliptic_curve::Generate as _,
     pkcs8::{
         DecodePrivateKey as _, DecodePublicKey as _, EncodePrivateKey as _, EncodePublicKey as _,
@@ -18,8 +15,12 @@ use zeroize::Zeroizing;
 
 use crate::{Digest, json::olpc};
 
+mod signer;
 mod verification;
 
+use signer::Secret;
+
+pub use signer::SignerError;
 pub use verification::VerificationKey;
 
 /// What can go wrong with keys and signatures.
@@ -48,6 +49,9 @@ pub enum KeyError {
     /// The signature belongs to other bytes or another key.
     #[error("the signature does not fit the bytes and the key {0}")]
     Mismatch(KeyId),
+    /// A private key that is not in this process did not sign.
+    #[error(transparent)]
+    Signer(#[from] SignerError),
 }
 
 /// Names a public key: SHA-256 over in-toto's canonical JSON of it, as securesystemslib computes it from the PEM.
@@ -82,10 +86,10 @@ impl FromStr for KeyId {
     }
 }
 
-/// An ECDSA P-256 private key (FIPS 186-5). Wiped from memory when dropped; never shown.
+/// An ECDSA P-256 private key (FIPS 186-5): in this process, wiped from memory when dropped, never shown; or elsewhere.
 #[derive(Clone)]
 pub struct SigningKey {
-    secret: ecdsa::SigningKey,
+    secret: Secret,
     public: PublicKey,
 }
 
@@ -114,16 +118,35 @@ impl SigningKey {
     /// The key as PKCS #8 PEM with LF line ends, wiped from memory when dropped.
     ///
     /// # Errors
-    /// [`KeyError::Private`] if the encoder refuses, which no valid key makes it do.
+    /// [`KeyError::Signer`] for a key that is not in this process; [`KeyError::Private`] if the encoder refuses, which no
+    /// valid key makes it do.
     pub fn to_pkcs8_pem(&self) -> Result<Zeroizing<String>, KeyError> {
         self.secret
+            .here()?
             .to_pkcs8_pem(LineEnding::LF)
             .map_err(|_| KeyError::Private)
     }
 
+    /// A key that is not in this process: `sign` has SHA-256 of a message signed, and gives the signature in DER. It may
+    /// wait for an answer, so such a key is not to be used where nothing may wait.
+    ///
+    /// What it gives is verified and brought into the low-s form before it is used.
+    pub fn elsewhere(
+        public: PublicKey,
+        sign: impl Fn(Digest) -> Result<Vec<u8>, SignerError> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            secret: Secret::Elsewhere(Arc::new(sign)),
+            public,
+        }
+    }
+
     fn from_secret(secret: ecdsa::SigningKey) -> Self {
         let public = PublicKey::from_point(*secret.verifying_key());
-        Self { secret, public }
+        Self {
+            secret: Secret::Here(secret),
+            public,
+        }
     }
 
     /// The public half.
@@ -136,25 +159,41 @@ impl SigningKey {
         self.public.keyid
     }
 
-    /// Signs SHA-256 of the message, deterministically (RFC 6979), s low; DER as in-toto and OpenSSL have it.
-    pub fn sign_der(&self, message: &[u8]) -> Vec<u8> {
-        self.sign(message).to_der().as_bytes().to_vec()
+    /// Signs SHA-256 of the message, s low, and deterministically (RFC 6979) if the key is in this process; DER as in-toto
+    /// and OpenSSL have it.
+    ///
+    /// # Errors
+    /// [`KeyError::Signer`], which a key in this process never gives.
+    pub fn sign_der(&self, message: &[u8]) -> Result<Vec<u8>, KeyError> {
+        Ok(self.sign(message)?.to_der().as_bytes().to_vec())
     }
 
     /// Signs like [`SigningKey::sign_der`]; lower-case hexadecimal, for signatures that are kept as text.
-    pub fn sign_hex(&self, message: &[u8]) -> String {
-        hex::encode(self.sign_der(message))
+    ///
+    /// # Errors
+    /// As [`SigningKey::sign_der`].
+    pub fn sign_hex(&self, message: &[u8]) -> Result<String, KeyError> {
+        Ok(hex::encode(self.sign_der(message)?))
     }
 
     /// Signs like [`SigningKey::sign_der`]; 64 bytes r‖s, as JSON Web Signatures have it.
-    pub fn sign_raw(&self, message: &[u8]) -> [u8; 64] {
-        self.sign(message).to_bytes().into()
+    ///
+    /// # Errors
+    /// As [`SigningKey::sign_der`].
+    pub fn sign_raw(&self, message: &[u8]) -> Result<[u8; 64], KeyError> {
+        Ok(self.sign(message)?.to_bytes().into())
     }
 
-    fn sign(&self, message: &[u8]) -> ecdsa::Signature {
-        let signature: ecdsa::Signature = self.secret.sign(message);
+    fn sign(&self, message: &[u8]) -> Result<ecdsa::Signature, KeyError> {
         // Of the two values of s that verify, the verifiers here accept the low one: a proof has one encoding.
-        signature.normalize_s()
+        let signature = self.secret.sign(message)?.normalize_s();
+        if matches!(self.secret, Secret::Elsewhere(_)) {
+            // What signs elsewhere may have been given another key, and no such signature may go into a proof.
+            self.public
+                .verify(message, &signature)
+                .map_err(|error| SignerError::lasting(error.to_string()))?;
+        }
+        Ok(signature)
     }
 }
 

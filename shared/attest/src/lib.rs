@@ -31,13 +31,13 @@ mod witness;
 pub use artifact::{ArtifactPath, OUTPUT_NAMES, Role};
 pub use checkpoints::{CHECKPOINTS, KeptCheckpoint, KeptCheckpoints, checkpoint_path};
 pub use digest::{Digest, DigestError, Hasher, hash_reader};
-pub use key::{KeyError, KeyId, PublicKey, SigningKey, VerificationKey};
+pub use key::{KeyError, KeyId, PublicKey, SignerError, SigningKey, VerificationKey};
 pub use layout::{
     IMAGE_PATH, INGEST, LAYOUT_VALIDITY, RUN_TRAINING, SCAN_IMAGE, SCAN_REPORTS, ingest_command,
     platform_layout, platform_layout_with_scan, scan_command, training_command,
 };
 pub use path::{MAX_PATH_BYTES, PathError, check_path};
-pub use regular::open_regular;
+pub use regular::{open_regular, read_regular};
 pub use transcript::{
     MAX_LISTED, RecordedTranscript, TRANSCRIPT, Transcript, TranscriptError, trained_weights,
 };

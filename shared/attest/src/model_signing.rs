@@ -21,6 +21,9 @@ use crate::{
     sigstore::{Bundle, BundleError, EcPublicKey, Material, SignedBy, Signer, Verifier},
 };
 
+/// Bytes of a signature file at most: of a model of some hundred thousand files.
+pub const MAX_SIGNATURE_BYTES: u64 = 128 << 20;
+
 /// What can go wrong with model signatures.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelSigningError {

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io,
+    io::{self, Read as _},
     os::unix::fs::OpenOptionsExt as _,
     path::Path,
 };
@@ -18,6 +18,21 @@ pub fn open_regular(path: &Path) -> io::Result<File> {
 /// As [`open_regular`], and follows links.
 pub(crate) fn open_followed(path: &Path) -> io::Result<File> {
     open(path, 0)
+}
+
+/// Reads a file of `limit` bytes at most, links followed, devices and pipes refused.
+///
+/// # Errors
+/// As [`open_regular`], and one where the file is longer.
+pub fn read_regular(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let longest = limit.saturating_add(1);
+    open_followed(path)?.take(longest).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit {
+        let text = format!("more than {limit} bytes");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, text));
+    }
+    Ok(bytes)
 }
 
 fn open(path: &Path, flags: i32) -> io::Result<File> {
@@ -50,6 +65,8 @@ mod tests {
         for path in [&link, &device, &dir.path().to_owned()] {
             assert!(open_regular(path).is_err(), "{}", path.display());
         }
+        assert_eq!(read_regular(&link, 1).unwrap(), b"x");
+        assert!(read_regular(&link, 0).is_err() && read_regular(&device, 9).is_err());
         assert!(open_followed(&device).is_err() && open_followed(dir.path()).is_err());
     }
 }

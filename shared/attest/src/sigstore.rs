@@ -52,6 +52,9 @@ pub enum BundleError {
     /// Somebody else signed than was asked for, or it cannot be told who.
     #[error("{0}")]
     Identity(String),
+    /// The key did not sign.
+    #[error(transparent)]
+    Signing(#[from] crate::KeyError),
     /// The certificate is malformed, leads to no pinned root, or may not sign.
     #[error("certificate: {0}")]
     Certificate(String),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    Digest, PublicKey, SigningKey,
+    Digest, KeyError, PublicKey, SigningKey,
     dsse::{DsseError, Envelope, IN_TOTO},
     intoto::{Artifacts, Link},
     json::{JsonError, Limits, jcs, parse_canonical},
@@ -39,6 +39,9 @@ pub enum StatementError {
     /// The payload is something else.
     #[error("the payload is no in-toto Statement v1: {0}")]
     Shape(String),
+    /// The key did not sign.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// The lines of a file are not what they should be.
     #[error("{0}; expected one signed Statement a line")]
     Lines(&'static str),
@@ -113,11 +116,11 @@ impl Statement {
     /// Signs it; gives the envelope as one line without its end.
     ///
     /// # Errors
-    /// [`StatementError::Shape`] if it cannot be written, which no value makes happen.
+    /// [`StatementError::Key`]; [`StatementError::Shape`] if it cannot be written, which no value makes happen.
     pub fn sign(&self, key: &SigningKey) -> Result<Vec<u8>, StatementError> {
         let value = serde_json::to_value(self).map_err(shape)?;
         let mut envelope = Envelope::new(IN_TOTO, jcs(&value));
-        envelope.sign(key);
+        envelope.sign(key)?;
         Ok(envelope.to_bytes())
     }
 

@@ -106,7 +106,7 @@ fn chain(before: &[u8], (epoch, digest): (u64, &Digest)) -> Digest {
 }
 
 impl RecordedTranscript {
-    /// What a `run_training` link says; `None` when it says nothing, as links of older versions.
+    /// What a `run_training` link says; `None` when it says nothing.
     ///
     /// # Errors
     /// When it is not of the form that this version knows.

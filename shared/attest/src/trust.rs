@@ -85,13 +85,19 @@ pub enum TrustError {
     )]
     Shape(String),
     /// The owner has not signed it.
-    #[error(
-        "trust file: it is not signed with the owner's key {0}; the owner signs it with `assay keys layout`"
-    )]
+    #[error("trust file: it is not signed with the owner's key {0}")]
     Unsigned(KeyId),
     /// The owner's signature does not fit.
     #[error("trust file: {0}")]
     Signature(KeyError),
+    /// It lacks what an earlier one of the same owner says, or is older.
+    #[error("trust file: version {version} {reason}")]
+    Older {
+        /// Its version.
+        version: u64,
+        /// What speaks against it.
+        reason: String,
+    },
     /// The layout in it is not signed by the owner in it.
     #[error("trust file: its layout: {0}")]
     Layout(#[from] MetadataError),
@@ -125,19 +131,10 @@ impl Trust {
     /// # Errors
     /// [`TrustError`].
     pub fn from_json(bytes: &[u8]) -> Result<Self, TrustError> {
-        let trust = Self::from_unsigned_json(bytes)?;
-        trust.check_signed_by(&trust.owner)?;
-        Ok(trust)
-    }
-
-    /// Reads `trust.json` as [`Trust::from_json`], signed or not: for the owner, who is about to sign it.
-    ///
-    /// # Errors
-    /// [`TrustError::Json`], [`TrustError::Shape`], [`TrustError::Layout`].
-    pub fn from_unsigned_json(bytes: &[u8]) -> Result<Self, TrustError> {
         let value = parse(bytes, &Limits::METADATA)?;
         let trust: Self =
             serde_json::from_value(value).map_err(|error| TrustError::Shape(error.to_string()))?;
+        trust.check_signed_by(&trust.owner)?;
         for layout in [Some(trust.layout_file()), trust.layout_scan_file()]
             .into_iter()
             .flatten()
@@ -207,17 +204,21 @@ impl Trust {
     }
 
     fn window_of(&self, keyid: KeyId) -> Option<Window> {
-        if self.platform.keyid() == keyid {
-            return Some(Window {
-                from: self.platform_since,
-                until: None,
-            });
-        }
-        let former = self.former.iter().map(|one| (&one.key, one.window));
-        let functionaries = self.functionaries.iter().map(|one| (&one.key, one.window));
-        let mut all = former.chain(functionaries);
+        let mut all = self.windows();
         all.find(|(key, _)| key.keyid() == keyid)
             .map(|(_, window)| window)
+    }
+
+    /// Every key that the file names, and when it may sign.
+    fn windows(&self) -> impl Iterator<Item = (&PublicKey, Window)> {
+        let platform = Window {
+            from: self.platform_since,
+            until: None,
+        };
+        let former = self.former.iter().map(|one| (&one.key, one.window));
+        let functionaries = self.functionaries.iter().map(|one| (&one.key, one.window));
+        let in_force = [(&self.owner, Window::default()), (&self.platform, platform)];
+        in_force.into_iter().chain(former).chain(functionaries)
     }
 
     /// The bytes of the signed layout's file.

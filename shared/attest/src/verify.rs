@@ -14,6 +14,7 @@ mod report;
 mod statements;
 mod ties;
 mod transcript;
+mod witness;
 
 pub use bundle::{
     AIBOM_FILE, AIBOM_SIGNATURE_FILE, LAYOUT_FILE, MODEL_SIGNATURE_FILE, STATEMENTS_FILE,

@@ -107,7 +107,7 @@ fn small(key: &SigningKey, form: Form, change: impl Fn(&mut Value)) -> Files {
     });
     let sign = |value: &Value| {
         let mut metadata = Metadata::unsigned(value.to_string().as_bytes(), form).unwrap();
-        metadata.sign(key);
+        metadata.sign(key).unwrap();
         metadata.to_bytes()
     };
     [
@@ -249,7 +249,7 @@ fn signatures_gather_and_a_change_of_container_drops_them() {
     for (form, other) in [(Form::Metablock, Form::Dsse), (Form::Dsse, Form::Metablock)] {
         let mut metadata = Metadata::unsigned(&bare(&a), form).unwrap();
         for key in [&a, &b, &a] {
-            metadata.sign(key);
+            metadata.sign(key).unwrap();
         }
         let again = Metadata::parse(&metadata.to_bytes()).unwrap();
         for key in &keys {
@@ -297,7 +297,7 @@ proptest! {
         });
         for form in [Form::Metablock, Form::Dsse] {
             let mut metadata = Metadata::unsigned(link.to_string().as_bytes(), form).unwrap();
-            metadata.sign(&key);
+            metadata.sign(&key).unwrap();
             let again = Metadata::parse(&metadata.to_bytes()).unwrap();
             again.verify(&key.public().clone().into()).unwrap();
             let Payload::Link(read) = again.payload() else { panic!("it is a link") };

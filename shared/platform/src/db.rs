@@ -12,12 +12,13 @@ mod jobs;
 mod migrations;
 mod objects;
 pub mod postgres;
+mod reproductions;
 pub mod sqlite;
 mod upkeep;
 
 use tokio::sync::broadcast;
 
-pub use answers::{Cancelled, Doorbell, JobFilter, Lease, StatusRow};
+pub use answers::{Cancelled, Claimer, Doorbell, JobFilter, Lease, Reproducing, StatusRow};
 pub use error::DbError;
 
 use crate::{Config, holds::Holds, ids::JobId};

@@ -2,7 +2,7 @@
 
 mod class;
 
-use assay_attest::Digest;
+use assay_attest::{Digest, KeyId};
 use assay_protocol::{EpochReport, Fault, JobRequest, room::OUTPUTS};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -93,11 +93,13 @@ pub enum Role {
     Statements,
     /// The model signature over the outputs.
     ModelSignature,
+    /// The `witness` link of a job that reproduced another one.
+    WitnessLink,
 }
 
 impl Role {
     /// Every role, in the order in which artifacts are listed.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Model,
         Self::Dataset,
         Self::DatasetDefinition,
@@ -111,6 +113,7 @@ impl Role {
         Self::IngestLink,
         Self::TrainingLink,
         Self::ScanLink,
+        Self::WitnessLink,
         Self::Checkpoint,
     ];
 
@@ -131,6 +134,7 @@ impl Role {
             Self::AibomSignature => "aibom_signature",
             Self::Statements => "statements",
             Self::ModelSignature => "model_signature",
+            Self::WitnessLink => "witness_link",
         }
     }
 
@@ -155,7 +159,8 @@ impl Role {
             | Self::Aibom
             | Self::AibomSignature
             | Self::Statements
-            | Self::ModelSignature => None,
+            | Self::ModelSignature
+            | Self::WitnessLink => None,
         }
     }
 
@@ -220,6 +225,23 @@ pub struct NewJob {
     pub artifacts: Vec<Artifact>,
 }
 
+/// A job about to be queued that trains again what another one trained.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewReproduction {
+    /// Its id.
+    pub id: JobId,
+    /// Its folder, for the witness's link.
+    pub unique_dir: UniqueDir,
+    /// The completed job, whose inputs, request, class and priority it shares.
+    pub of: JobId,
+    /// The ids of the workers' keys that may not run it: who trained, and who is a witness already.
+    pub other_than: Vec<KeyId>,
+    /// The trace that it belongs to, as W3C Trace Context writes one (`traceparent`, version 00).
+    pub traceparent: Option<String>,
+    /// When it was asked for.
+    pub submitted_at: OffsetDateTime,
+}
+
 /// A job as the database knows it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Job {
@@ -244,6 +266,8 @@ pub struct Job {
     pub traceparent: Option<String>,
     /// The epoch of the checkpoint from which the current or last attempt went on; `None` when it began at the start.
     pub resumed_from: Option<u32>,
+    /// The job whose training it repeats, as a witness; `None` for a training of its own.
+    pub reproduces: Option<JobId>,
     /// Claims so far; the current one's number while running.
     pub attempt: u32,
     /// Attempts that broke off: an expired lease, a worker that crashed, a platform that failed.

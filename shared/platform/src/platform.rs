@@ -110,6 +110,7 @@ impl PlatformError {
         match self {
             Self::Db(error) => error.is_passing(),
             Self::Store(error) => error.is_passing(),
+            Self::Keys(error) => error.is_passing(),
             _ => false,
         }
     }
@@ -139,7 +140,7 @@ impl Platform {
         parts::must_be_shared(&config, service)?;
         telemetry::metrics::record();
         let lock = folder::take(&config.dir)?;
-        let keys = folder::keys(&config, service)?;
+        let keys = parts::keys(&config, service).await?;
         let store = parts::store(&config, service).await?;
         if !config.store.is_remote() {
             store.sweep(Duration::ZERO).await?;
@@ -177,6 +178,34 @@ impl Platform {
     /// Told of a job whenever this process has written something about it. Slow receivers lose the oldest news.
     pub fn subscribe(&self) -> broadcast::Receiver<JobId> {
         self.db.subscribe()
+    }
+
+    /// As [`Keys::check`], for asynchronous code.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub async fn check_keys(&self) -> Result<(), KeyError> {
+        let (keys, config, service) = (self.keys.clone(), self.config.clone(), self.service);
+        let check = tokio::task::spawn_blocking(move || keys.check(&config, service));
+        check
+            .await
+            .unwrap_or_else(|error| Err(KeyError::stopped(&error)))
+    }
+
+    /// Whether the engine of this service's keys answers and still has some for it; keys in files need nobody.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub async fn keys_answer(&self) -> Result<(), KeyError> {
+        if matches!(*self.keys, Keys::Files(_)) {
+            return Ok(());
+        }
+        let (keys, config, service) = (self.keys.clone(), self.config.clone(), self.service);
+        let read = tokio::task::spawn_blocking(move || keys.read_again(&config, service));
+        match read.await {
+            Ok(read) => read.map(drop),
+            Err(error) => Err(KeyError::stopped(&error)),
+        }
     }
 
     /// Where rooms are made.

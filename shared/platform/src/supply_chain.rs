@@ -7,11 +7,12 @@ use std::{
 };
 
 use assay_attest::{
-    VerificationKey, hash_reader, open_regular,
+    VerificationKey, hash_reader,
     intoto::{
         AnyArtifacts, ChainError, Metadata, MetadataError, Payload, Summary, fnmatch, verify_layout,
     },
     json::Limits,
+    open_regular,
 };
 use time::OffsetDateTime;
 

@@ -1,9 +1,12 @@
 //! Two witnesses who trained again satisfy a layout with a threshold of two, by in-toto's own rules.
 
+#[cfg(feature = "outside-parts")]
+mod platform;
+
 use std::{fs, path::Path, process::Command};
 
 use assay_attest::{
-    RUN_TRAINING, SigningKey, WITNESS,
+    PublicKey, RUN_TRAINING, SigningKey, WITNESS,
     intoto::{Artifact, Layout, Rule, Signed, Step, sign},
     witness_command,
 };
@@ -23,14 +26,17 @@ fn witness(bundle: &Path, to: &Path, key: &SigningKey) {
     assert!(ended.status.success(), "{ended:?}");
 }
 
-/// The platform's own steps, and two witnesses for the weights.
-fn layout(bundle: &Path, owner: &SigningKey, witnesses: [&SigningKey; 2]) -> Vec<u8> {
+/// The platform's own steps, and two of these as witnesses for the weights.
+fn own_layout(bundle: &Path, owner: &SigningKey, witnesses: &[PublicKey]) -> Vec<u8> {
     let own = fs::read(bundle.join("layout.json")).unwrap();
     let own = Signed::<Layout>::parse(&own).unwrap();
     let mut layout = own.unverified().clone();
-    let keys = witnesses.map(|key| (key.keyid(), key.public().clone().into()));
-    layout.keys.extend(keys.clone());
-    let mut step = Step::new(WITNESS, keys.map(|(id, _)| id).into(), witness_command());
+    let keys = witnesses
+        .iter()
+        .map(|key| (key.keyid(), key.clone().into()));
+    layout.keys.extend(keys);
+    let keyids = witnesses.iter().map(PublicKey::keyid).collect();
+    let mut step = Step::new(WITNESS, keyids, witness_command());
     step.threshold = 2;
     step.expected_materials = vec![
         Rule::matching("*", Artifact::Products, "ingest"),
@@ -55,6 +61,14 @@ fn layout(bundle: &Path, owner: &SigningKey, witnesses: [&SigningKey; 2]) -> Vec
     sign(&layout, owner).unwrap()
 }
 
+/// Copies a bundle's links.
+fn links(bundle: &Path, folder: &Path) {
+    let links = files(bundle).into_iter();
+    for link in links.filter(|path| path.extension().is_some_and(|end| end == "link")) {
+        fs::copy(bundle.join(&link), folder.join(&link)).unwrap();
+    }
+}
+
 fn in_toto(folder: &Path) -> bool {
     let output = python("in-toto-verify")
         .arg("--layout")
@@ -75,14 +89,15 @@ fn in_toto_accepts_two_witnesses_and_no_less() {
     let bundle = server.bundle(&server.train("wine", &["epochs=3"]), dir.path());
     let folder = dir.path().join("witnessed");
     fs::create_dir(&folder).unwrap();
-    let links = files(&bundle).into_iter();
-    for link in links.filter(|path| path.extension().is_some_and(|end| end == "link")) {
-        fs::copy(bundle.join(&link), folder.join(&link)).unwrap();
-    }
+    links(&bundle, &folder);
     let [owner, one, other] = [(); 3].map(|()| SigningKey::generate());
     fs::write(
         folder.join("layout.json"),
-        layout(&bundle, &owner, [&one, &other]),
+        own_layout(
+            &bundle,
+            &owner,
+            &[one.public().clone(), other.public().clone()],
+        ),
     )
     .unwrap();
     fs::write(folder.join("owner.pub"), owner.public().to_pem()).unwrap();

@@ -10,9 +10,13 @@ pub const AMQP: &str = "ASSAY_TEST_AMQP";
 pub const AMQP_MANAGEMENT: &str = "ASSAY_TEST_AMQP_MANAGEMENT";
 /// An S3 server, as `http://key:secret@host:port`, with a key that may create buckets.
 pub const S3: &str = "ASSAY_TEST_S3";
+/// An OpenBao server, as `http://token@host:port`, with a token that may do everything.
+pub const OPENBAO: &str = "ASSAY_TEST_OPENBAO";
 /// A Docker engine, as `unix:///…sock`.
 pub const DOCKER: &str = "ASSAY_TEST_DOCKER";
 
+/// The OpenBao program.
+pub const BAO: &str = "ASSAY_TEST_BAO";
 /// The Trivy program.
 pub const TRIVY: &str = "ASSAY_TEST_TRIVY";
 

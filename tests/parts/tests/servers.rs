@@ -7,7 +7,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use assay_test_parts::{Buckets, Database, Postgres, Rabbit, S3, Vhost, until};
+use assay_test_parts::{Buckets, Database, OpenBao, Postgres, Rabbit, S3, Transit, Vhost, until};
 use serde_json::json;
 use sqlx::{Connection as _, PgConnection};
 
@@ -95,4 +95,21 @@ fn servers_end_with_a_killed_starter() {
         std::net::TcpStream::connect(&address).is_err()
     })
     .unwrap();
+}
+
+#[test]
+fn openbao_signs_and_has_nothing_to_lose() {
+    let mut server = OpenBao::start().unwrap();
+    let transit = Transit::create_on(&server.url()).unwrap();
+    let key = format!("{}/keys/one", transit.mount());
+    let kind = Some(json!({"type": "ecdsa-p256"}));
+    transit.ask(reqwest::Method::POST, &key, kind).unwrap();
+    server.stop();
+    server.cont();
+    let made = transit.ask(reqwest::Method::GET, &key, None).unwrap();
+    assert_eq!(made["data"]["type"], "ecdsa-p256");
+    let token = transit.token_file("nobody", "").unwrap();
+    assert!(!std::fs::read_to_string(token).unwrap().is_empty());
+    server.kill();
+    assert!(transit.ask(reqwest::Method::GET, &key, None).is_err());
 }

@@ -1,12 +1,76 @@
-use std::{path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use assay_attest::KeyId;
-use clap::Subcommand;
+use assay_platform::keys::{Engine, Place, VaultConfig};
+use clap::{Args, Subcommand};
 
 use crate::{commands::keys, output::Output};
 
+/// How long the owner waits for a signature while the engine is away.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// `assay keys`.
+#[derive(Debug, Args)]
+pub(super) struct Keys {
+    #[command(subcommand)]
+    command: KeysCommand,
+    #[command(flatten)]
+    vault: Vault,
+}
+
+/// Where private keys are, if not in files.
+#[derive(Debug, Args)]
+struct Vault {
+    /// The keys are in the transit engine of this `OpenBao` or `HashiCorp` Vault server: `https://…`, or `http://…` on
+    /// this machine.
+    #[arg(long = "vault", global = true, value_name = "ADDRESS")]
+    address: Option<String>,
+    /// File with a token that may make keys there and sign with the owner's.
+    #[arg(long = "vault-token-file", global = true, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+    /// Where the engine is mounted.
+    #[arg(long = "vault-mount", global = true, default_value = "transit")]
+    mount: String,
+    /// What the names of the keys begin with.
+    #[arg(long = "vault-prefix", global = true, default_value = "assay-")]
+    prefix: String,
+    /// The engine's namespace.
+    #[arg(
+        long = "vault-namespace",
+        global = true,
+        default_value = "",
+        hide_default_value = true
+    )]
+    namespace: String,
+    /// Certificates (PEM) of authorities to trust beside those of this machine.
+    #[arg(long = "vault-ca-file", global = true, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+}
+
+impl Vault {
+    fn place(&self, dir: PathBuf, owner_file: bool) -> anyhow::Result<Place> {
+        let Some(address) = self.address.clone() else {
+            return Ok(Place::Files(dir));
+        };
+        let engine = Engine::open(VaultConfig {
+            address,
+            mount: self.mount.clone(),
+            prefix: self.prefix.clone(),
+            token_file: self.token_file.clone().unwrap_or_default(),
+            namespace: self.namespace.clone(),
+            ca_file: self.ca_file.clone().unwrap_or_default(),
+            patience: PATIENCE,
+        })?;
+        Ok(Place::Vault {
+            dir,
+            engine,
+            owner_file,
+        })
+    }
+}
+
 #[derive(Debug, Subcommand)]
-pub(super) enum KeysCommand {
+enum KeysCommand {
     /// Make the keys of owner, API, workers and platform, and the layout that names them.
     Init {
         /// Folder of the keys; must not hold any yet.
@@ -18,6 +82,9 @@ pub(super) enum KeysCommand {
         /// Make a scanner's key too, and a second layout for jobs in scanned images.
         #[arg(long)]
         scan: bool,
+        /// With --vault: make the owner's key as a file all the same, to be kept offline.
+        #[arg(long)]
+        owner_file: bool,
     },
     /// Make one more key with the owner's key at hand, and sign layouts that name it.
     Add {
@@ -85,24 +152,32 @@ pub(super) enum KeysCommand {
     },
 }
 
-pub(super) fn run(output: Output, command: KeysCommand) -> anyhow::Result<ExitCode> {
+pub(super) fn run(output: Output, Keys { command, vault }: Keys) -> anyhow::Result<ExitCode> {
+    let at = |dir| vault.place(dir, false);
     match command {
-        KeysCommand::Init { dir, workers, scan } => keys::init(output, &dir, workers, scan),
-        KeysCommand::Add { service, name, dir } => keys::add(output, &dir, &service, &name),
+        KeysCommand::Init {
+            dir,
+            workers,
+            scan,
+            owner_file,
+        } => keys::init(output, &vault.place(dir, owner_file)?, workers, scan),
+        KeysCommand::Add { service, name, dir } => keys::add(output, &at(dir)?, &service, &name),
         KeysCommand::Export {
             service,
             name,
             to,
             dir,
-        } => keys::export(output, &dir, (&service, &name), &to),
-        KeysCommand::Layout { dir } => keys::layout(output, &dir),
+        } => keys::export(output, &at(dir)?, (&service, &name), &to),
+        KeysCommand::Layout { dir } => keys::layout(output, &at(dir)?),
         KeysCommand::Trust { dir, to } => keys::trust(output, &dir, &to),
         KeysCommand::Rotate {
             what,
             name,
             overlap_days,
             dir,
-        } => keys::rotate(output, &dir, (&what, &name), overlap_days),
-        KeysCommand::Revoke { keyid, reason, dir } => keys::revoke(output, &dir, keyid, &reason),
+        } => keys::rotate(output, &at(dir)?, (&what, &name), overlap_days),
+        KeysCommand::Revoke { keyid, reason, dir } => {
+            keys::revoke(output, &at(dir)?, keyid, &reason)
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::{path::Path, process::ExitCode};
 
 use assay_attest::KeyId;
 use assay_platform::{
-    keys::{Keys, Role, Rotated, read_trust, write_trust},
+    keys::{FIRST, Grant, Keys, Place, Role, Rotated, read_trust, write_trust},
     worker::signer_name,
 };
 use serde_json::json;
@@ -14,12 +14,15 @@ use crate::output::Output;
 
 pub(crate) fn init(
     output: Output,
-    dir: &Path,
+    place: &Place,
     workers: u32,
     scan: bool,
 ) -> anyhow::Result<ExitCode> {
-    let keys = Keys::init_with(dir, workers, scan)?;
-    let owner = keys.trust().owner.keyid();
+    let keys = Keys::init_with(place.clone(), workers, scan)?;
+    if place.engine().is_some() {
+        return said_of_engine(output, place, &keys, (workers, scan));
+    }
+    let (dir, owner) = (place.dir(), keys.trust().owner.keyid());
     output.value(&json!({ "dir": dir, "owner": owner }))?;
     output.say(format!(
         "Keys and layout are in {}.\n\
@@ -36,12 +39,12 @@ pub(crate) fn init(
 
 pub(crate) fn add(
     output: Output,
-    dir: &Path,
+    place: &Place,
     service: &str,
     name: &str,
 ) -> anyhow::Result<ExitCode> {
     let role = role(service)?;
-    let key = Keys::add(dir, role, name)?;
+    let key = Keys::add(place.clone(), role, name)?;
     output.value(&json!({ "service": service, "name": name, "keyid": key.keyid() }))?;
     let shown = match role {
         Role::Worker => format!(" Proofs call it {}.", signer_name(&key)),
@@ -53,22 +56,71 @@ pub(crate) fn add(
          `assay keys export {service} {name} DIR` writes what its machine needs.",
         key.keyid()
     ));
+    say_policy(output, place, role, name);
     Ok(ExitCode::SUCCESS)
 }
 
 pub(crate) fn export(
     output: Output,
-    dir: &Path,
+    place: &Place,
     (service, name): (&str, &str),
     to: &Path,
 ) -> anyhow::Result<ExitCode> {
-    Keys::export(dir, role(service)?, name, to)?;
+    let role = role(service)?;
+    Keys::export(place.clone(), role, name, to)?;
     output.value(&json!({ "service": service, "name": name, "dir": to }))?;
     output.say(format!(
         "Wrote what the {service} {name} needs to {}. Carry it there over a safe way, and name it in keys.dir.",
         to.display()
     ));
+    if place.engine().is_some() {
+        output.say(format!(
+            "It signs with its key in the engine: keys.name = \"{name}\" there."
+        ));
+    }
+    say_policy(output, place, role, name);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says what was made in an engine, and the least that each token needs.
+fn said_of_engine(
+    output: Output,
+    place: &Place,
+    keys: &Keys,
+    (workers, scan): (u32, bool),
+) -> anyhow::Result<ExitCode> {
+    let (dir, owner) = (place.dir(), keys.trust().owner.keyid());
+    output.value(&json!({ "dir": dir, "owner": owner }))?;
+    output.say(format!(
+        "The keys are in the engine and cannot be exported from it; the layout and trust.json, which are public, are \
+         in {}.\n\
+         Owner's key id: {owner}\n\
+         Give {} to those who verify, and {} to each service (keys.dir, with keys.kind = \"vault\" and keys.vault.*).\n\
+         Each service needs a token of its own with no more than the policy that is its; the owner's is for \
+         `assay keys` alone.",
+        dir.display(),
+        dir.join("trust.json").display(),
+        dir.display(),
+    ));
+    say_policy(output, place, Role::Api, FIRST);
+    for number in 1..=workers {
+        say_policy(output, place, Role::Worker, &number.to_string());
+    }
+    if scan {
+        say_policy(output, place, Role::Scanner, FIRST);
+    }
+    if let Some(engine) = place.engine() {
+        output.say(format!("\n# the owner\n{}", engine.policy(Grant::Owner)));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Says the policy of a service's token, if its key is in an engine.
+fn say_policy(output: Output, place: &Place, role: Role, name: &str) {
+    if let Some(engine) = place.engine() {
+        let policy = engine.policy(Grant::Service(role, name));
+        output.say(format!("\n# {} {name}\n{policy}", role.as_str()));
+    }
 }
 
 fn role(service: &str) -> anyhow::Result<Role> {
@@ -79,7 +131,7 @@ fn role(service: &str) -> anyhow::Result<Role> {
 
 pub(crate) fn rotate(
     output: Output,
-    dir: &Path,
+    place: &Place,
     (what, name): (&str, &str),
     overlap_days: u16,
 ) -> anyhow::Result<ExitCode> {
@@ -88,14 +140,22 @@ pub(crate) fn rotate(
         "platform" => Rotated::Platform,
         service => Rotated::Functionary(role(service)?, name),
     };
-    let key = Keys::rotate(dir, rotated, Duration::days(overlap_days.into()))?;
+    let key = Keys::rotate(place.clone(), rotated, Duration::days(overlap_days.into()))?;
     output.value(
         &json!({ "what": what, "name": name, "keyid": key.keyid(), "overlap_days": overlap_days }),
     )?;
+    let hand_out = match place {
+        Place::Files(_) => {
+            "Give the new key, layouts and trust.json to the services and start them again in that time; then remove the \
+             file of the old key, *.former-*.pem."
+        }
+        Place::Vault { .. } => {
+            "It is the next version of the key in the engine. Give the new layouts and trust.json to the services and start \
+             them again in that time; then forbid the old version (min_encryption_version of the key)."
+        }
+    };
     output.say(format!(
-        "Made the new key {} of {what} {name}. The old one may sign for {overlap_days} days yet.\n\
-         Give the new key, layouts and trust.json to the services and start them again in that time; then remove the \
-         file of the old key, *.former-*.pem.\n\
+        "Made the new key {} of {what} {name}. The old one may sign for {overlap_days} days yet.\n{hand_out}\n\
          Who verifies takes the new trust.json from you or, since it is signed, from GET /trust.",
         key.keyid()
     ));
@@ -104,11 +164,11 @@ pub(crate) fn rotate(
 
 pub(crate) fn revoke(
     output: Output,
-    dir: &Path,
+    place: &Place,
     keyid: KeyId,
     reason: &str,
 ) -> anyhow::Result<ExitCode> {
-    Keys::revoke(dir, keyid, reason)?;
+    Keys::revoke(place.clone(), keyid, reason)?;
     output.value(&json!({ "revoked": keyid, "reason": reason }))?;
     output.say(format!(
         "Revoked {keyid}. Give the new trust.json and layouts to every service and start them again; who verifies \
@@ -117,8 +177,9 @@ pub(crate) fn revoke(
     Ok(ExitCode::SUCCESS)
 }
 
-pub(crate) fn layout(output: Output, dir: &Path) -> anyhow::Result<ExitCode> {
-    Keys::reissue_layout(dir)?;
+pub(crate) fn layout(output: Output, place: &Place) -> anyhow::Result<ExitCode> {
+    Keys::reissue_layout(place.clone())?;
+    let dir = place.dir();
     output.value(&json!({ "layout": dir.join("layout.json") }))?;
     output.say(format!(
         "Signed {} for ten years from today. A running server takes it up when it starts again.",

@@ -4,9 +4,8 @@ mod convert;
 mod hash;
 mod keys;
 mod meta;
-mod read;
 mod report;
-mod sign;
+pub(crate) mod sign;
 mod verify;
 
 use std::{path::PathBuf, process::ExitCode};

@@ -58,6 +58,7 @@ fn one(output: Output, job: Value) -> anyhow::Result<ExitCode> {
         output.say(format!("  {}: {value}", shown(key)));
     }
     show_image(output, &job["image_scan"]);
+    show_reproductions(output, &job);
     if let Some(message) = job["failure"]["message"].as_str() {
         output.say(format!(
             "  {} ({})",
@@ -66,6 +67,23 @@ fn one(output: Output, job: Value) -> anyhow::Result<ExitCode> {
         ));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the job reproduces, and who trains or trained it again.
+fn show_reproductions(output: Output, job: &Value) {
+    if let Some(of) = job["reproduces"].as_str() {
+        output.say(format!("  reproduces {}", shown(of)));
+    }
+    for one in job["reproductions"].as_array().into_iter().flatten() {
+        let text = |key: &str| shown(one[key].as_str().unwrap_or("-"));
+        output.say(format!(
+            "  trained again by {}: {}, verdict {} (job {})",
+            text("worker"),
+            text("status"),
+            text("verdict"),
+            text("job_id")
+        ));
+    }
 }
 
 /// What is known of the image that the job trains in, if it does in one.

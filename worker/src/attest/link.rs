@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::Evidence;
-use crate::{environment::Measured, image::Image};
+use crate::{environment::Measured, image::Image, witness::Recorded};
 
 /// The `run_training` link: the inputs as measured on the way into the room, the outputs as measured on the way out.
 ///
@@ -51,16 +51,32 @@ pub(crate) fn training_link(evidence: Evidence<'_>) -> Link {
     if let Some(kept) = evidence.kept {
         link.byproducts.insert(CHECKPOINTS.to_owned(), json!(kept));
     }
-    link.environment = object(json!({
-        "job": run(evidence),
+    link.environment = environment(evidence, run(evidence));
+    link
+}
+
+/// The `witness` link of a worker whose training gave what the recorded link says: that link's inputs and the outputs that
+/// repeat byte for byte, and the circumstances here. It is of the recorded job, and names its own beside it.
+pub(crate) fn witness_link(evidence: Evidence<'_>, recorded: &Recorded) -> Link {
+    let mut link = assay_attest::witness_link(&recorded.link);
+    link.byproducts = object(json!({ "return-value": 0 }));
+    let mut job = run(evidence);
+    job["reproduction"] = std::mem::replace(&mut job["id"], json!(recorded.job));
+    link.environment = environment(evidence, job);
+    link
+}
+
+fn environment(evidence: Evidence<'_>, job: Value) -> Map<String, Value> {
+    let trained = evidence.trained;
+    object(json!({
+        "job": job,
         "trainer": trainer(evidence),
         "isolation": isolation(&trained.finished.isolation),
         "usage": usage(&trained.finished.usage),
         "machine": facts(&evidence.circumstances.machine),
         "counters": facts(&evidence.reading.facts()),
         "limits": evidence.limits,
-    }));
-    link
+    }))
 }
 
 fn facts(facts: &[(String, Measured)]) -> Value {

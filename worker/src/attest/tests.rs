@@ -83,6 +83,7 @@ fn claim(unique_dir: UniqueDir) -> Claim {
             held: None,
             not_before: None,
             traceparent: None,
+            reproduces: None,
             attempt: 2,
             lost: 1,
             worker: Some("worker-1".into()),
@@ -234,7 +235,11 @@ impl Scene {
             outputs: &self.outputs,
             limits: &Limits::default(),
         };
-        prove(evidence, &self.keys.worker, &self.keys.platform).unwrap()
+        let (worker, platform) = (&self.keys.worker, &self.keys.platform);
+        let training = link::training_link(evidence);
+        let signed = sign_training(training, &manifest(evidence), worker, platform).unwrap();
+        let facts = signed.facts(evidence);
+        sign_documents(signed, &facts, &self.staged.request_json, platform).unwrap()
     }
 
     fn verify(&self, proof: Proof) -> Report {

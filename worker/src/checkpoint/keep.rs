@@ -62,9 +62,16 @@ async fn take(
             entry.bytes, written.bytes, plan.max_bytes
         ));
     }
-    let key = platform.keys.worker()?;
     let stored = platform.store.put_open_file(entry.file).await?;
-    let row = plan.signed(written.epoch, stored.digest, stored.bytes, key);
+    let (digest, bytes) = (stored.digest, stored.bytes);
+    let signed = plan.signed(written.epoch, digest, bytes, &platform.keys);
+    let row = match signed.await {
+        Ok(row) => row,
+        Err(error) => {
+            release(platform, digest).await;
+            return Err(error.into());
+        }
+    };
     match platform.naming(|| platform.db.save_checkpoint(&row)).await {
         Ok(true) => {}
         Ok(false) => {

@@ -1,11 +1,12 @@
 use std::{io, path::Path};
 
-use assay_attest::{Digest, KeptCheckpoint, KeptCheckpoints, SigningKey};
+use assay_attest::{Digest, KeptCheckpoint, KeptCheckpoints};
 use assay_platform::{
     Platform,
     checkpoint::Checkpoint,
     ids::JobId,
     job::{Artifact, Claim, JobEvent},
+    keys::{KeyError, Keys},
     store::StoreError,
 };
 use assay_protocol::{CheckpointRule, Event, LogLevel, room};
@@ -40,13 +41,14 @@ pub(crate) struct Plan {
 
 impl Plan {
     /// A row for a checkpoint that this attempt has stored, signed.
-    pub(super) fn signed(
+    pub(super) async fn signed(
         &self,
         epoch: u32,
         digest: Digest,
         bytes: u64,
-        key: &SigningKey,
-    ) -> Checkpoint {
+        keys: &Keys,
+    ) -> Result<Checkpoint, KeyError> {
+        let key = keys.worker()?.clone();
         let mut checkpoint = Checkpoint {
             job: self.job,
             attempt: self.attempt,
@@ -56,8 +58,10 @@ impl Plan {
             worker_keyid: key.keyid().to_string(),
             signature: String::new(),
         };
-        checkpoint.signature = key.sign_hex(&statement(&checkpoint, self.belongs_to));
-        checkpoint
+        let statement = statement(&checkpoint, self.belongs_to);
+        let sign = move || key.sign_hex(&statement);
+        checkpoint.signature = keys.signing(sign).await??;
+        Ok(checkpoint)
     }
 
     /// What the link says of the checkpoints that the training left to be kept; `None` when there are none.
@@ -71,6 +75,18 @@ impl Plan {
             belongs_to: self.belongs_to,
             kept: kept.collect(),
         })
+    }
+}
+
+/// A training that writes no checkpoints and goes on from none.
+pub(crate) fn none(claim: &Claim, staged: &Staged, program: &Measured) -> Plan {
+    Plan {
+        job: claim.job.id,
+        attempt: claim.attempt,
+        belongs_to: belongs_to(&claim.job.id.to_string(), staged, program),
+        max_bytes: 0,
+        offered: None,
+        known: None,
     }
 }
 

@@ -1,15 +1,14 @@
 use assay_attest::{ArtifactPath, intoto::Link, verify::link_job};
-use assay_platform::job::Claim;
 
-use crate::{layout::changed, stop::Stop};
+use crate::{layout::changed, source::Source, stop::Stop};
 
-/// Checks that the `ingest` link is of the very job that was claimed, and that everything that the job names lies in the
+/// Checks that the `ingest` link is of the very job that was claimed or is to be reproduced, and that everything that the job names lies in the
 /// job's own folder.
 ///
 /// The rows of the database say which link belongs to which job, and rows can be moved without any key. A worker that
 /// believed them would sign one job's training with another one's inputs.
-pub(super) fn check_identity(claim: &Claim, link: &Link) -> Result<(), Stop> {
-    let (job, dir) = (claim.job.id.to_string(), claim.job.unique_dir.to_string());
+pub(super) fn check_identity(source: &Source<'_>, link: &Link) -> Result<(), Stop> {
+    let (job, dir) = (source.job.id.to_string(), source.job.unique_dir.to_string());
     match link_job(link) {
         Some(named) if named == job => {}
         Some(named) => {
@@ -19,7 +18,7 @@ pub(super) fn check_identity(claim: &Claim, link: &Link) -> Result<(), Stop> {
         }
         None => return Err(changed("the ingest link names no job")),
     }
-    for artifact in &claim.artifacts {
+    for artifact in source.artifacts.iter() {
         let within = artifact
             .path
             .strip_prefix(&dir)

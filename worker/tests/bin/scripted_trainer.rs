@@ -2,8 +2,16 @@
 //!
 //! It is its own launcher too: with the hidden subcommand it seals the room, then becomes the trainer.
 
-use std::{ffi::OsStr, fs, io::Write, path::Path, process::ExitCode, time::Duration};
+use std::{
+    ffi::OsStr,
+    fs,
+    io::Write,
+    path::Path,
+    process::ExitCode,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
+use assay_attest::Digest;
 use assay_platform::sandbox::{ENTER_ROOM, enter};
 use assay_protocol::{
     DataSummary, EpochReport, Event, Fault, JobRequest, LogLevel, ModelSummary, OutputFile, Task,
@@ -33,8 +41,11 @@ fn train() -> Outcome {
     let epochs = request.parameters.epochs;
     say(&started())?;
     let mut files = outputs();
+    let first = fs::read_to_string(input.join(room::CHECKPOINT))
+        .map_or(Ok(0), |text| text.trim().parse::<u32>())?;
+    say(&weights(part.trim(), request.parameters.initial_epoch, epochs))?;
     match part.trim() {
-        "done" | "short epochs" => {}
+        "done" | "short epochs" | "repeats" | "drifts" => {}
         "fault" => {
             write(output, &[(room::LOGS, b"what went wrong\n".to_vec())])?;
             let fault = Fault::dataset(
@@ -57,7 +68,7 @@ fn train() -> Outcome {
             files.retain(|(name, _)| *name != room::LOGS);
             let _made = std::os::unix::fs::symlink("/etc/passwd", output.join(room::LOGS));
         }
-        "checkpoints" => resume_or_wait(input, output)?,
+        "checkpoints" => resume_or_wait(input, output, epochs)?,
         "forever" => loop {
             std::thread::sleep(Duration::from_millis(20));
         },
@@ -75,26 +86,41 @@ fn train() -> Outcome {
         "short epochs" => Duration::from_millis(3),
         _ => Duration::ZERO,
     };
-    let first = fs::read_to_string(input.join(room::CHECKPOINT))
-        .map_or(Ok(0), |text| text.parse::<u32>())?;
-    for epoch in first + 1..=epochs {
-        std::thread::sleep(pause);
-        say(&report(epoch, epochs))?;
-    }
+    train_on(part.trim(), first, epochs, pause)?;
     write(output, &files)?;
     say(&done(&files))?;
     Ok(ExitCode::SUCCESS)
 }
 
+/// Tells of the epochs after the first.
+fn train_on(
+    part: &str,
+    first: u32,
+    epochs: u32,
+    pause: Duration,
+) -> Result<(), Box<dyn std::error::Error>> {
+    for epoch in first + 1..=epochs {
+        std::thread::sleep(pause);
+        say(&report(part, epoch, epochs))?;
+    }
+    Ok(())
+}
+
 /// Goes on from the checkpoint in the room; without one, writes one after each of three epochs, then waits for ever.
-fn resume_or_wait(input: &Path, output: &Path) -> Result<(), Box<dyn std::error::Error>> {
+fn resume_or_wait(
+    input: &Path,
+    output: &Path,
+    epochs: u32,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let part = "checkpoints";
     if let Ok(text) = fs::read_to_string(input.join(room::CHECKPOINT)) {
         let epoch = text.trim().parse()?;
-        return say(&Event::Resumed { epoch });
+        say(&Event::Resumed { epoch })?;
+        return (1..=epoch).try_for_each(|epoch| say(&weights(part, epoch, epochs)));
     }
     for epoch in 1..=3 {
         let text = epoch.to_string();
-        say(&report(epoch, 5))?;
+        say(&report(part, epoch, epochs))?;
         fs::write(output.join(room::checkpoint(epoch)), &text)?;
         let bytes = text.len() as u64;
         say(&Event::Checkpoint { epoch, bytes })?;
@@ -104,14 +130,43 @@ fn resume_or_wait(input: &Path, output: &Path) -> Result<(), Box<dyn std::error:
     }
 }
 
-fn report(epoch: u32, of: u32) -> Event {
+fn report(part: &str, epoch: u32, of: u32) -> Event {
     Event::Epoch(EpochReport {
         epoch,
         of,
         metrics: [("loss".to_owned(), 1.0 / f64::from(epoch))].into(),
         seconds: 0.001,
-        weights_sha256: None,
+        weights_sha256: Some(weights_digest(part, epoch, of)),
     })
+}
+
+/// The weights after an epoch that is not trained.
+fn weights(part: &str, epoch: u32, of: u32) -> Event {
+    Event::Weights {
+        epoch,
+        sha256: weights_digest(part, epoch, of),
+    }
+}
+
+/// The digest of the weights after an epoch; a trainer that drifts has others in each run, but for the last.
+fn weights_digest(part: &str, epoch: u32, of: u32) -> String {
+    if epoch == of {
+        return Digest::of(&weights_file()).to_string();
+    }
+    let run = match part {
+        // Processes may have the same number in each room.
+        "drifts" if epoch > 1 => SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(1, |since| since.subsec_nanos().max(1)),
+        _ => 0,
+    };
+    Digest::of(&[run.to_be_bytes(), epoch.to_be_bytes()].concat()).to_string()
+}
+
+fn weights_file() -> Vec<u8> {
+    let mut weights = 2_u64.to_le_bytes().to_vec();
+    weights.extend(b"{}");
+    weights
 }
 
 fn say(event: &Event) -> Result<(), Box<dyn std::error::Error>> {
@@ -128,13 +183,11 @@ fn write(folder: &Path, files: &[(&str, Vec<u8>)]) -> std::io::Result<()> {
 }
 
 fn outputs() -> Vec<(&'static str, Vec<u8>)> {
-    let mut weights = 2_u64.to_le_bytes().to_vec();
-    weights.extend(b"{}");
     vec![
         (room::TRAINED_MODEL, b"PK\x03\x04 not really".to_vec()),
         (room::METRICS, b"{\"loss\":[1.0,0.5]}".to_vec()),
         (room::LOGS, b"epoch 1\nepoch 2\n".to_vec()),
-        (room::WEIGHTS, weights),
+        (room::WEIGHTS, weights_file()),
         (room::ARCHITECTURE, b"{}".to_vec()),
         (room::PREPROCESSING, b"{}".to_vec()),
     ]

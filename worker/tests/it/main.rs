@@ -8,3 +8,4 @@ mod leases;
 mod presence;
 mod proof;
 mod support;
+mod witness;

@@ -6,7 +6,7 @@ use assay_attest::{
     json::jcs,
 };
 use assay_platform::{
-    Config, Platform,
+    Config, Platform, PlatformError,
     ids::{JobId, UniqueDir},
     job::{Artifact, Class, Job, JobEvent, LoggedEvent, NewJob, Priority, Role, Status},
     sandbox::{Mechanism, ProcessSandbox, Program, Sandbox},
@@ -222,9 +222,19 @@ impl Bench {
     }
 }
 
-/// Opens a platform whose sandbox runs the scripted trainer.
+/// Opens a platform whose sandbox runs the scripted trainer; one that was closed may still be about to let go of the folder.
 pub(crate) async fn open(config: Config) -> Platform {
-    let mut platform = Platform::open(config).await.unwrap();
+    let until_free = async {
+        loop {
+            match Platform::open(config.clone()).await {
+                Err(PlatformError::Locked(_)) => {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+                opened => return opened.unwrap(),
+            }
+        }
+    };
+    let mut platform = tokio::time::timeout(LONG, until_free).await.unwrap();
     let program = |args: &[&str]| Program {
         path: PathBuf::from(env!("CARGO_BIN_EXE_scripted-trainer")),
         args: args.iter().map(|one| (*one).to_owned()).collect(),

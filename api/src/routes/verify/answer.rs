@@ -15,7 +15,6 @@ pub(super) fn words(report: &Report, name: &str, good: &str) -> String {
         Outcome::Failed => "Failed",
         Outcome::Absent => "Absent",
         Outcome::Skipped => "Not checked",
-        Outcome::Unrecorded => return "None recorded".to_owned(),
     };
     let mut of_name = report
         .checks

@@ -1,10 +1,15 @@
 //! Ends a job as a worker does, with outputs that nobody trained and a proof that holds.
 
 use assay_attest::{
-    Digest, IMAGE_PATH, OUTPUT_NAMES, RUN_TRAINING, Role as Kind, SCAN_IMAGE, SCAN_REPORTS, aibom,
+    Digest, IMAGE_PATH, OUTPUT_NAMES, RUN_TRAINING, Role as Kind, SCAN_IMAGE, SCAN_REPORTS,
+    TRANSCRIPT, Transcript, aibom,
     aibom::Facts,
     intoto::{Link, link_file_name, sign},
-    scan_command, training_command,
+    model_signing::Manifest,
+    scan_command,
+    sigstore::Signer,
+    statement::{Build, Statement, write_lines},
+    trained_weights, training_command,
 };
 use assay_platform::{
     ids::JobId,
@@ -21,6 +26,11 @@ const IMAGE: &[u8] = b"the image's configuration";
 impl Bench {
     /// Claims a job and completes it.
     pub(crate) async fn complete(&self, id: JobId) {
+        self.complete_by(id, None).await;
+    }
+
+    /// The same, with a proof that records this class of arithmetic, if any.
+    pub(crate) async fn complete_by(&self, id: JobId, arithmetic: Option<&str>) {
         let platform = &self.platform;
         let claim = platform
             .db
@@ -36,9 +46,11 @@ impl Bench {
             .filter(|one| one.path.contains("/inputs/"))
             .collect();
         let scan = self.scan_link(&dir.to_string()).await;
-        let link = self
-            .training_link(id, &dir.to_string(), &inputs, &outputs)
+        let (link, training) = self
+            .training_link(id, &dir.to_string(), (&inputs, &outputs), arithmetic)
             .await;
+        let key = platform.keys.platform().unwrap();
+        let model = self.model_signature(&dir.to_string(), &training).await;
         let ingest = claim
             .artifacts
             .iter()
@@ -46,9 +58,18 @@ impl Bench {
             .unwrap();
         let request = serde_json::to_value(&claim.job.request).unwrap();
         let all: Vec<&Artifact> = inputs.into_iter().chain(&outputs).collect();
-        let facts = facts(id, &dir.to_string(), request, &all, ingest, &link);
-        let bom = aibom::sign(&facts, platform.keys.platform().unwrap()).unwrap();
-        let signature = platform.keys.platform().unwrap().sign_der(&bom);
+        let mut facts = facts(id, &dir.to_string(), request.clone(), &all, ingest, &link);
+        facts.model_signature = Some(model.digest);
+        let bom = aibom::sign(&facts, key).unwrap();
+        let signature = key.sign_der(&bom).unwrap();
+        let build = Build {
+            training: &training,
+            link_name: link.name(),
+            link: link.digest,
+            request: &request,
+            platform: key.keyid(),
+        };
+        let statements = self.statements(&dir.to_string(), &build, &bom).await;
         let bom = self
             .put(&format!("{dir}/aibom.json"), Role::Aibom, &bom)
             .await;
@@ -59,7 +80,7 @@ impl Bench {
                 &signature,
             )
             .await;
-        outputs.extend([link, bom, signature]);
+        outputs.extend([link, bom, signature, model, statements]);
         outputs.extend(scan);
         let completion = Completion {
             artifacts: outputs,
@@ -74,13 +95,34 @@ impl Bench {
         );
     }
 
+    async fn model_signature(&self, dir: &str, training: &Link) -> Artifact {
+        let key = self.platform.keys.platform().unwrap();
+        let products = training.products.iter();
+        let model = Manifest::of_outputs(products.map(|(path, digest)| (path.as_str(), *digest)));
+        let model = model.sign(&Signer::Key(key)).unwrap();
+        self.put(&format!("{dir}/model.sig"), Role::ModelSignature, &model)
+            .await
+    }
+
+    async fn statements(&self, dir: &str, build: &Build<'_>, bom: &[u8]) -> Artifact {
+        let key = self.platform.keys.platform().unwrap();
+        let statements = [
+            build.statement(),
+            Statement::of_bom(build.training, serde_json::from_slice(bom).unwrap()),
+            Statement::of_model(build.training).unwrap(),
+        ];
+        let lines = write_lines(&statements.map(|one| one.sign(key).unwrap()));
+        self.put(&format!("{dir}/bundle.jsonl"), Role::Statements, &lines)
+            .await
+    }
+
     async fn training_link(
         &self,
         id: JobId,
         dir: &str,
-        inputs: &[&Artifact],
-        outputs: &[Artifact],
-    ) -> Artifact {
+        (inputs, outputs): (&[&Artifact], &[Artifact]),
+        arithmetic: Option<&str>,
+    ) -> (Artifact, Link) {
         let mut link = Link::new(RUN_TRAINING, training_command());
         link.environment
             .insert("job".to_owned(), json!({ "id": id.to_string() }));
@@ -91,11 +133,21 @@ impl Bench {
             link.materials
                 .insert(IMAGE_PATH.to_owned(), Digest::of(IMAGE));
         }
+        if let Some(arithmetic) = arithmetic {
+            let trainer = json!({ "arithmetic": arithmetic });
+            link.environment.insert("trainer".to_owned(), trainer);
+        }
+        let weights = trained_weights(&link).unwrap();
+        let transcript = Transcript::new(0, vec![Digest::of(b"handed in"), weights]).unwrap();
+        link.byproducts
+            .insert(TRANSCRIPT.to_owned(), json!(transcript.record()));
         let key = self.platform.keys.worker().unwrap();
-        let link = sign(&link, key).unwrap();
+        let signed = sign(&link, key).unwrap();
         let file = link_file_name(RUN_TRAINING, &key.keyid());
-        self.put(&format!("{dir}/{file}"), Role::TrainingLink, &link)
-            .await
+        let file = self
+            .put(&format!("{dir}/{file}"), Role::TrainingLink, &signed)
+            .await;
+        (file, link)
     }
 
     /// The link of the image's scan, where proofs need one: the same bytes for every job.

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, error::Error};
 
 use assay_attest::{
     Digest, Functionary, IMAGE_PATH, INGEST, LAYOUT_VALIDITY, OUTPUT_NAMES, RUN_TRAINING, Role,
-    SCAN_IMAGE, SCAN_REPORTS, SigningKey, Trust, Window,
+    SCAN_IMAGE, SCAN_REPORTS, SigningKey, TRANSCRIPT, Transcript, Trust, Window,
     aibom::{self, *},
     ingest_command,
     intoto::{self, Layout, Link, link_file_name},
@@ -164,6 +164,12 @@ impl Job {
             artifacts.insert(path, bytes);
         }
         training.byproducts.insert("return-value".into(), 0.into());
+        let weights = Digest::of(b"content of model.safetensors");
+        let transcript = Transcript::new(0, vec![Digest::of(b"a model"), weights]);
+        let transcript = transcript.map(|whole| json!(whole.record()));
+        training
+            .byproducts
+            .insert(TRANSCRIPT.into(), transcript.unwrap_or_default());
         for (part, said) in [
             (
                 "isolation",
@@ -265,7 +271,7 @@ impl Job {
         self.facts.model_signature = Some(Digest::of(&signature));
         files.insert("model.sig".into(), signature);
         let bom = aibom::sign(&self.facts, &keys.platform)?;
-        files.insert("aibom.sig".into(), keys.platform.sign_der(&bom));
+        files.insert("aibom.sig".into(), keys.platform.sign_der(&bom)?);
         let parameters = Role::Parameters.path(DIR, "")?;
         let build = Build {
             training: &self.training,

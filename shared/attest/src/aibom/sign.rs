@@ -36,13 +36,13 @@ pub enum BomError {
 /// Its detached signature `aibom.sig` is [`SigningKey::sign_der`] of these bytes.
 ///
 /// # Errors
-/// [`BomError::Facts`].
+/// [`BomError::Facts`], [`BomError::Key`].
 pub fn sign(facts: &Facts, key: &SigningKey) -> Result<Vec<u8>, BomError> {
     let mut document = build(facts)?;
     let mut signature = signature_core(key.public());
     let message = signed_bytes(&mut document, &signature);
     if let Some(core) = signature.as_object_mut() {
-        core.insert("value".into(), encode(&key.sign_raw(&message)).into());
+        core.insert("value".into(), encode(&key.sign_raw(&message)?).into());
     }
     if let Some(members) = document.as_object_mut() {
         members.insert("signature".into(), signature);

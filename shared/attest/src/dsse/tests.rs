@@ -6,7 +6,7 @@ use super::*;
 fn signed(payload: &[u8]) -> (SigningKey, Envelope) {
     let key = SigningKey::generate();
     let mut envelope = Envelope::new(IN_TOTO, payload.to_vec());
-    envelope.sign(&key);
+    envelope.sign(&key).unwrap();
     (key, envelope)
 }
 
@@ -37,11 +37,11 @@ fn a_threshold_counts_keys_and_not_signatures() {
             needed: 2
         })
     );
-    envelope.sign(&b);
+    envelope.sign(&b).unwrap();
     assert_eq!(envelope.verify(&keys, 2).map(|keys| keys.len()), Ok(2));
     assert!(envelope.verify(&[], 0).is_err());
     // Signing again replaces one's own signatures.
-    envelope.sign(&a);
+    envelope.sign(&a).unwrap();
     assert_eq!(envelope.signatures.len(), 2);
 }
 
@@ -73,7 +73,7 @@ fn only_one_form_is_accepted_strictly() {
     assert!(again.verify_only(IN_TOTO, other.public()).is_err());
     assert!(again.verify_only("text/plain", key.public()).is_err());
     let mut twice = again.clone();
-    twice.sign(&other);
+    twice.sign(&other).unwrap();
     assert_eq!(
         twice.verify_only(IN_TOTO, key.public()),
         Err(DsseError::Signatures(2))
@@ -113,7 +113,7 @@ proptest! {
     fn any_payload_and_type_survive(payload in prop::collection::vec(any::<u8>(), 0..200), kind in any::<String>()) {
         let key = SigningKey::generate();
         let mut envelope = Envelope::new(kind, payload);
-        envelope.sign(&key);
+        envelope.sign(&key).unwrap();
         let again = Envelope::parse_canonical(&envelope.to_bytes(), &Limits::METADATA).unwrap();
         prop_assert_eq!(&again, &envelope);
         prop_assert!(again.verify(&[key.public().clone().into()], 1).is_ok());

@@ -89,26 +89,58 @@ fn tokens(pattern: &str) -> Vec<Token> {
 
 /// The set whose `[` was just read, and what follows its `]`; a `]` in first place is a member.
 fn set(text: &[char]) -> Option<(Set, &[char])> {
-    let (inside, text) = match text {
-        ['!', rest @ ..] => (false, rest),
-        _ => (true, text),
+    let first = usize::from(text.first() == Some(&'!'));
+    let end = first + 1 + text.iter().skip(first + 1).position(|&char| char == ']')?;
+    let (stuff, after) = text.split_at_checked(end)?;
+    let mut parts = parts(stuff);
+    let inside = match parts.first_mut() {
+        Some(part) if part.first() == Some(&'!') => {
+            part.remove(0);
+            false
+        }
+        _ => true,
     };
-    let end = 1 + text.iter().skip(1).position(|&char| char == ']')?;
-    let (mut members, after) = text.split_at_checked(end)?;
     let mut ranges = Vec::new();
-    while let Some((&low, rest)) = members.split_first() {
-        // A range from high to low holds nothing, as in Python.
-        let (range, rest) = match rest {
-            ['-', high, rest @ ..] => ((low, *high), rest),
-            _ => ((low, low), rest),
-        };
-        ranges.push(range);
-        members = rest;
+    let mut before = None;
+    for part in &parts {
+        // Between two parts stands the hyphen of a range.
+        ranges.extend(before.zip(part.first().copied()));
+        ranges.extend(part.iter().map(|&char| (char, char)));
+        before = part.last().copied();
     }
-    Some((
-        Set { ranges, inside },
-        after.split_first().map_or(&[][..], |(_, after)| after),
-    ))
+    let after = after.split_first().map_or(&[][..], |(_, after)| after);
+    Some((Set { ranges, inside }, after))
+}
+
+/// The text of a set between the hyphens that make ranges, without the ranges that hold nothing: as Python's `fnmatch`
+/// takes it apart. It does so before it looks for the `!`, so that `[b-a!]` is any character.
+fn parts(stuff: &[char]) -> Vec<Vec<char>> {
+    let mut parts: Vec<Vec<char>> = Vec::new();
+    let mut from = 0;
+    let mut look = 1 + usize::from(stuff.first() == Some(&'!'));
+    while let Some(found) = stuff.iter().skip(look).position(|&char| char == '-') {
+        let at = look + found;
+        parts.push(stuff.get(from..at).unwrap_or_default().to_vec());
+        from = at + 1;
+        look = at + 3;
+    }
+    match (stuff.get(from..), parts.last_mut()) {
+        (Some([]) | None, Some(last)) => last.push('-'),
+        (rest, _) => parts.push(rest.unwrap_or_default().to_vec()),
+    }
+    for at in (1..parts.len()).rev() {
+        let (Some(low), Some(high)) = (parts.get(at - 1), parts.get(at)) else {
+            continue;
+        };
+        if low.last() > high.first() {
+            let rest = parts.remove(at).into_iter().skip(1);
+            if let Some(low) = parts.get_mut(at - 1) {
+                low.pop();
+                low.extend(rest);
+            }
+        }
+    }
+    parts
 }
 
 #[cfg(test)]
@@ -160,6 +192,33 @@ mod tests {
             ("axb", "a.b", false),
         ] {
             assert_eq!(fnmatch(name, pattern), expected, "{name:?} {pattern:?}");
+        }
+    }
+
+    #[test]
+    fn sets_hold_what_they_hold_in_python() {
+        // Of these characters, those that `fnmatch.fnmatchcase` of Python 3.11 finds in the set.
+        for (pattern, expected) in [
+            ("[b-a!]", "abcxy-!]^\\"),
+            ("[!b-a]", "abcxy-!]^\\"),
+            ("[b-a]", ""),
+            ("[a-c-e]", "abc-"),
+            ("[b-ax-z]", "xy"),
+            ("[!b-a!]", "abcxy-]^\\"),
+            ("[a-]x", ""),
+            ("[--a]", "a-]^\\"),
+            ("[c-a-]", "-"),
+            ("[]-a]", "a]^"),
+            ("[!-a]", "bcxy!]^\\"),
+            ("[b-a-c]", "c-"),
+            ("[^a]", "a^"),
+            ("[a\\-c]", "abc]^\\"),
+        ] {
+            let found: String = "abcxy-!]^\\"
+                .chars()
+                .filter(|char| fnmatch(&char.to_string(), pattern))
+                .collect();
+            assert_eq!(found, expected, "{pattern}");
         }
     }
 

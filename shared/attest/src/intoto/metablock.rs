@@ -54,7 +54,7 @@ struct Signature {
 /// Signs a [`Link`](super::Link) or a [`Layout`](super::Layout); gives the bytes of the file.
 ///
 /// # Errors
-/// [`MetadataError::Canonical`] for a number that is no integer within ±(2^53 - 1), and [`MetadataError::Shape`] for a
+/// [`MetadataError::Key`]; [`MetadataError::Canonical`] for a number that is no integer within ±(2^53 - 1), and [`MetadataError::Shape`] for a
 /// payload that would not be read back as it is, as one with a path that is not an artifact's.
 pub fn sign<T: Serialize + DeserializeOwned>(
     payload: &T,
@@ -63,7 +63,7 @@ pub fn sign<T: Serialize + DeserializeOwned>(
     let signed = serde_json::to_value(payload).map_err(shape)?;
     // What cannot be verified is not signed.
     T::deserialize(&signed).map_err(shape)?;
-    let sig = hex::encode(key.sign_der(&olpc(&signed)?));
+    let sig = hex::encode(key.sign_der(&olpc(&signed)?)?);
     let block = Metablock {
         signatures: vec![Signature {
             keyid: key.keyid(),

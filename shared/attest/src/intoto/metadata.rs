@@ -130,20 +130,24 @@ impl Metadata {
     }
 
     /// Adds the key's signature, in the place of an older one of the same key.
-    pub fn sign(&mut self, key: &SigningKey) {
+    ///
+    /// # Errors
+    /// As [`SigningKey::sign_der`]; the metadata is as it was then.
+    pub fn sign(&mut self, key: &SigningKey) -> Result<(), KeyError> {
         match &mut self.container {
-            Container::Dsse(envelope) => envelope.sign(key),
+            Container::Dsse(envelope) => envelope.sign(key)?,
             Container::Metablock {
                 message,
                 signatures,
                 ..
             } => {
                 let keyid = key.keyid().to_string();
-                let sig = key.sign_hex(message);
+                let sig = key.sign_hex(message)?;
                 signatures.retain(|one| one.keyid != keyid);
                 signatures.push(Signature { keyid, sig });
             }
         }
+        Ok(())
     }
 
     /// The file, canonical JSON (RFC 8785).
@@ -242,7 +246,16 @@ mod tests {
 
     #[test]
     fn what_is_no_object_or_misses_its_members_is_refused() {
-        for text in ["[]", "1", "\"x\"", "true", "null", "{}", r#"{"signed":1}"#, r#"{"signatures":{}}"#] {
+        for text in [
+            "[]",
+            "1",
+            "\"x\"",
+            "true",
+            "null",
+            "{}",
+            r#"{"signed":1}"#,
+            r#"{"signatures":{}}"#,
+        ] {
             assert!(Metadata::parse(text.as_bytes()).is_err(), "{text}");
             for form in [Form::Metablock, Form::Dsse] {
                 assert!(Metadata::unsigned(text.as_bytes(), form).is_err(), "{text}");

@@ -1,3 +1,5 @@
+use p256::ecdsa::signature::hazmat::PrehashSigner as _;
+
 use super::*;
 
 fn key() -> SigningKey {
@@ -24,7 +26,10 @@ fn order_minus(s: &[u8]) -> [u8; 32] {
 #[test]
 fn signatures_verify_for_their_message_and_key_only() {
     let key = key();
-    let (der, raw) = (key.sign_der(b"message"), key.sign_raw(b"message"));
+    let (der, raw) = (
+        key.sign_der(b"message").unwrap(),
+        key.sign_raw(b"message").unwrap(),
+    );
     assert_eq!(key.public().verify_der(b"message", &der), Ok(()));
     assert_eq!(key.public().verify_raw(b"message", &raw), Ok(()));
     assert_eq!(
@@ -42,7 +47,7 @@ fn signatures_verify_for_their_message_and_key_only() {
 #[test]
 fn high_s_is_refused() {
     let key = key();
-    let mut raw = key.sign_raw(b"message");
+    let mut raw = key.sign_raw(b"message").unwrap();
     let high = order_minus(&raw[32..]);
     raw[32..].copy_from_slice(&high);
     assert_eq!(
@@ -59,7 +64,7 @@ fn high_s_is_refused() {
 #[test]
 fn der_has_one_encoding() {
     let key = key();
-    let der = key.sign_der(b"message");
+    let der = key.sign_der(b"message").unwrap();
     let mut long_form = vec![0x30, 0x81, der[1]];
     long_form.extend_from_slice(&der[2..]);
     let mut trailing = der.clone();
@@ -114,7 +119,7 @@ fn keyid_and_coordinates_are_those_of_other_tools() {
 #[test]
 fn hexadecimal_signatures_have_one_spelling() {
     let key = SigningKey::generate();
-    let signature = key.sign_hex(b"text");
+    let signature = key.sign_hex(b"text").unwrap();
     key.public().verify_hex(b"text", &signature).unwrap();
     for bad in [
         signature.to_uppercase(),
@@ -124,4 +129,70 @@ fn hexadecimal_signatures_have_one_spelling() {
         assert!(key.public().verify_hex(b"text", &bad).is_err(), "{bad:?}");
     }
     assert!(key.public().verify_hex(b"other", &signature).is_err());
+}
+
+/// A key elsewhere that signs with `actual`, in the other s if `high` is set.
+fn elsewhere(public: &SigningKey, actual: SigningKey, high: bool) -> SigningKey {
+    SigningKey::elsewhere(public.public().clone(), move |digest| {
+        let Secret::Here(secret) = &actual.secret else {
+            panic!("the key is here");
+        };
+
+        let signature: ecdsa::Signature = secret.sign_prehash(digest.as_bytes()).unwrap();
+        let mut raw: [u8; 64] = signature.to_bytes().into();
+        if high {
+            let other = order_minus(&raw[32..]);
+            raw[32..].copy_from_slice(&other);
+        }
+        let signature = ecdsa::Signature::from_slice(&raw).unwrap();
+        Ok(signature.to_der().as_bytes().to_vec())
+    })
+}
+
+#[test]
+fn a_key_elsewhere_signs_as_one_that_is_here() {
+    let key = key();
+    for high in [false, true] {
+        let away = elsewhere(&key, key.clone(), high);
+        let (der, raw) = (away.sign_der(b"m").unwrap(), away.sign_raw(b"m").unwrap());
+        assert_eq!(key.public().verify_der(b"m", &der), Ok(()));
+        assert_eq!(key.public().verify_raw(b"m", &raw), Ok(()));
+        assert!(away.to_pkcs8_pem().is_err());
+    }
+}
+
+#[test]
+fn what_another_key_signed_elsewhere_is_not_taken() {
+    let key = key();
+    let wrong = elsewhere(&key, SigningKey::generate(), false);
+    assert!(matches!(
+        wrong.sign_der(b"m"),
+        Err(KeyError::Signer(SignerError { passing: false, .. }))
+    ));
+    let garbled = SigningKey::elsewhere(key.public().clone(), |_| Ok(b"no signature".to_vec()));
+    assert!(garbled.sign_hex(b"m").is_err());
+}
+
+#[test]
+fn trouble_with_a_key_elsewhere_is_found_in_every_error() {
+    let reason = SignerError {
+        reason: "away".to_owned(),
+        passing: true,
+    };
+    let away = reason.clone();
+    let key = SigningKey::elsewhere(key().public().clone(), move |_| Err(away.clone()));
+    let link = crate::intoto::Link::new("step", Vec::new());
+    let unsigned = crate::intoto::sign(&link, &key).unwrap_err();
+    assert_eq!(SignerError::of(&unsigned), Some(&reason));
+    let manifest = crate::model_signing::Manifest::of_outputs(
+        [("u/outputs/model.json", crate::Digest::of(b"x"))].into_iter(),
+    );
+    let unsigned = manifest
+        .sign(&crate::sigstore::Signer::Key(&key))
+        .unwrap_err();
+    assert_eq!(SignerError::of(&unsigned), Some(&reason));
+    let statement = crate::statement::Statement::of_bom(&link, serde_json::Value::Null);
+    let unsigned = statement.sign(&key).unwrap_err();
+    assert_eq!(SignerError::of(&unsigned), Some(&reason));
+    assert_eq!(SignerError::of(&KeyError::Private), None);
 }

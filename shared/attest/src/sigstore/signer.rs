@@ -70,7 +70,7 @@ impl Signer<'_> {
     /// Signs a statement; gives the bundle's file.
     ///
     /// # Errors
-    /// [`BundleError::Certificate`] when the first certificate is not the key's.
+    /// [`BundleError::Certificate`] when the first certificate is not the key's; [`BundleError::Signing`].
     pub fn sign(&self, payload: Vec<u8>) -> Result<Vec<u8>, BundleError> {
         let message = pae(IN_TOTO_PAYLOAD, &payload);
         let (key, material) = match self {
@@ -92,7 +92,7 @@ impl Signer<'_> {
         };
         let bundle = Bundle {
             material,
-            signature: key.sign_der(&message),
+            signature: key.sign_der(&message)?,
             payload,
         };
         Ok(bundle.to_bytes())

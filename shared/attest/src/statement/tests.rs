@@ -36,7 +36,7 @@ fn payloads_that_are_no_statement_are_refused_though_signed() {
     let value = serde_json::to_value(statement()).unwrap();
     let signed = |payload: Vec<u8>, kind: &str| {
         let mut envelope = Envelope::new(kind, payload);
-        envelope.sign(&key);
+        envelope.sign(&key).unwrap();
         Statement::verify(&envelope.to_bytes(), key.public())
     };
     assert!(signed(jcs(&value), IN_TOTO).is_ok());

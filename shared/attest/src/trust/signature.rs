@@ -1,8 +1,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Part, Trust, TrustError};
-use crate::{KeyId, PublicKey, SigningKey, json::jcs};
+use super::{Part, Trust, TrustError, Window};
+use crate::{KeyError, KeyId, PublicKey, SigningKey, json::jcs};
 
 /// An owner's signature of a trust file: ECDSA P-256 over the RFC 8785 form of all other members.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,11 +16,14 @@ pub struct TrustSignature {
 
 impl TrustSignature {
     /// An owner's signature of the owner's key that takes the place of its own.
-    pub fn of_successor(owner: &SigningKey, successor: &PublicKey) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// As [`SigningKey::sign_der`].
+    pub fn of_successor(owner: &SigningKey, successor: &PublicKey) -> Result<Self, KeyError> {
+        Ok(Self {
             keyid: owner.keyid(),
-            sig: owner.sign_hex(&succession(successor)),
-        }
+            sig: owner.sign_hex(&succession(successor))?,
+        })
     }
 }
 
@@ -32,10 +35,13 @@ impl Trust {
     /// Signs the file. Every change to it asks for a new signature, so older ones of other content must be gone first.
     ///
     /// # Errors
-    /// [`TrustError::Shape`] if it cannot be written, which no value makes happen.
+    /// [`TrustError::Signature`] when the key does not sign; [`TrustError::Shape`] if the file cannot be written, which no
+    /// value makes happen.
     pub fn sign(&mut self, owner: &SigningKey) -> Result<(), TrustError> {
         let keyid = owner.keyid();
-        let sig = owner.sign_hex(&self.message()?);
+        let sig = owner
+            .sign_hex(&self.message()?)
+            .map_err(TrustError::Signature)?;
         self.signatures.retain(|one| one.keyid != keyid);
         self.signatures.push(TrustSignature { keyid, sig });
         Ok(())
@@ -72,6 +78,43 @@ impl Trust {
             }
         }
         Err(TrustError::Unsigned(pinned.keyid()))
+    }
+
+    /// Verifies that the file may take the place of an earlier one, `present`: it continues its owner, is not older, and
+    /// forgets nothing: whoever was revoked stays so, replaced keys are named on, and nobody's window grows.
+    ///
+    /// # Errors
+    /// As [`Trust::check_continues`], and [`TrustError::Older`].
+    pub fn check_follows(&self, present: &Self) -> Result<(), TrustError> {
+        self.check_continues(&present.owner)?;
+        let older = |reason: String| {
+            Err(TrustError::Older {
+                version: self.version,
+                reason,
+            })
+        };
+        if self.version < present.version {
+            return older(format!("is older than version {}", present.version));
+        }
+        if self.version == present.version && self.message()? != present.message()? {
+            return older("is another file than the one of the same version".to_owned());
+        }
+        let forgotten = present
+            .revoked
+            .iter()
+            .find(|one| !self.revoked.contains(one));
+        if let Some(one) = forgotten {
+            return older(format!("does not say that {} is revoked", one.keyid));
+        }
+        for (key, window) in present.windows() {
+            let same = |(other, _): &(&PublicKey, Window)| *other == key;
+            match self.windows().find(same) {
+                Some((_, now)) if now.is_within(&window) => {}
+                Some(_) => return older(format!("gives {} a longer time", key.keyid())),
+                None => return older(format!("does not name the key {}", key.keyid())),
+            }
+        }
+        Ok(())
     }
 
     fn successor_of(&self, owner: &PublicKey) -> Option<&PublicKey> {

@@ -137,7 +137,7 @@ fn owners_follow_one_another() {
         part: Part::Owner,
         key: old.public().clone(),
         window: Window::default(),
-        successor: Some(TrustSignature::of_successor(old, next.public())),
+        successor: Some(TrustSignature::of_successor(old, next.public()).unwrap()),
     };
     let mut trust = new_trust(&third);
     trust.former = vec![former(&first, &second), former(&second, &third)];

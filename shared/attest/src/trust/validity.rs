@@ -32,6 +32,13 @@ impl Window {
         *self == Self::default()
     }
 
+    /// Whether no instant lies in it that does not lie in the other, too.
+    pub fn is_within(&self, other: &Self) -> bool {
+        let begins = other.from.is_none_or(|from| self.from >= Some(from));
+        let ends = |until| self.until.is_some_and(|own| own <= until);
+        begins && other.until.is_none_or(ends)
+    }
+
     /// Whether the instant lies within.
     pub fn holds(&self, at: OffsetDateTime) -> bool {
         self.from.is_none_or(|from| from <= at) && self.until.is_none_or(|until| at <= until)

@@ -5,7 +5,7 @@ use std::{
 
 use time::OffsetDateTime;
 
-use super::{LinkFile, ProofFiles, Report, VerifiedProof, digests, statements, verify_proof};
+use super::{LinkFile, ProofFiles, Report, VerifiedProof, digests, verify_proof};
 use crate::{ArtifactPath, IMAGE_PATH, Role, Trust, checkpoints, intoto::Link, json::Limits};
 
 /// The signed layout's file in a bundle.
@@ -102,9 +102,6 @@ pub fn examine_bundle<R: Read>(
     let proof = verify_proof(&files, trust, now);
     let known = known_paths(&proof, &files);
     let mut report = proof.report;
-    if statements.is_none() {
-        statements::absent(&mut report);
-    }
     if !unreadable.is_empty() {
         report.made(
             "bundle-files",

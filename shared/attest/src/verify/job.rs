@@ -3,9 +3,9 @@
 
 use serde_json::Value;
 
-use super::Report;
+use super::{Report, proof::SignedLink};
 use crate::{
-    INGEST, KeyId, RUN_TRAINING,
+    INGEST, RUN_TRAINING,
     aibom::{self, VerifiedBom},
     intoto::Link,
     json::{Limits, parse},
@@ -33,14 +33,14 @@ fn id_in(job: &Value) -> Option<&str> {
 }
 
 /// Checks that `ingest`, `run_training` and AIBoM, as many as are verified, are of one job.
-pub(super) fn check_job(links: &[(KeyId, Link)], bom: Option<&VerifiedBom>, report: &mut Report) {
+pub(super) fn check_job(links: &[SignedLink], bom: Option<&VerifiedBom>, report: &mut Report) {
     let (name, compared) = (
         "job-identity",
         "the jobs that ingest, run_training and AIBoM name, with each other",
     );
     let links = links
         .iter()
-        .map(|(_, link)| link)
+        .map(|one| &one.link)
         .filter(|link| [INGEST, RUN_TRAINING].contains(&link.name.as_str()));
     let named: Vec<(&str, Option<&str>)> = links
         .map(|link| (link.name.as_str(), link_job(link)))

@@ -3,7 +3,7 @@
 use super::{ProofFiles, Report, bundle::MODEL_SIGNATURE_FILE};
 use crate::{Digest, PublicKey, aibom::VerifiedBom, intoto::Link, model_signing::Manifest};
 
-/// Checks the model signature where the AIBoM names one, or one is there: proofs of earlier versions have none.
+/// Checks the model signature: the AIBoM names it, and it is over the outputs.
 pub(super) fn check_model_signature(
     bom: Option<&VerifiedBom>,
     training: Option<&Link>,
@@ -17,7 +17,7 @@ pub(super) fn check_model_signature(
     );
     let name = "model-signature";
     let (Some(bom), Some(training)) = (bom, training) else {
-        if files.model_signature.is_some() {
+        if files.aibom.or(files.model_signature).is_some() {
             report.skipped(
                 name,
                 compared,
@@ -27,8 +27,7 @@ pub(super) fn check_model_signature(
         return;
     };
     match (bom.model_signature, files.model_signature) {
-        (None, None) => {}
-        (Some(_), None) => report.absent(
+        (_, None) => report.absent(
             name,
             compared,
             format!("there is no {MODEL_SIGNATURE_FILE}"),

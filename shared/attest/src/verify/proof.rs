@@ -4,7 +4,7 @@ use time::OffsetDateTime;
 
 use super::{
     Report, artifacts::check_paths, job::check_job, keys, model::check_model_signature, statements,
-    ties, transcript,
+    ties, transcript, witness as witnesses,
 };
 use crate::{
     Digest, INGEST, KeyId, PublicKey, RUN_TRAINING, SCAN_IMAGE, Trust,
@@ -43,6 +43,19 @@ pub struct ProofFiles<'a> {
     pub statements: Option<&'a [u8]>,
 }
 
+/// A link that a functionary of its step signed.
+#[derive(Debug)]
+pub(super) struct SignedLink {
+    /// The name of its file.
+    pub(super) file: String,
+    /// SHA-256 of its file.
+    pub(super) digest: Digest,
+    /// Who signed.
+    pub(super) keyid: KeyId,
+    /// What it says.
+    pub(super) link: Link,
+}
+
 /// What was verified.
 #[derive(Debug, Clone, Default)]
 pub struct VerifiedProof {
@@ -62,26 +75,26 @@ pub struct VerifiedProof {
 ///
 /// Checks, by name: `layout-signature`, `layout-expiry`, `link-signature` (each link), `link-threshold`,
 /// `link-command` (each link), `artifact-rules`, `artifact-paths`, `transcript`, `aibom-signature`,
-/// `aibom-detached-signature`, `aibom-links`, `aibom-artifacts`, `aibom-parameters`, `model-signature` where there is one,
-/// `job-identity`, `key-validity` (each signer whose signature holds), and `aibom-scan` where the layout has a step
-/// `scan_image`. Where there is a `bundle.jsonl`: `statement-signature` (each line), `provenance`, `aibom-statement`,
-/// `model-statement`.
-/// Artifacts are not looked at: see [`super::verify_bundle`].
+/// `aibom-detached-signature`, `aibom-links`, `aibom-artifacts`, `aibom-parameters`, `model-signature`, `job-identity`,
+/// `statement-signature` (each line of `bundle.jsonl`), `provenance`, `aibom-statement`, `model-statement`,
+/// `statement-kinds` (only where it fails), `key-validity` (each signer whose signature holds), and `aibom-scan` where
+/// the layout has a step `scan_image`. `witness` for each link of those who trained again, where the layout has no such
+/// step.
+///
+/// Model signature and statements are asked for where there is an AIBoM: without one, as when links are looked at alone,
+/// nothing is complete anyway. Artifacts are not looked at: see [`super::verify_bundle`].
 pub fn verify_proof(files: &ProofFiles<'_>, trust: &Trust, now: OffsetDateTime) -> VerifiedProof {
     let mut report = Report::default();
     let (layout, owner) = verify_layout(files, trust, now, &mut report).unzip();
-    let links = verify_links(files, layout.as_ref(), &mut report);
+    let (beside, files) = &apart(files, layout.as_ref());
+    let links = verify_links(&files.links, layout.as_ref(), &mut report);
     verify_chain(layout.as_ref(), &links, &mut report);
-    let find = |step: &str| {
-        links
-            .iter()
-            .map(|(_, link)| link)
-            .find(|link| link.name == step)
-            .cloned()
-    };
-    let (ingest, training, scan) = (find(INGEST), find(RUN_TRAINING), find(SCAN_IMAGE));
+    let find = |step: &str| links.iter().find(|one| one.link.name == step);
+    let link = |step: &str| find(step).map(|one| one.link.clone());
+    let (ingest, training, scan) = (link(INGEST), link(RUN_TRAINING), link(SCAN_IMAGE));
     check_paths(ingest.as_ref(), training.as_ref(), &mut report);
     transcript::check(training.as_ref(), &mut report);
+    witnesses::check(beside, layout.as_ref(), &links, trust, &mut report);
     let platform = files
         .aibom
         .map_or(&trust.platform, |bytes| trust.platform_of(bytes));
@@ -102,24 +115,11 @@ pub fn verify_proof(files: &ProofFiles<'_>, trust: &Trust, now: OffsetDateTime) 
         &mut report,
     );
     check_job(&links, bom.as_ref(), &mut report);
-    if let Some(bytes) = files.statements {
-        statements::check(bytes, files, training.as_ref(), platform, &mut report);
-    }
+    statements::check(files, find(RUN_TRAINING), platform, &mut report);
     if layout.is_some_and(|layout| layout.step(SCAN_IMAGE).is_some()) {
         ties::check_scan(bom.as_ref(), training.as_ref(), scan.as_ref(), &mut report);
     }
-    let mut signers = Vec::new();
-    signers.extend(owner.map(|owner| ("the layout".to_owned(), owner)));
-    signers.extend(
-        links
-            .iter()
-            .map(|(keyid, link)| (link.name.clone(), *keyid)),
-    );
-    signers.extend(
-        bom.iter()
-            .map(|_| ("the AIBoM".to_owned(), platform.keyid())),
-    );
-    keys::check(&signers, bom.as_ref(), trust, &mut report);
+    keys::check(owner, &links, bom.as_ref(), (platform, trust), &mut report);
     VerifiedProof {
         report,
         ingest,
@@ -127,6 +127,21 @@ pub fn verify_proof(files: &ProofFiles<'_>, trust: &Trust, now: OffsetDateTime) 
         scan,
         bom,
     }
+}
+
+/// The links of those who trained again, and the proof without them: nothing else knows of them.
+fn apart<'a>(
+    files: &ProofFiles<'a>,
+    layout: Option<&Layout>,
+) -> (Vec<LinkFile<'a>>, ProofFiles<'a>) {
+    let is_witness =
+        |file: &LinkFile<'_>| layout.is_some_and(|layout| witnesses::is_one(file, layout));
+    let (beside, links) = files.links.iter().copied().partition(is_witness);
+    let proof = ProofFiles {
+        links,
+        ..files.clone()
+    };
+    (beside, proof)
 }
 
 fn verify_layout(
@@ -170,19 +185,19 @@ fn verify_layout(
 
 /// The links that are signed by the functionaries of their steps, each with its signer.
 fn verify_links(
-    files: &ProofFiles<'_>,
+    files: &[LinkFile<'_>],
     layout: Option<&Layout>,
     report: &mut Report,
-) -> Vec<(KeyId, Link)> {
+) -> Vec<SignedLink> {
     let mut verified = Vec::new();
-    if files.links.is_empty() {
+    if files.is_empty() {
         report.absent(
             "link-signature",
             "links with the functionaries of the layout",
             "there is no link",
         );
     }
-    for file in &files.links {
+    for file in files {
         let compared = format!("{} with the functionaries of the layout", file.name);
         let Some(layout) = layout else {
             report.skipped("link-signature", compared, "the layout is not verified");
@@ -201,7 +216,7 @@ fn verify_links(
     verified
 }
 
-fn verify_link(file: &LinkFile<'_>, layout: &Layout) -> Result<(KeyId, Link), String> {
+fn verify_link(file: &LinkFile<'_>, layout: &Layout) -> Result<SignedLink, String> {
     let signed = Signed::<Link>::parse(file.bytes).map_err(|error| error.to_string())?;
     let link = check_signer(layout, &signed).map_err(|error| error.to_string())?;
     let expected = link_file_name(&link.name, &signed.keyid());
@@ -211,18 +226,15 @@ fn verify_link(file: &LinkFile<'_>, layout: &Layout) -> Result<(KeyId, Link), St
             file.name
         ));
     }
-    Ok((signed.keyid(), link.clone()))
+    Ok(SignedLink {
+        file: expected,
+        digest: file.digest(),
+        keyid: signed.keyid(),
+        link: link.clone(),
+    })
 }
 
-fn witness(keyid: KeyId, link: &Link) -> Witness<'_, Digest> {
-    Witness {
-        step: &link.name,
-        keyid,
-        sides: link.into(),
-    }
-}
-
-fn verify_chain(layout: Option<&Layout>, links: &[(KeyId, Link)], report: &mut Report) {
+fn verify_chain(layout: Option<&Layout>, links: &[SignedLink], report: &mut Report) {
     let (threshold, rules) = (
         "links with the steps of the layout",
         "materials and products with the rules of the layout",
@@ -234,7 +246,11 @@ fn verify_chain(layout: Option<&Layout>, links: &[(KeyId, Link)], report: &mut R
     };
     let witnesses: Vec<_> = links
         .iter()
-        .map(|(keyid, link)| witness(*keyid, link))
+        .map(|one| Witness {
+            step: &one.link.name,
+            keyid: one.keyid,
+            sides: (&one.link).into(),
+        })
         .collect();
     let chain: BTreeMap<&str, Sides<'_, Digest>> =
         match check_thresholds(layout, &witnesses, Agreement::Always) {
@@ -255,7 +271,7 @@ fn verify_chain(layout: Option<&Layout>, links: &[(KeyId, Link)], report: &mut R
                 BTreeMap::new()
             }
         };
-    for (_, link) in links {
+    for SignedLink { link, .. } in links {
         let expected = layout.step(&link.name).map(|step| &step.expected_command);
         let same = if expected == Some(&link.command) {
             Ok(())

@@ -14,8 +14,6 @@ pub enum Outcome {
     Absent,
     /// It was not made, because something that it builds on failed or is absent.
     Skipped,
-    /// The proof says nothing of it, and need not: older ones could not yet.
-    Unrecorded,
 }
 
 /// One check.
@@ -54,12 +52,11 @@ impl Report {
             .any(|check| check.outcome == Outcome::Failed)
     }
 
-    /// The checks that did not pass. One of something that a proof need not have is none of them.
+    /// The checks that did not pass.
     pub fn not_passed(&self) -> impl Iterator<Item = &Check> {
-        let fine = [Outcome::Passed, Outcome::Unrecorded];
         self.checks
             .iter()
-            .filter(move |check| !fine.contains(&check.outcome))
+            .filter(|check| check.outcome != Outcome::Passed)
     }
 
     /// The worst outcome of the checks of this name; `None` when there are none.
@@ -75,7 +72,6 @@ impl Report {
             Outcome::Absent,
             Outcome::Skipped,
             Outcome::Passed,
-            Outcome::Unrecorded,
         ];
         severity
             .into_iter()
@@ -117,11 +113,6 @@ impl Report {
         why: impl Into<String>,
     ) {
         self.push(name, Outcome::Skipped, compared, Some(why.into()));
-    }
-
-    /// Notes that the proof says nothing of it, and need not.
-    pub(super) fn unrecorded(&mut self, name: &str, compared: impl Into<String>) {
-        self.push(name, Outcome::Unrecorded, compared, None);
     }
 
     fn push(

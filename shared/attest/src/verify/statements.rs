@@ -1,34 +1,33 @@
 //! The signed Statements of a model against its links, its request and its AIBoM.
 
-use serde_json::Value;
-
-use super::{ProofFiles, Report};
+use super::{ProofFiles, Report, proof::SignedLink, ties::request_of};
 use crate::{
-    Digest, PublicKey,
+    PublicKey,
     intoto::Link,
-    json::{Limits, jcs, parse_canonical},
+    json::jcs,
     model_signing::PREDICATE_TYPE,
     statement::{BOM, Build, PROVENANCE, Statement, read_lines},
 };
 
 const NO_LINK: &str = "there is no verified run_training link";
 
-/// Notes that a bundle has no Statements.
-pub(super) fn absent(report: &mut Report) {
-    let compared = "bundle.jsonl with the pinned platform key";
-    report.absent("statement-signature", compared, "there is no bundle.jsonl");
-}
-
 /// Checks `statement-signature` of each line, then `provenance`, `aibom-statement` and `model-statement`.
 pub(super) fn check(
-    bytes: &[u8],
     files: &ProofFiles<'_>,
-    training: Option<&Link>,
+    signed_training: Option<&SignedLink>,
     platform: &PublicKey,
     report: &mut Report,
 ) {
+    let Some(bytes) = files.statements else {
+        if files.aibom.is_some() {
+            let compared = "bundle.jsonl with the pinned platform key";
+            report.absent("statement-signature", compared, "there is no bundle.jsonl");
+        }
+        return;
+    };
     let statements = signed(bytes, platform, report);
-    check_provenance(&statements, files, training, platform, report);
+    check_provenance(&statements, files, signed_training, platform, report);
+    let training = signed_training.map(|one| &one.link);
     check_bom(&statements, files, training, report);
     check_model(&statements, training, report);
     let known = [PROVENANCE, BOM, PREDICATE_TYPE];
@@ -86,7 +85,7 @@ fn only<'a>(statements: &'a [Statement], kind: &str) -> Result<&'a Statement, &'
 fn check_provenance(
     statements: &[Statement],
     files: &ProofFiles<'_>,
-    training: Option<&Link>,
+    training: Option<&SignedLink>,
     platform: &PublicKey,
     report: &mut Report,
 ) {
@@ -104,7 +103,8 @@ fn check_provenance(
     let Some(parameters) = files.parameters else {
         return report.absent(name, compared, "there is no parameters.json");
     };
-    let result = expected(statement, parameters, files, training, platform).and_then(|expected| {
+    let result = expected(parameters, training, platform).and_then(|expected| {
+        // Part by part, so that the reason names the one that differs.
         let differs = [
             "/buildDefinition/buildType",
             "/buildDefinition/externalParameters",
@@ -128,32 +128,15 @@ fn check_provenance(
 
 /// The provenance that link and request give.
 fn expected(
-    statement: &Statement,
     parameters: &[u8],
-    files: &ProofFiles<'_>,
-    training: &Link,
+    training: &SignedLink,
     platform: &PublicKey,
 ) -> Result<Statement, String> {
-    let request: Value =
-        parse_canonical(parameters, &Limits::METADATA).map_err(|error| error.to_string())?;
-    let digest = Digest::of(parameters);
-    if !training.materials.values().any(|named| *named == digest) {
-        return Err(format!(
-            "parameters.json has SHA-256 {digest}, which is not the link's"
-        ));
-    }
-    let named = statement
-        .predicate
-        .pointer("/runDetails/byproducts/0/name")
-        .and_then(Value::as_str);
-    let mut links = files.links.iter();
-    let Some(link) = links.find(|link| Some(link.name) == named) else {
-        return Err("the link that it names is not there".to_owned());
-    };
+    let request = request_of(&training.link, parameters)?;
     let build = Build {
-        training,
-        link_name: link.name,
-        link: link.digest(),
+        training: &training.link,
+        link_name: &training.file,
+        link: training.digest,
         request: &request,
         platform: platform.keyid(),
     };

@@ -105,19 +105,24 @@ pub(super) fn check_parameters(
     let Some(bytes) = parameters else {
         return report.absent(name, compared, "there is no parameters.json");
     };
-    let digest = Digest::of(bytes);
-    let is_material = link.materials.iter().any(|(path, named)| {
+    let result = request_of(link, bytes).and_then(|request| same_parameters(bom, &request));
+    report.made(name, compared, result);
+}
+
+/// The request in `parameters.json`, if it is the one that the training names.
+pub(super) fn request_of(training: &Link, parameters: &[u8]) -> Result<Value, String> {
+    let digest = Digest::of(parameters);
+    let is_material = training.materials.iter().any(|(path, named)| {
         *named == digest
             && ArtifactPath::parse(path).is_ok_and(|path| path.role == Role::Parameters)
     });
-    let result = if is_material {
-        same_parameters(bom, bytes)
+    if is_material {
+        parse_canonical(parameters, &Limits::METADATA).map_err(|error| error.to_string())
     } else {
         Err(format!(
             "parameters.json has SHA-256 {digest}, which is not the link's"
         ))
-    };
-    report.made(name, compared, result);
+    }
 }
 
 /// The AIBoM's image and its vulnerabilities against the image that trained and what the scan of it found.
@@ -157,9 +162,8 @@ pub(super) fn check_scan(
     report.made(name, compared, result);
 }
 
-fn same_parameters(bom: &VerifiedBom, bytes: &[u8]) -> Result<(), String> {
-    let request = parse_canonical(bytes, &Limits::METADATA).map_err(|error| error.to_string())?;
-    let (parameters, claims) = (aibom::parameters(&request), aibom::claims(&request));
+fn same_parameters(bom: &VerifiedBom, request: &Value) -> Result<(), String> {
+    let (parameters, claims) = (aibom::parameters(request), aibom::claims(request));
     let pairs = [(&parameters, &bom.parameters), (&claims, &bom.claims)];
     for (asked, named) in pairs {
         let differs = asked

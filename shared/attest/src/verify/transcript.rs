@@ -12,7 +12,7 @@ pub(super) fn check(training: Option<&Link>, report: &mut Report) {
     };
     let recorded = match RecordedTranscript::of(link) {
         Ok(Some(recorded)) => recorded,
-        Ok(None) => return report.unrecorded(name, compared),
+        Ok(None) => return report.absent(name, compared, "the link records none"),
         Err(error) => {
             report.made(name, compared, Err(error));
             return;

@@ -11,6 +11,7 @@ mod sample;
 mod scan;
 mod signers;
 mod statements;
+mod witness;
 
 use std::collections::BTreeMap;
 

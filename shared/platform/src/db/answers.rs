@@ -1,5 +1,6 @@
 //! What is asked of the database, and what it answers.
 
+use assay_attest::KeyId;
 use assay_protocol::EpochReport;
 
 use crate::{
@@ -18,6 +19,26 @@ pub struct JobFilter {
     pub before: Option<JobId>,
     /// Rows of a page.
     pub limit: u32,
+}
+
+/// Who wants to run a job.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Claimer<'a> {
+    /// The worker's name.
+    pub name: &'a str,
+    /// The key that it signs with, when it is to be given no job that is for others than this key.
+    pub keyid: Option<KeyId>,
+    /// The class of jobs that it takes; every class when absent.
+    pub class: Option<Class>,
+}
+
+/// What came of a wish to have a job reproduced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reproducing {
+    /// The job that reproduces it: a new one, or the one that was under way.
+    pub job: JobId,
+    /// Whether it is new.
+    pub new: bool,
 }
 
 /// What came of a wish to cancel.

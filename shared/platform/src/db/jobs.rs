@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use assay_attest::Digest;
 
-use super::{Cancelled, Db, DbError, JobFilter, Lease, StatusRow, either};
+use super::{Cancelled, Claimer, Db, DbError, JobFilter, Lease, StatusRow, either};
 use crate::{
     ids::{JobId, UniqueDir},
     job::{
-        Artifact, Claim, Class, Completion, Failure, Job, JobEvent, LoggedEvent, NewJob, Role,
-        Status, Timings,
+        Artifact, Claim, Completion, Failure, Job, JobEvent, LoggedEvent, NewJob, Role, Status,
+        Timings,
     },
 };
 
@@ -64,31 +64,34 @@ impl Db {
         either!(self, db => db.artifacts(id))
     }
 
-    /// Takes a queued job of any class: status, attempt + 1, lease, in one statement. `None` when it is not queued (any
-    /// more), or may not run yet.
+    /// Takes a queued job, of any class and whoever else it is for: status, attempt + 1, lease, in one statement. `None`
+    /// when it is not queued (any more), or may not run yet.
     pub async fn claim(
         &self,
         id: JobId,
         worker: &str,
         lease: Duration,
     ) -> Result<Option<Claim>, DbError> {
-        self.claim_again(id, worker, lease, None, &mut None).await
+        let claimer = Claimer {
+            name: worker,
+            ..Claimer::default()
+        };
+        self.claim_again(id, claimer, lease, &mut None).await
     }
 
     /// As [`Db::claim`], for a worker that asks again after an error: `tried` keeps, from one call to the next for the same
     /// doorbell, the attempt whose claim had no answer. If it was made, it is given.
     ///
-    /// With a `class`, a job of another one is not given: a doorbell in the wrong queue gives a worker no job that it
-    /// cannot run.
+    /// A job of another class than the claimer's is not given, so a doorbell in the wrong queue gives a worker no job that
+    /// it cannot run; nor is one that is for others than its key ([`crate::job::NewReproduction::other_than`]).
     pub async fn claim_again(
         &self,
         id: JobId,
-        worker: &str,
+        claimer: Claimer<'_>,
         lease: Duration,
-        class: Option<Class>,
         tried: &mut Option<u32>,
     ) -> Result<Option<Claim>, DbError> {
-        either!(self, db => db.claim(id, worker, lease, class, tried))
+        either!(self, db => db.claim(id, claimer, lease, tried))
     }
 
     /// Renews the lease of an attempt: it ends `lease` from now, by the database's clock.

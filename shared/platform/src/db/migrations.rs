@@ -10,7 +10,7 @@ type Step = (i64, &'static str, &'static str, &'static str);
 
 macro_rules! steps {
     ($folder:literal) => {
-        steps!($folder: 1 "0001_jobs", 2 "0002_events", 3 "0003_machines", 4 "0004_objects", 5 "0005_scans", 6 "0006_resumed", 7 "0007_upkeep", 8 "0008_numbers")
+        steps!($folder: 1 "0001_jobs", 2 "0002_events", 3 "0003_machines", 4 "0004_objects", 5 "0005_scans", 6 "0006_resumed", 7 "0007_upkeep", 8 "0008_numbers", 9 "0009_reproductions")
     };
     ($folder:literal: $($version:literal $name:literal),*) => {
         &[$((
@@ -28,7 +28,7 @@ pub(super) const SQLITE: &[Step] = steps!("sqlite");
 pub(super) const POSTGRES: &[Step] = steps!("postgres");
 
 /// The version that this program works with.
-pub(super) const NEWEST: i64 = 8;
+pub(super) const NEWEST: i64 = 9;
 
 /// What brings tables up and down these steps. Several processes may run it at once.
 pub(super) fn migrator(steps: &[Step]) -> Migrator {
@@ -67,7 +67,16 @@ mod tests {
         assert_eq!(SQLITE.last().unwrap().0, NEWEST);
         migrator(SQLITE).run(&pool).await.unwrap();
         assert_eq!(tables().await, 12);
-        for (to, left) in [(7, 12), (6, 10), (4, 8), (3, 6), (2, 5), (1, 3), (0, 0)] {
+        for (to, left) in [
+            (8, 12),
+            (7, 12),
+            (6, 10),
+            (4, 8),
+            (3, 6),
+            (2, 5),
+            (1, 3),
+            (0, 0),
+        ] {
             migrator(SQLITE).undo(&pool, to).await.unwrap();
             assert_eq!(tables().await, left, "version {to}");
         }

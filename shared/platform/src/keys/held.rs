@@ -1,6 +1,6 @@
 use assay_attest::{KeyId, SigningKey};
 
-use super::{KeyError, Keys};
+use super::{KeyError, Keys, Place};
 use crate::{Config, Service};
 
 /// A private key that a service holds, by what is public of it.
@@ -15,7 +15,7 @@ pub struct HeldKey {
 impl Keys {
     /// The private keys that this service holds.
     pub fn held(&self) -> Vec<HeldKey> {
-        let Self::Files(keys) = self;
+        let keys = self.set();
         let all: [(&str, &Option<SigningKey>); 4] = [
             ("api", &keys.api),
             ("worker", &keys.worker),
@@ -30,20 +30,32 @@ impl Keys {
             .collect()
     }
 
-    /// Whether a start of this service now would read the keys that it holds. Reads files.
+    /// Whether a start of this service now would read the keys that it holds. Reads files, and waits for an engine.
     ///
     /// # Errors
     /// [`KeyError`] for a key that could not be read, or that is another one by now.
-    pub fn check_files(&self, config: &Config, service: Service) -> Result<(), KeyError> {
-        let dir = config.keys.dir(&config.dir);
-        let now = Self::open_for(&dir, service, &config.keys.name)?;
-        if now.held() == self.held() {
+    pub fn check(&self, config: &Config, service: Service) -> Result<(), KeyError> {
+        if self.read_again(config, service)?.held() == self.held() {
             return Ok(());
         }
         Err(KeyError::File {
-            path: dir.display().to_string(),
+            path: config.keys.dir(&config.dir).display().to_string(),
             reason: "holds other keys than this service started with; start it again to use them"
                 .to_owned(),
         })
+    }
+
+    /// What a start of this service now would read.
+    pub(crate) fn read_again(&self, config: &Config, service: Service) -> Result<Self, KeyError> {
+        let dir = config.keys.dir(&config.dir);
+        let place = match self {
+            Self::Files(_) => Place::Files(dir),
+            Self::Vault(_, engine) => Place::Vault {
+                dir,
+                engine: engine.clone(),
+                owner_file: false,
+            },
+        };
+        Self::open_for(place, service, &config.keys.name)
     }
 }

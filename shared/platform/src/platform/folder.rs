@@ -9,7 +9,7 @@ use std::{
 use super::PlatformError;
 use crate::{
     Config, Service,
-    keys::Keys,
+    keys::{KeyError, Keys, KeysKind, Place},
     owned,
     store::{LinkKey, folder::private_folder},
 };
@@ -27,15 +27,18 @@ pub(super) fn take(dir: &Path) -> Result<File, PlatformError> {
 
 /// Reads the service's keys. One process that is everything makes them for a new folder; a service of a deployment
 /// never does, since the others would not know them.
-pub(super) fn keys(config: &Config, service: Service) -> Result<Keys, PlatformError> {
-    let secrets = config.keys.dir(&config.dir);
+///
+/// Those in an engine are made with `assay keys init` alone, by somebody who may.
+pub(super) fn keys(config: &Config, place: Place, service: Service) -> Result<Keys, KeyError> {
     // Keys are made for a new folder only: beside a database they are missing, not absent.
-    let new =
-        service == Service::All && !Keys::exist(&secrets) && !config.dir.join("assay.db").exists();
+    let new = service == Service::All
+        && config.keys.kind == KeysKind::Files
+        && !Keys::exist(place.dir())
+        && !config.dir.join("assay.db").exists();
     if new {
-        Keys::init_with(&secrets, 1, config.scan.is_wanted())?;
+        Keys::init_with(place.clone(), 1, config.scan.is_wanted())?;
     }
-    let keys = Keys::open_for(&secrets, service, &config.keys.name)?;
+    let keys = Keys::open_for(place, service, &config.keys.name)?;
     if service.serves() {
         keys.layout_for(config.scan.required)?;
     }

@@ -6,6 +6,7 @@ use super::{PlatformError, TRAINER_COMMAND, folder, wait};
 use crate::{
     Config, Service,
     db::{Db, DbError},
+    keys::{KeyError, Keys},
     queue::{Queue, QueueError, QueueState},
     sandbox::{DockerSandbox, ProcessSandbox, Program, Sandbox, SandboxKind},
     store::{Store, StoreError, folder::Folder, s3::S3},
@@ -31,6 +32,21 @@ pub(super) fn must_be_shared(config: &Config, service: Service) -> Result<(), Pl
         service,
         missing: missing.join(", "),
     })
+}
+
+/// The keys; an engine has been waited for.
+pub(super) async fn keys(config: &Config, service: Service) -> Result<Keys, PlatformError> {
+    let place = config.keys.place(&config.dir)?;
+    let keys = wait::until("keys", config.start.wait, KeyError::is_passing, || {
+        let (config, place) = (config.clone(), place.clone());
+        let read = tokio::task::spawn_blocking(move || folder::keys(&config, place, service));
+        async move {
+            read.await
+                .unwrap_or_else(|error| Err(KeyError::stopped(&error)))
+        }
+    })
+    .await?;
+    Ok(keys)
 }
 
 /// The store, before anything has been asked of it.

@@ -1,6 +1,6 @@
 //! `with-parts [NAMES] -- COMMAND`: runs a command beside real servers, and ends them with it.
 //!
-//! NAMES is a list of `postgres`, `rabbitmq`, `s3` and `docker`, separated by commas; all of them by default. A server
+//! NAMES is a list of `postgres`, `rabbitmq`, `s3`, `openbao` and `docker`, separated by commas; all of them by default. A server
 //! that the environment names already is used, and none is started for it. The servers end also when this program is
 //! killed.
 
@@ -10,7 +10,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use assay_test_parts::{Docker, Postgres, Rabbit, S3, names};
+use assay_test_parts::{Docker, OpenBao, Postgres, Rabbit, S3, names};
 
 /// What was started; ends with the value.
 #[derive(Debug, Default)]
@@ -18,6 +18,7 @@ struct Parts {
     postgres: Option<Postgres>,
     rabbit: Option<Rabbit>,
     s3: Option<S3>,
+    openbao: Option<OpenBao>,
     docker: Option<Docker>,
 }
 
@@ -26,13 +27,13 @@ fn main() -> anyhow::Result<ExitCode> {
     let at = arguments.iter().position(|argument| argument == "--");
     let (wanted, command) = match at {
         Some(at) => (&arguments[..at], &arguments[at + 1..]),
-        None => bail!("usage: with-parts [postgres,rabbitmq,s3,docker] -- COMMAND"),
+        None => bail!("usage: with-parts [postgres,rabbitmq,s3,openbao,docker] -- COMMAND"),
     };
     let [program, rest @ ..] = command else {
         bail!("with-parts: a command must follow --");
     };
     let wanted = match wanted {
-        [] => "postgres,rabbitmq,s3,docker",
+        [] => "postgres,rabbitmq,s3,openbao,docker",
         [names] => names,
         _ => bail!("with-parts: separate the names by commas"),
     };
@@ -78,12 +79,17 @@ impl Parts {
                 variables.push((names::S3, server.url()));
                 self.s3 = Some(server);
             }
+            "openbao" if absent(names::OPENBAO) => {
+                let server = OpenBao::start()?;
+                variables.push((names::OPENBAO, server.url()));
+                self.openbao = Some(server);
+            }
             "docker" if absent(names::DOCKER) => {
                 let server = Docker::start()?;
                 variables.push((names::DOCKER, server.url()));
                 self.docker = Some(server);
             }
-            "postgres" | "rabbitmq" | "s3" | "docker" => {}
+            "postgres" | "rabbitmq" | "s3" | "openbao" | "docker" => {}
             _ => bail!("with-parts: unknown server {name}"),
         }
         Ok(())

@@ -14,7 +14,7 @@ use assay_attest::{
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use crate::{cli::Form, output::Output};
+use crate::{cli::Form, commands::model::sign::write, output::Output};
 
 pub(crate) fn run(
     output: Output,
@@ -32,12 +32,13 @@ pub(crate) fn run(
             fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?,
         );
         let key = SigningKey::from_pkcs8_pem(&pem).with_context(|| path.display().to_string())?;
-        metadata.sign(&key);
+        metadata
+            .sign(&key)
+            .with_context(|| path.display().to_string())?;
         keyids.push(key.keyid());
     }
     let to = to.unwrap_or_else(|| file.to_owned());
-    fs::write(&to, metadata.to_bytes())
-        .with_context(|| format!("cannot write {}", to.display()))?;
+    write(&to, &metadata.to_bytes())?;
     output.value(&json!({ "file": to, "signed_with": keyids }))?;
     let keyids: Vec<_> = keyids.iter().map(ToString::to_string).collect();
     output.say(format!(

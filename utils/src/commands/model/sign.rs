@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, fs::File, io, path::Path, process::ExitCode};
 use anyhow::{Context, bail};
 use assay_attest::{
     model_signing::folder::{DigestCache, Options, linked_folders, manifest},
+    read_regular,
     safetensors::{
         Claims,
         file::{Rewritten, open, sign},
@@ -13,7 +14,7 @@ use assay_attest::{
 };
 use serde_json::json;
 
-use super::{Files, Sign, keys, read::read};
+use super::{Files, Sign, keys};
 use crate::output::{Output, shown};
 
 /// Bytes of a file of digests at most.
@@ -39,7 +40,6 @@ fn beside(output: Output, asked: &Sign, signature: &Path) -> anyhow::Result<Exit
     let mut options = options(&asked.path, &asked.files)?;
     options.ignore_paths.extend(within(&asked.path, signature));
     let mut cache = read_cache(asked.digest_cache.as_deref())?;
-    let known = cache.len();
     let kept = asked.digest_cache.is_some().then_some(&mut cache);
     let found = manifest(&asked.path, &options, kept)?;
     let left_out = linked_folders(&asked.path, &options)?;
@@ -50,7 +50,7 @@ fn beside(output: Output, asked: &Sign, signature: &Path) -> anyhow::Result<Exit
     }
     output.value(&json!({
         "signature": signature, "files": found.resources.len(), "digest": found.digest(),
-        "ignored": found.ignore_paths, "linked_folders": left_out, "known_before": known,
+        "ignored": found.ignore_paths, "linked_folders": left_out,
     }))?;
     if !left_out.is_empty() {
         output.say(format!(
@@ -150,18 +150,16 @@ fn read_cache(path: Option<&Path>) -> anyhow::Result<DigestCache> {
     let Some(path) = path else {
         return Ok(DigestCache::default());
     };
-    if !path
-        .try_exists()
-        .with_context(|| path.display().to_string())?
-    {
-        return Ok(DigestCache::default());
+    match read_regular(path, MAX_CACHE_BYTES) {
+        Ok(bytes) => DigestCache::parse(&bytes)
+            .with_context(|| format!("{} is no file of digests; remove it", path.display())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(DigestCache::default()),
+        Err(error) => Err(error).with_context(|| path.display().to_string()),
     }
-    DigestCache::parse(&read(path, MAX_CACHE_BYTES)?)
-        .with_context(|| format!("{} is no file of digests; remove it", path.display()))
 }
 
 /// Writes a file whole, or not at all.
-fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let named = || format!("cannot write {}", path.display());
     let folder = path
         .parent()

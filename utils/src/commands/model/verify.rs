@@ -8,6 +8,7 @@ use assay_attest::{
         self,
         folder::{linked_folders, measure, not_covered},
     },
+    read_regular,
     safetensors::file::{Verified, open},
     sigstore::SignedBy,
     tensors::{TensorLeaf, TensorProof, digest},
@@ -17,14 +18,11 @@ use serde_json::{Value, json};
 
 use super::{
     Verify, keys,
-    read::read,
     report::{row, show, signer},
     sign::{options, within},
 };
 use crate::output::{Output, shown};
 
-/// Bytes of a signature's file at most, as its parser has it.
-const MAX_SIGNATURE_BYTES: u64 = 128 << 20;
 /// Bytes of the proof of a tensor at most.
 const MAX_PROOF_BYTES: u64 = 4 << 20;
 
@@ -42,7 +40,8 @@ pub(super) fn run(output: Output, asked: &Verify) -> anyhow::Result<ExitCode> {
 /// A signature file against a folder or a file.
 fn beside(output: Output, asked: &Verify, signature: &Path) -> anyhow::Result<ExitCode> {
     let verifier = keys::verifier(asked.key.as_deref(), asked.root.as_deref())?;
-    let bytes = read(signature, MAX_SIGNATURE_BYTES)?;
+    let bytes = read_regular(signature, model_signing::MAX_SIGNATURE_BYTES)
+        .with_context(|| format!("cannot read {}", signature.display()))?;
     let compared = format!("{} with what is pinned", signature.display());
     let verified = match model_signing::verify(&bytes, &verifier) {
         Ok(verified) => verified,
@@ -128,7 +127,7 @@ fn inside(output: Output, asked: &Verify) -> anyhow::Result<ExitCode> {
             Some(digest(&file, &header.weights)?.hex()),
         ),
         Some(path) => {
-            let proof: TensorProof = serde_json::from_slice(&read(path, MAX_PROOF_BYTES)?)
+            let proof: TensorProof = serde_json::from_slice(&read_regular(path, MAX_PROOF_BYTES)?)
                 .with_context(|| format!("{} is no proof of a tensor", path.display()))?;
             let name = &proof.tensor.name;
             let tensor = header.weights.tensors.get(name);

@@ -1,6 +1,7 @@
 use safetensors::{Dtype, SafeTensors};
 
-/// What two weights may differ by where bytes cannot be equal: so much, and so much for each unit of the recorded one.
+/// What two weights may differ by where bytes cannot be equal: so much, and so much for each unit of the recorded one. It is
+/// a convention; what was measured of it stands in `docs/DECISIONS.md` ("A tolerance is a convention").
 const ABSOLUTE: f32 = 1e-3;
 const RELATIVE: f32 = 1e-2;
 /// The same for people.

@@ -26,7 +26,16 @@ const TICK: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct DigestCache {
-    entries: BTreeMap<String, Digest>,
+    /// By device and inode: what a file was before is of no more use.
+    entries: BTreeMap<String, Entry>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    /// Size and times.
+    stamp: String,
+    sha256: Digest,
 }
 
 impl DigestCache {
@@ -50,20 +59,9 @@ impl DigestCache {
         serde_json::to_vec(self).unwrap_or_default()
     }
 
-    /// How many digests it holds.
-    pub fn len(&self) -> usize {
-        self.entries.len()
-    }
-
-    /// Whether it holds none.
-    pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
     pub(super) fn find(&self, file: &Found) -> Option<Vec<u8>> {
-        self.entries
-            .get(&key(file))
-            .map(|digest| digest.as_bytes().to_vec())
+        let entry = self.entries.get(&key(file))?;
+        (entry.stamp == stamp(file)).then(|| entry.sha256.as_bytes().to_vec())
     }
 
     pub(super) fn keep(&mut self, file: &Found, hashed: &Hashed) {
@@ -71,7 +69,11 @@ impl DigestCache {
             return;
         };
         if hashed.is_settled && is_settled(&file.stamp) {
-            self.entries.insert(key(file), Digest::from_bytes(digest));
+            let entry = Entry {
+                stamp: stamp(file),
+                sha256: Digest::from_bytes(digest),
+            };
+            self.entries.insert(key(file), entry);
         }
     }
 }
@@ -87,15 +89,15 @@ fn is_settled(stamp: &Stamp) -> bool {
 }
 
 fn key(file: &Found) -> String {
+    format!("{}:{}", file.stamp.device, file.stamp.inode)
+}
+
+fn stamp(file: &Found) -> String {
     let Stamp {
-        device,
-        inode,
-        modified,
-        changed,
-        ..
+        modified, changed, ..
     } = file.stamp;
     format!(
-        "{device}:{inode}:{}:{}.{}:{}.{}",
+        "{}:{}.{}:{}.{}",
         file.bytes, modified.0, modified.1, changed.0, changed.1
     )
 }

@@ -21,6 +21,7 @@ mod events;
 mod jobs;
 mod leases;
 mod outbox;
+mod reproductions;
 mod rows;
 mod scans;
 mod unneeded;

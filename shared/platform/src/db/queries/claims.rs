@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use assay_attest::KeyId;
+
 use super::{Backend, Tx, events, millis, outbox, rows};
 use crate::{
-    db::{DbError, Lease},
+    db::{Claimer, DbError, Lease},
     ids::JobId,
     job::{Claim, Class, JobEvent, Status},
 };
@@ -12,17 +14,23 @@ use crate::{
 /// A job with so many attempts is given to nobody: the tables hold no larger number, and nobody came by it honestly.
 const MOST_ATTEMPTS: i64 = 1_000_000_000;
 
+/// A pattern for lists of key ids that have this one.
+pub(super) fn names_key(keyid: Option<KeyId>) -> String {
+    // No list has a hyphen.
+    keyid.map_or_else(|| "-".to_owned(), |keyid| format!("%{keyid}%"))
+}
+
 impl Backend {
     pub(in crate::db) async fn claim(
         &self,
         id: JobId,
-        worker: &str,
+        claimer: Claimer<'_>,
         lease: Duration,
-        class: Option<Class>,
         tried: &mut Option<u32>,
     ) -> Result<Option<Claim>, DbError> {
+        let Claimer { name, keyid, class } = claimer;
         if let Some(attempt) = *tried
-            && let Some(claim) = self.claimed(id, worker, attempt).await?
+            && let Some(claim) = self.claimed(id, name, attempt).await?
         {
             return Ok(Some(claim));
         }
@@ -32,16 +40,17 @@ impl Backend {
             now!(),
             " + $3, started_at = ",
             now!(),
-            ", progress = NULL, resumed_from = NULL, held = NULL, not_before = NULL WHERE id = $1 AND status = 'queued' AND class = COALESCE($4, class) AND attempt < $5 AND (not_before IS NULL OR not_before <= ",
+            ", progress = NULL, resumed_from = NULL, held = NULL, not_before = NULL WHERE id = $1 AND status = 'queued' AND class = COALESCE($4, class) AND attempt < $5 AND COALESCE(other_than, '') NOT LIKE $6 AND (not_before IS NULL OR not_before <= ",
             now!(),
             ") RETURNING ",
             rows::job_columns!()
         ))
         .bind(id.to_string())
-        .bind(worker)
+        .bind(name)
         .bind(millis(lease))
         .bind(class.map(Class::as_str))
         .bind(MOST_ATTEMPTS)
+        .bind(names_key(keyid))
         .fetch_optional(&mut *tx)
         .await?;
         let Some(row) = row else {

@@ -31,7 +31,7 @@ pub(super) fn readable<T>(rows: impl IntoIterator<Item = Result<T, DbError>>) ->
 /// The columns that [`job`] reads, in its order.
 macro_rules! job_columns {
     () => {
-        "id, unique_dir, status, request, attempt, worker, cancel_requested, progress, failure, timings, submitted_at, started_at, finished_at, lost, class, priority, held, not_before, traceparent, resumed_from"
+        "id, unique_dir, status, request, attempt, worker, cancel_requested, progress, failure, timings, submitted_at, started_at, finished_at, lost, class, priority, held, not_before, traceparent, resumed_from, reproduces"
     };
 }
 pub(super) use job_columns;
@@ -54,6 +54,7 @@ pub(super) fn job(row: &Row) -> Result<Job, DbError> {
             .map(number)
             .transpose()
             .map_err(corrupt)?,
+        reproduces: row.try_get::<Option<&str>, _>(20)?.map(id).transpose()?,
         attempt: number(row.try_get(4)?).map_err(corrupt)?,
         lost: number(row.try_get(13)?).map_err(corrupt)?,
         worker: row.try_get(5)?,

@@ -5,6 +5,7 @@ mod leases;
 mod objects;
 mod outbox;
 mod reading;
+mod reproductions;
 mod waiting;
 
 use std::time::Duration;
@@ -24,6 +25,7 @@ pub(crate) use leases::*;
 pub(crate) use objects::*;
 pub(crate) use outbox::*;
 pub(crate) use reading::*;
+pub(crate) use reproductions::*;
 pub(crate) use waiting::*;
 
 /// Gives the names of all of them to a macro that makes a test of each.
@@ -64,6 +66,8 @@ macro_rules! all {
             it_is_known_when_a_scan_last_succeeded
             what_is_being_removed_cannot_be_named
             naming_and_removing_race
+            a_reproduction_is_for_another_key_and_one_at_a_time
+            a_doorbell_that_is_for_others_rings_for_them
         }
     };
 }

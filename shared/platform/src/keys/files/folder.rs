@@ -17,11 +17,11 @@ use crate::{
 };
 
 /// Bytes of a file here at most.
-const MOST: u64 = 1 << 20;
+const MOST: u64 = 4 << 20;
 
 /// Who may read a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Access {
+pub(in crate::keys) enum Access {
     Owner,
     All,
 }
@@ -33,7 +33,7 @@ pub(super) fn error(path: &Path, reason: String) -> KeyError {
     }
 }
 
-pub(super) fn file_error<E: std::fmt::Display>(path: &Path) -> impl Fn(E) -> KeyError {
+pub(in crate::keys) fn file_error<E: std::fmt::Display>(path: &Path) -> impl Fn(E) -> KeyError {
     move |reason| error(path, reason.to_string())
 }
 
@@ -54,12 +54,12 @@ pub(super) fn make(dir: &Path) -> Result<(), KeyError> {
 }
 
 /// Refuses a folder in which others can replace files.
-pub(super) fn check(dir: &Path) -> Result<(), KeyError> {
+pub(in crate::keys) fn check(dir: &Path) -> Result<(), KeyError> {
     check_folder(dir).map_err(file_error(dir))
 }
 
 /// Writes a file that does not exist yet; it is whole and on the disk when this returns.
-pub(super) fn create(path: &Path, bytes: &[u8], access: Access) -> Result<(), KeyError> {
+pub(in crate::keys) fn create(path: &Path, bytes: &[u8], access: Access) -> Result<(), KeyError> {
     let draft = write_draft(path, bytes, access).map_err(file_error(path))?;
     // A link, unlike a rename, does not replace what has come into being meanwhile.
     let linked = fs::hard_link(&draft, path).and_then(|()| sync_folder(path));
@@ -93,13 +93,18 @@ fn write_draft(path: &Path, bytes: &[u8], access: Access) -> io::Result<std::pat
 
 fn sync_folder(path: &Path) -> io::Result<()> {
     match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => File::open(parent)?.sync_all(),
-        _ => File::open(".")?.sync_all(),
+        Some(parent) if !parent.as_os_str().is_empty() => sync(parent),
+        _ => sync(Path::new(".")),
     }
 }
 
+/// Waits until names in the folder are on the disk.
+pub(in crate::keys) fn sync(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
+}
+
 /// Reads a key. A file that others can read is refused: the key in it may not be ours alone any more.
-pub(super) fn read_secret(path: &Path) -> Result<Zeroizing<String>, KeyError> {
+pub(in crate::keys) fn read_secret(path: &Path) -> Result<Zeroizing<String>, KeyError> {
     let file = open_plain(path).map_err(file_error(path))?;
     let meta = file.metadata().map_err(file_error(path))?;
     if meta.mode() & 0o077 != 0 {
@@ -121,7 +126,10 @@ pub(super) fn read_secret(path: &Path) -> Result<Zeroizing<String>, KeyError> {
 pub(super) fn read_public(path: &Path) -> Result<Vec<u8>, KeyError> {
     let mut bytes = Vec::new();
     open_plain(path)
-        .and_then(|file| file.take(MOST).read_to_end(&mut bytes))
+        .and_then(|file| file.take(MOST + 1).read_to_end(&mut bytes))
         .map_err(file_error(path))?;
+    if bytes.len() as u64 > MOST {
+        return Err(error(path, format!("has more than {MOST} bytes")));
+    }
     Ok(bytes)
 }

@@ -12,21 +12,30 @@ use time::OffsetDateTime;
 
 use super::{
     LAYOUT, LAYOUT_SCAN, NOTE, OWNER, OWNER_PUBLIC, PLATFORM, PLATFORM_PUBLIC, TRUST,
-    folder::{self, Access, error, file_error, read_public, read_secret},
-    may, read_key, read_trust,
+    folder::{self, error, file_error},
+    public::{commit, remember, with_owner, write_whole},
+    read_trust,
 };
-use crate::keys::{FIRST, KeyError, Role, role::is_name};
+use crate::keys::{FIRST, KeyError, Place, Role, role::is_name, set::may};
 
 /// Keys of workers that one set-up makes at most.
 const MOST_WORKERS: u32 = 1000;
 
 const NOTE_TEXT: &str = "\
 owner.pem signs layouts and trust.json, and nothing else. No service reads it. Move it to a medium that is kept
-offline, and bring it back only for `assay keys layout`, `add`, `rotate` and `revoke`.
+offline together with owner-trust.json, the last trust.json that it signed, and bring both back only for `assay keys
+layout`, `add`, `rotate` and `revoke`: an older trust.json is not signed again.
 
 The other .pem files are what the services sign with; they stay here, readable by the owner of this folder only. For
 a machine that runs one service, `assay keys export` writes a folder with what that service needs. Verifiers need
 owner.pub and platform.pub, or trust.json, handed to them out of band.
+";
+
+const NOTE_TEXT_ENGINE: &str = "\
+The private keys of this set-up are in a transit engine of OpenBao or HashiCorp Vault; what lies here is public: who
+may sign (trust.json), what jobs have to pass (layout.json), and the public keys of owner and platform. If there is an
+owner.pem, it is the owner's private key: move it to a medium that is kept offline, together with owner-trust.json,
+the last trust.json that it signed.
 ";
 
 /// Whether any file of a set-up is there.
@@ -54,7 +63,8 @@ fn first_of(dir: &Path) -> Option<PathBuf> {
 }
 
 /// `trust.json` is written last: a folder that has it is whole.
-pub(in crate::keys) fn init(dir: &Path, workers: u32, scan: bool) -> Result<(), KeyError> {
+pub(in crate::keys) fn init(place: &Place, workers: u32, scan: bool) -> Result<(), KeyError> {
+    let dir = place.dir();
     if !(1..=MOST_WORKERS).contains(&workers) {
         let reason = format!("{workers} workers; expected 1 to {MOST_WORKERS}");
         return Err(error(dir, reason));
@@ -65,15 +75,22 @@ pub(in crate::keys) fn init(dir: &Path, workers: u32, scan: bool) -> Result<(), 
             "exists; keys are never replaced. Choose another folder, or move this one away".into(),
         ));
     }
-    folder::make(dir)?;
     let mut wanted = vec![(Role::Api, FIRST.to_owned())];
     wanted.extend((1..=workers).map(|number| (Role::Worker, number.to_string())));
     wanted.extend(scan.then(|| (Role::Scanner, FIRST.to_owned())));
-    let made: Vec<_> = wanted
+    for file in [OWNER.to_owned(), PLATFORM.to_owned()]
         .into_iter()
-        .map(|(role, name)| (role, name, SigningKey::generate()))
-        .collect();
-    let [owner, platform] = [(); 2].map(|()| SigningKey::generate());
+        .chain(wanted.iter().map(|(role, name)| role.file(name)))
+    {
+        place.must_be_free(&file)?;
+    }
+    folder::make(dir)?;
+    let mut made = Vec::with_capacity(wanted.len());
+    for (role, name) in wanted {
+        let key = place.make(&role.file(&name))?;
+        made.push((role, name, key));
+    }
+    let (owner, platform) = (place.make(OWNER)?, place.make(PLATFORM)?);
     let functionaries = made
         .iter()
         .map(|(role, name, key)| functionary(*role, name, key.public()))
@@ -89,19 +106,18 @@ pub(in crate::keys) fn init(dir: &Path, workers: u32, scan: bool) -> Result<(), 
         )
     };
     let trust = sign_trust(dir, &owner, unsigned)?;
-    write_key(&dir.join(OWNER), &owner)?;
-    write_key(&dir.join(PLATFORM), &platform)?;
+    place.keep(OWNER, &owner)?;
+    place.keep(PLATFORM, &platform)?;
     for (role, name, key) in &made {
-        write_key(&dir.join(role.file(name)), key)?;
+        place.keep(&role.file(name), key)?;
     }
-    for (name, key) in [
-        (OWNER_PUBLIC, &trust.owner),
-        (PLATFORM_PUBLIC, &trust.platform),
-    ] {
-        folder::create(&dir.join(name), key.to_pem().as_bytes(), Access::All)?;
-    }
-    folder::replace(&dir.join(NOTE), NOTE_TEXT.as_bytes())?;
-    write_layouts(dir, &trust)
+    let note = match place {
+        Place::Files(_) => NOTE_TEXT,
+        Place::Vault { .. } => NOTE_TEXT_ENGINE,
+    };
+    folder::replace(&dir.join(NOTE), note.as_bytes())?;
+    write_whole(dir, &trust)?;
+    remember(dir, &trust)
 }
 
 pub(super) fn functionary(role: Role, name: &str, key: &PublicKey) -> Functionary {
@@ -111,11 +127,6 @@ pub(super) fn functionary(role: Role, name: &str, key: &PublicKey) -> Functionar
         steps: vec![role.step().to_owned()],
         window: Window::default(),
     }
-}
-
-pub(super) fn write_key(path: &Path, key: &SigningKey) -> Result<(), KeyError> {
-    let pem = key.to_pkcs8_pem().map_err(file_error(path))?;
-    folder::create(path, pem.as_bytes(), Access::Owner)
 }
 
 /// The next version of a trust file: layouts that are valid from now on (the one with a step `scan_image` only if
@@ -147,56 +158,36 @@ pub(super) fn sign_trust(
     Ok(trust)
 }
 
-pub(super) fn write_layouts(dir: &Path, trust: &Trust) -> Result<(), KeyError> {
-    folder::replace(&dir.join(LAYOUT), &trust.layout_file())?;
-    if let Some(layout) = trust.layout_scan_file() {
-        folder::replace(&dir.join(LAYOUT_SCAN), &layout)?;
-    }
-    let path = dir.join(TRUST);
-    let text = trust.to_json().map_err(file_error(&path))?;
-    folder::replace(&path, text.as_bytes())
+pub(in crate::keys) fn reissue_layout(place: &Place) -> Result<(), KeyError> {
+    let (owner, trust) = with_owner(place)?;
+    commit(place, &sign_trust(place.dir(), &owner, trust)?)
 }
 
-pub(in crate::keys) fn reissue_layout(dir: &Path) -> Result<(), KeyError> {
-    let (owner, trust) = with_owner(dir)?;
-    write_layouts(dir, &sign_trust(dir, &owner, trust)?)
-}
-
-pub(in crate::keys) fn add(dir: &Path, role: Role, name: &str) -> Result<PublicKey, KeyError> {
+pub(in crate::keys) fn add(place: &Place, role: Role, name: &str) -> Result<PublicKey, KeyError> {
     if !is_name(name) {
         return Err(KeyError::Name(name.to_owned()));
     }
-    let (owner, mut trust) = with_owner(dir)?;
-    let key = SigningKey::generate();
-    let new = functionary(role, name, key.public());
-    let taken = |one: &Functionary| one.name == new.name && one.window.until.is_none();
+    let dir = place.dir();
+    let (owner, mut trust) = with_owner(place)?;
+    let (file, named) = (role.file(name), role.functionary(name));
+    let taken = |one: &Functionary| one.name == named && one.window.until.is_none();
     if trust.functionaries.iter().any(taken) {
-        let reason = format!("names {} already; choose another name", new.name);
+        let reason = format!("names {named} already; choose another name");
         return Err(error(&dir.join(TRUST), reason));
     }
-    trust.functionaries.push(new);
+    place.must_be_free(&file)?;
+    let key = place.make(&file)?;
+    trust
+        .functionaries
+        .push(functionary(role, name, key.public()));
     let trust = sign_trust(dir, &owner, trust)?;
-    write_key(&dir.join(role.file(name)), &key)?;
-    write_layouts(dir, &trust)?;
+    place.prepare(&file, &key)?;
+    commit(place, &trust)?;
     Ok(key.public().clone())
 }
 
-/// The owner's key and the trust file that it made.
-pub(super) fn with_owner(dir: &Path) -> Result<(SigningKey, Trust), KeyError> {
-    folder::check(dir)?;
-    // The owner may be about to sign a file that nobody has signed yet.
-    let path = dir.join(TRUST);
-    let trust = Trust::from_unsigned_json(&read_public(&path)?).map_err(file_error(&path))?;
-    let path = dir.join(OWNER);
-    let owner = read_key(&path)?;
-    if owner.public() == &trust.owner {
-        return Ok((owner, trust));
-    }
-    Err(error(&path, format!("is not the owner's key of {TRUST}")))
-}
-
 pub(in crate::keys) fn export(
-    dir: &Path,
+    place: &Place,
     role: Role,
     name: &str,
     to: &Path,
@@ -204,6 +195,7 @@ pub(in crate::keys) fn export(
     if !is_name(name) {
         return Err(KeyError::Name(name.to_owned()));
     }
+    let dir = place.dir();
     folder::check(dir)?;
     let trust = read_trust(dir)?;
     if let Some(path) = first_of(to) {
@@ -212,40 +204,21 @@ pub(in crate::keys) fn export(
             "exists; keys are never replaced. Choose another folder".into(),
         ));
     }
-    let from = dir.join(role.file(name));
-    let pem = read_secret(&from)?;
-    let key = SigningKey::from_pkcs8_pem(&pem).map_err(file_error(&from))?;
-    if !may(&trust, key.public(), role.step()) {
+    let file = role.file(name);
+    let key = place.find(&file, |key| may(&trust, key, role.step()))?;
+    let key = key.ok_or_else(|| {
         let reason = format!("is not a key that {TRUST} names for {}", role.step());
-        return Err(error(&from, reason));
-    }
+        place.error(&file, reason)
+    })?;
     folder::make(to)?;
-    folder::create(&to.join(role.file(FIRST)), pem.as_bytes(), Access::Owner)?;
-    if role == Role::Worker {
-        let platform = read_secret(&dir.join(PLATFORM))?;
-        folder::create(&to.join(PLATFORM), platform.as_bytes(), Access::Owner)?;
+    if matches!(place, Place::Files(_)) {
+        let there = Place::from(to);
+        there.keep(&role.file(FIRST), &key)?;
+        if role == Role::Worker
+            && let Some(platform) = place.find(PLATFORM, |_| true)?
+        {
+            there.keep(PLATFORM, &platform)?;
+        }
     }
-    folder::create(
-        &to.join(OWNER_PUBLIC),
-        trust.owner.to_pem().as_bytes(),
-        Access::All,
-    )?;
-    folder::create(
-        &to.join(PLATFORM_PUBLIC),
-        trust.platform.to_pem().as_bytes(),
-        Access::All,
-    )?;
-    write_layouts(to, &trust)
-}
-
-pub(in crate::keys) fn write_trust(trust: &Trust, dir: &Path) -> Result<(), KeyError> {
-    std::fs::create_dir_all(dir).map_err(file_error(dir))?;
-    folder::replace(&dir.join(OWNER_PUBLIC), trust.owner.to_pem().as_bytes())?;
-    folder::replace(
-        &dir.join(PLATFORM_PUBLIC),
-        trust.platform.to_pem().as_bytes(),
-    )?;
-    let path = dir.join(TRUST);
-    let text = trust.to_json().map_err(file_error(&path))?;
-    folder::replace(&path, text.as_bytes())
+    write_whole(to, &trust)
 }

@@ -1,18 +1,17 @@
 //! Keys that take the place of others, and keys that are not believed any more.
 
-use std::{fs, path::Path};
-
 use assay_attest::{
-    FormerKey, Functionary, KeyId, Part, PublicKey, Revocation, SigningKey, TrustSignature, Window,
+    FormerKey, Functionary, KeyId, Part, PublicKey, Revocation, Trust, TrustSignature, Window,
 };
 use time::{Duration, OffsetDateTime};
 
 use super::{
-    OWNER, OWNER_PUBLIC, PLATFORM, PLATFORM_PUBLIC, TRUST,
-    folder::{self, error, file_error},
-    making::{functionary, sign_trust, with_owner, write_key, write_layouts},
+    OWNER, PLATFORM, TRUST,
+    folder::error,
+    making::{functionary, sign_trust},
+    public::{commit, with_owner},
 };
-use crate::keys::{KeyError, Role};
+use crate::keys::{KeyError, Place, Role};
 
 /// Which key is to be replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,79 +34,89 @@ impl Rotated<'_> {
     }
 }
 
-/// Makes a new key that signs from now on; the old one may sign for `overlap` yet. The old private key stays in the
-/// folder under another name, for services that have not been started again.
+/// Makes a new key that signs from now on; the old one may sign for `overlap` yet. The old private key stays, as a file
+/// under another name or as a version in the engine, for services that have not been started again.
 pub(in crate::keys) fn rotate(
-    dir: &Path,
+    place: &Place,
     what: Rotated<'_>,
     overlap: Duration,
 ) -> Result<PublicKey, KeyError> {
-    let (owner, mut trust) = with_owner(dir)?;
+    let (owner, mut trust) = with_owner(place)?;
     let now = whole_seconds(OffsetDateTime::now_utc());
     let until = now + overlap;
-    let new = SigningKey::generate();
+    if let Rotated::Functionary(role, name) = what {
+        must_be_named(place, &trust, &role.functionary(name))?;
+    }
+    let new = place.successor(&what.file())?;
     let mut signer = &owner;
-    let old = match what {
+    match what {
         Rotated::Owner => {
             signer = &new;
             let old = std::mem::replace(&mut trust.owner, new.public().clone());
             trust.former.push(FormerKey {
                 // Who pinned the old key takes what the new one signs.
-                successor: Some(TrustSignature::of_successor(&owner, new.public())),
+                successor: Some(TrustSignature::of_successor(&owner, new.public())?),
                 ..former(Part::Owner, &old, None, until)
             });
-            old
         }
         Rotated::Platform => {
             let old = std::mem::replace(&mut trust.platform, new.public().clone());
             let from = trust.platform_since.replace(now);
             trust.former.push(former(Part::Platform, &old, from, until));
-            old
         }
         Rotated::Functionary(role, name) => {
             let mut next = functionary(role, name, new.public());
             next.window.from = Some(now);
-            let current =
-                |one: &&mut Functionary| one.name == next.name && one.window.until.is_none();
-            let Some(old) = trust.functionaries.iter_mut().find(current) else {
-                let reason = format!("names no {}; `assay keys add` makes one", next.name);
-                return Err(error(&dir.join(TRUST), reason));
+            let current = trust
+                .functionaries
+                .iter_mut()
+                .find(|one| is_current(one, &next.name));
+            let Some(old) = current else {
+                return Err(unnamed(place, &next.name));
             };
             old.window.until = Some(until);
-            let old = old.key.clone();
             trust.functionaries.push(next);
-            old
         }
-    };
-    let trust = sign_trust(dir, signer, trust)?;
-    replace_key(&dir.join(what.file()), &old, &new)?;
-    for (name, key) in [
-        (OWNER_PUBLIC, &trust.owner),
-        (PLATFORM_PUBLIC, &trust.platform),
-    ] {
-        folder::replace(&dir.join(name), key.to_pem().as_bytes())?;
     }
-    write_layouts(dir, &trust)?;
+    let trust = sign_trust(place.dir(), signer, trust)?;
+    place.prepare(&what.file(), &new)?;
+    commit(place, &trust)?;
     Ok(new.public().clone())
 }
 
-/// Puts a new private key in the place of the old one, which is kept beside it if it is there.
-fn replace_key(path: &Path, old: &PublicKey, new: &SigningKey) -> Result<(), KeyError> {
-    if path.exists() {
-        let kept = path.with_extension(format!("former-{}.pem", old.keyid().short()));
-        fs::rename(path, kept).map_err(file_error(path))?;
+fn is_current(one: &Functionary, name: &str) -> bool {
+    one.name == name && one.window.until.is_none()
+}
+
+/// Refuses to make a new key for somebody who has none.
+fn must_be_named(place: &Place, trust: &Trust, name: &str) -> Result<(), KeyError> {
+    if trust.functionaries.iter().any(|one| is_current(one, name)) {
+        return Ok(());
     }
-    write_key(path, new)
+    Err(unnamed(place, name))
+}
+
+fn unnamed(place: &Place, name: &str) -> KeyError {
+    let reason = format!("names no {name}; `assay keys add` makes one");
+    error(&place.dir().join(TRUST), reason)
 }
 
 /// Signs a trust file that says that nothing of this key is to be believed, whenever it was signed, and layouts
 /// without it.
-pub(in crate::keys) fn revoke(dir: &Path, keyid: KeyId, reason: &str) -> Result<(), KeyError> {
-    let (owner, mut trust) = with_owner(dir)?;
+pub(in crate::keys) fn revoke(place: &Place, keyid: KeyId, reason: &str) -> Result<(), KeyError> {
+    let dir = place.dir();
+    let (owner, mut trust) = with_owner(place)?;
     let refuse = |reason: String| Err(error(&dir.join(TRUST), reason));
     if [trust.owner.keyid(), trust.platform.keyid()].contains(&keyid) {
         return refuse(format!(
             "{keyid} is in force; replace it first with `assay keys rotate`"
+        ));
+    }
+    let functionaries = trust.functionaries.iter().map(|one| &one.key);
+    let former = trust.former.iter().map(|one| &one.key);
+    if !functionaries.chain(former).any(|key| key.keyid() == keyid) {
+        return refuse(format!(
+            "names no key {keyid}; the ids are those that proofs and `assay keys add` show"
         ));
     }
     if trust.revoked.iter().any(|one| one.keyid == keyid) {
@@ -118,7 +127,7 @@ pub(in crate::keys) fn revoke(dir: &Path, keyid: KeyId, reason: &str) -> Result<
         at: whole_seconds(OffsetDateTime::now_utc()),
         reason: reason.to_owned(),
     });
-    write_layouts(dir, &sign_trust(dir, &owner, trust)?)
+    commit(place, &sign_trust(dir, &owner, trust)?)
 }
 
 fn former(

@@ -148,6 +148,20 @@ async fn run_jobs(api: &Db, worker: &Db) {
     worker.worker_gone("w").await.unwrap();
 }
 
+/// A job that is trained again by another worker.
+async fn reproduced(api: &Db, worker: &Db) {
+    let (of, key) = contract::completed(api).await;
+    let new = contract::reproduction(of, key);
+    let made = api.reproduce(&new).await.unwrap().unwrap();
+    assert!(made.new);
+    let left = worker.leave_to_others(new.id, key, "for others", LEASE);
+    assert!(left.await.unwrap());
+    worker.claim(new.id, "w", LEASE).await.unwrap().unwrap();
+    let done = contract::witnessed(new.unique_dir);
+    assert!(worker.complete(new.id, 1, &done).await.unwrap());
+    assert_eq!(worker.reproductions(of).await.unwrap().len(), 1);
+}
+
 /// Every call that puts a job back, and the upkeep that a worker does.
 async fn put_back(api: &Db, worker: &Db) {
     let id = running(api, worker).await;
@@ -187,6 +201,7 @@ async fn each_role_can_do_its_work() {
     let scanner = deployment.open("scanner").await;
     run_jobs(&api, &worker).await;
     put_back(&api, &worker).await;
+    reproduced(&api, &worker).await;
 
     // Whoever can take a doorbell away must not be able to lose the job.
     let lost = new_job("lost");
@@ -236,6 +251,8 @@ async fn no_role_can_change_what_a_job_was_to_be() {
             "priority = 'high'",
             "submitted_at = 0",
             "traceparent = NULL",
+            "reproduces = NULL",
+            "other_than = NULL",
             "cancel_requested = 1",
         ] {
             let statement = format!("UPDATE jobs SET {column}");

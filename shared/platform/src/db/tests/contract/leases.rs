@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    db::Lease,
+    db::{Claimer, Lease},
     job::{Failure, JobEvent, Status},
 };
 use assay_protocol::Fault;
@@ -30,9 +30,13 @@ pub(crate) async fn a_job_of_another_class_is_not_claimed(db: &Db) {
     new.class = Class::Gpu;
     db.insert_job(&new).await.unwrap();
     let claim = async |class| {
-        db.claim_again(new.id, "w", LEASE, class, &mut None)
-            .await
-            .unwrap()
+        let claimer = Claimer {
+            name: "w",
+            keyid: None,
+            class,
+        };
+        let claim = db.claim_again(new.id, claimer, LEASE, &mut None).await;
+        claim.unwrap()
     };
     assert_eq!(claim(Some(Class::Cpu)).await, None);
     let job = job_of(db, new.id).await;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{job::Status, scan::ImageSeen, worker::WorkerRow};
+use crate::{db::Claimer, job::Status, scan::ImageSeen, worker::WorkerRow};
 
 const LONG: Duration = Duration::from_secs(3600);
 /// Only a failure waits for it.
@@ -118,7 +118,11 @@ pub(crate) async fn workers_are_known_and_can_be_drained(db: &Db) {
 pub(crate) async fn a_claim_without_an_answer_is_found_by_who_made_it(db: &Db) {
     let id = claimed(db, "me").await.job.id;
     let again = async |worker: &'static str, mut tried: Option<u32>| {
-        let claim = db.claim_again(id, worker, LEASE, None, &mut tried).await;
+        let claimer = Claimer {
+            name: worker,
+            ..Claimer::default()
+        };
+        let claim = db.claim_again(id, claimer, LEASE, &mut tried).await;
         claim
             .unwrap()
             .map(|claim| (claim.attempt, claim.artifacts.len()))
