@@ -206,7 +206,7 @@ mod tests {
             let tensor = tensor(dtype, &shape);
             let width = dtype.bits() / 8;
             let last: u64 = shape.iter().zip(&strides).map(|(size, stride)| (size - 1) * stride).sum();
-            let bytes: Vec<u8> = (0..3 + (last + 1) * width).map(|at| (at * 31 >> 3 ^ at) as u8).collect();
+            let bytes: Vec<u8> = (0..3 + (last + 1) * width).map(|at| (((at * 31) >> 3) ^ at) as u8).collect();
             let file = tempfile::tempfile().unwrap();
             file.write_all_at(&bytes, 0).unwrap();
             let mut expected = Vec::new();
