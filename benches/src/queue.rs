@@ -18,7 +18,7 @@ use assay_platform::{
     job::{Class, Completion, NewJob, Priority, Timings},
     upkeep,
 };
-use assay_protocol::{Framework, JobRequest, Metadata, Parameters};
+use assay_protocol::{AibomVersion, Framework, JobRequest, Metadata, Parameters};
 use assay_test_parts::{Postgres, Rabbit};
 use tempfile::TempDir;
 use time::OffsetDateTime;
@@ -218,6 +218,7 @@ fn job() -> NewJob {
             framework: Framework::Candle,
             metadata: Metadata::default(),
             parameters: Parameters::default(),
+            aibom: AibomVersion::default(),
         },
         class: Class::Cpu,
         priority: Priority::Normal,

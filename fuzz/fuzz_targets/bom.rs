@@ -4,7 +4,7 @@
 #![no_main]
 
 use assay_attest::{
-    aibom::{BomError, verify},
+    aibom::{BomError, score::score, verify},
     json::{Limits, jcs, parse},
 };
 use assay_fuzz::{key, sign_bom};
@@ -15,6 +15,7 @@ fuzz_target!(|bytes: &[u8]| {
     let Ok(document) = parse(bytes, &Limits::BOM) else {
         return;
     };
+    let _ = score(&document);
     let Some(signed) = sign_bom(document) else {
         return;
     };

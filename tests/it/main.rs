@@ -27,6 +27,7 @@ mod reproduce;
 mod resume;
 mod rotation;
 mod sandbox;
+mod sbom;
 #[cfg(all(feature = "outside-parts", feature = "outside-tools"))]
 mod scan;
 mod support;

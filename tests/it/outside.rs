@@ -1,5 +1,6 @@
 //! The field's own tools over a bundle, where it lies. Their versions are pinned in `tests/outside/requirements.txt`.
 
+mod aibom;
 mod curl;
 mod keras;
 mod layouts;

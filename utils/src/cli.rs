@@ -1,5 +1,6 @@
 //! What can be typed, and where it goes.
 
+mod bom;
 mod intoto;
 mod keys;
 
@@ -169,6 +170,11 @@ enum Command {
         #[arg(long)]
         job: Option<JobId>,
     },
+    /// Look at AIBoMs, of this platform or of any other tool.
+    Bom {
+        #[command(subcommand)]
+        command: bom::BomCommand,
+    },
     /// Verify and sign links and layouts of any in-toto tool.
     Intoto {
         #[command(subcommand)]
@@ -269,9 +275,21 @@ pub(crate) struct Submit {
     /// `steps_per_epoch`, `validation_steps`, `validation_freq=1`, `seed=0`, `device=auto` (or
     /// `cpu`, `cuda`). Metadata, all optional: `model_name`,
     /// `model_version`, `model_description`, `author`, `model_type`, `base_model`, `base_model_source`,
-    /// `intended_use`, `out_of_scope`, `misuse_or_malicious`, `license_name`.
+    /// `intended_use`, `out_of_scope`, `misuse_or_malicious`, `license_name`, `manufacturer`, `supplier`,
+    /// `intended_users`, `technical_limitations`, `model_card_url`, `dataset_name`, `dataset_version`,
+    /// `dataset_description`, `dataset_license`, `dataset_source`, `dataset_sensitivity`, `dataset_owner`,
+    /// `dataset_steward`, `dataset_collection`.
     #[arg(long = "param", value_name = "KEY=VALUE", value_parser = key_value)]
     pub(crate) parameters: Vec<(String, String)>,
+    /// Metadata fields from a file (YAML: `field: text`); `--param` says more, not the same again.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) metadata: Option<PathBuf>,
+    /// An SBOM of your own (CycloneDX 1.2 to 1.7, JSON): its components stand nested in the AIBoM.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) sbom: Option<PathBuf>,
+    /// The version of CycloneDX that the AIBoM is to have: 1.6 when absent; 1.7 also says who each fact is from.
+    #[arg(long, value_name = "VERSION", value_parser = ["1.6", "1.7"])]
+    pub(crate) aibom: Option<String>,
     /// Show the training and wait for its end; exit code 1 unless it completes. Ctrl-C stops the watching, not the job.
     #[arg(long)]
     pub(crate) wait: bool,
@@ -306,6 +324,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Sample { name, dir } => commands::sample::run(output, name, &dir),
         Command::Reproduce(reproduce) => commands::reproduce::run(output, reproduce),
         Command::Verify { dir, trust, job } => commands::verify::run(output, &dir, trust, job),
+        Command::Bom { command } => bom::run(output, command),
         Command::Intoto { command } => intoto::run(output, command),
         Command::Model { command } => commands::model::run(output, command),
         Command::Submit(submit) => commands::client(&cli.server, |client| {

@@ -2,6 +2,7 @@
 
 pub(crate) mod api;
 pub(crate) mod artifacts;
+pub(crate) mod bom;
 pub(crate) mod cancel;
 pub(crate) mod demo;
 pub(crate) mod get;

@@ -17,6 +17,9 @@ pub(crate) enum Sample {
     Digits,
 }
 
+/// The file with what a sample's authors say of model and data.
+pub(crate) const METADATA: &str = "metadata.yaml";
+
 /// The files of a sample, ready to be handed in.
 #[derive(Debug)]
 pub(crate) struct Files {
@@ -28,8 +31,19 @@ pub(crate) struct Files {
     pub(crate) definition: &'static str,
     /// Parameters that suit the data: form field and value.
     pub(crate) parameters: &'static [(&'static str, &'static str)],
-    /// What to say of the model: form field and value.
+    /// What to say of model and data: form field and value.
     pub(crate) metadata: &'static [(&'static str, &'static str)],
+}
+
+impl Files {
+    /// `metadata.yaml`: each value as a JSON string, which is YAML, too.
+    fn metadata_file(&self) -> anyhow::Result<String> {
+        let mut text = String::new();
+        for (field, value) in self.metadata {
+            text.push_str(&format!("{field}: {}\n", serde_json::to_string(value)?));
+        }
+        Ok(text)
+    }
 }
 
 impl Sample {
@@ -58,6 +72,7 @@ impl Sample {
             ("model.keras", files.model.as_slice()),
             (dataset_name, dataset.as_slice()),
             ("definition.yaml", files.definition.as_bytes()),
+            (METADATA, files.metadata_file()?.as_bytes()),
         ] {
             let path = dir.join(name);
             if path.exists() {

@@ -19,6 +19,7 @@ use assay_attest::{
 use assay_platform::{
     Platform,
     job::{Artifact, Claim, Role},
+    keys::Keys,
     sandbox::Limits,
 };
 use serde_json::Value;
@@ -105,19 +106,7 @@ pub(crate) async fn attest(
 ) -> Result<(), Stop> {
     let id = evidence.claim.job.id;
     enter(Phase::Sign, id);
-    let keys = &platform.keys;
-    let (worker, platform_key) = (keys.worker()?.clone(), keys.platform()?.clone());
-    let training = link::training_link(evidence);
-    let outputs = manifest(evidence);
-    let sign = {
-        let platform_key = platform_key.clone();
-        move || sign_training(training, &outputs, &worker, &platform_key)
-    };
-    let signed = keys.signing(sign).await??;
-    let facts = signed.facts(evidence);
-    let request = evidence.staged.request_json.clone();
-    let sign = move || sign_documents(signed, &facts, &request, &platform_key);
-    let proof = keys.signing(sign).await??;
+    let proof = prove(&platform.keys, evidence).await?;
     enter(Phase::Upload, id);
     let put = |name: &str, role: Role, bytes: Vec<u8>| {
         let path = format!("{}/{name}", evidence.claim.job.unique_dir);
@@ -166,6 +155,22 @@ pub(crate) async fn attest(
     Ok(())
 }
 
+/// Writes and signs the proof; no disk, no database.
+async fn prove(keys: &Keys, evidence: Evidence<'_>) -> Result<Proof, Stop> {
+    let (worker, platform_key) = (keys.worker()?.clone(), keys.platform()?.clone());
+    let training = link::training_link(evidence);
+    let outputs = manifest(evidence);
+    let sign = {
+        let platform_key = platform_key.clone();
+        move || sign_training(training, &outputs, &worker, &platform_key)
+    };
+    let signed = keys.signing(sign).await??;
+    let facts = signed.facts(evidence);
+    let request = evidence.staged.request_json.clone();
+    let sign = move || sign_documents(signed, &facts, &request, &platform_key);
+    keys.signing(sign).await?
+}
+
 /// What the rest of a proof names by digest.
 #[derive(Debug)]
 struct Signed {
@@ -187,7 +192,7 @@ fn manifest(evidence: Evidence<'_>) -> Manifest {
     Manifest::of_outputs(outputs.map(|one| (one.path.as_str(), one.digest)))
 }
 
-/// Signs the link and the outputs; no disk, no database.
+/// Signs the link and the outputs.
 fn sign_training(
     training: Link,
     outputs: &Manifest,

@@ -40,6 +40,15 @@ pub(crate) fn only(artifacts: &[Artifact], role: Role) -> Result<&Artifact, Stop
     }
 }
 
+/// The one artifact of a role that a job need not have.
+pub(crate) fn optional(artifacts: &[Artifact], role: Role) -> Result<Option<&Artifact>, Stop> {
+    if artifacts.iter().any(|one| one.role == role) {
+        only(artifacts, role).map(Some)
+    } else {
+        Ok(None)
+    }
+}
+
 /// Something is not what it was when the job was taken in. Nobody can mend that by trying again.
 pub(crate) fn changed(message: impl Into<String>) -> Stop {
     Stop::ours("platform.artifact_changed", message)

@@ -1,7 +1,8 @@
 mod identity;
 
 use assay_attest::{
-    INGEST, RUN_TRAINING,
+    Digest, INGEST, RUN_TRAINING,
+    aibom::{MAX_SBOM_BYTES, SuppliedSbom, read_sbom},
     intoto::{Layout, Link, Signed, check_signer},
     json::{Limits, jcs, parse},
 };
@@ -15,7 +16,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
-    layout::{MAX_METADATA_BYTES, changed, only},
+    layout::{MAX_METADATA_BYTES, changed, only, optional},
     source::Source,
     stop::Stop,
 };
@@ -30,6 +31,8 @@ pub(crate) struct Staged {
     pub(crate) request: JobRequest,
     /// The same as the JSON value whose canonical form the file is.
     pub(crate) request_json: Value,
+    /// What the submitter's own SBOM names, where one was handed in.
+    pub(crate) sbom: Option<SuppliedSbom>,
     /// The `ingest` link.
     pub(crate) ingest: Artifact,
 }
@@ -61,15 +64,18 @@ pub(crate) async fn stage(
         (only(Role::DatasetDefinition)?, room::DEFINITION),
         (only(Role::Parameters)?, room::PARAMETERS),
     ];
-    if link.products.len() != inputs.len() || !link.materials.is_empty() {
+    let own = optional(&source.artifacts, Role::Sbom)?;
+    let count = inputs.len() + usize::from(own.is_some());
+    if link.products.len() != count || !link.materials.is_empty() {
         return Err(changed(
             "the ingest link does not name exactly the inputs of the job",
         ));
     }
     let [model, dataset, definition, parameters] =
         inputs.map(|(artifact, name)| place(platform, &room, &link, artifact, name));
-    let ((request, request_json), model, dataset, definition, parameters) = tokio::try_join!(
+    let ((request, request_json), sbom, model, dataset, definition, parameters) = tokio::try_join!(
         request(platform, source),
+        sbom(platform, &link, own),
         model,
         dataset,
         definition,
@@ -78,8 +84,11 @@ pub(crate) async fn stage(
     let limits = serde_json::to_vec(&platform.config.data_limits)
         .map_err(|error| Stop::Infrastructure(error.to_string()))?;
     room.add_input_bytes(room::LIMITS, &limits)?;
+    let mut materials = vec![model, dataset, definition, parameters];
+    materials.extend(own.cloned());
     Ok(Staged {
-        materials: vec![model, dataset, definition, parameters],
+        materials,
+        sbom,
         request,
         request_json,
         ingest: ingest.clone(),
@@ -159,6 +168,32 @@ async fn place(
             artifact.path
         ))),
     }
+}
+
+/// Reads the submitter's SBOM; its bytes must be those that the link names. The trainer has no use for it, so it is not
+/// placed in the room.
+async fn sbom(
+    platform: &Platform,
+    link: &Link,
+    artifact: Option<&Artifact>,
+) -> Result<Option<SuppliedSbom>, Stop> {
+    let Some(artifact) = artifact else {
+        return Ok(None);
+    };
+    let most = MAX_SBOM_BYTES as u64;
+    let bytes = platform.store.read(artifact.digest, most).await?;
+    let digest = Digest::of(&bytes);
+    if link.products.get(&artifact.path) != Some(&digest) || artifact.digest != digest {
+        return Err(changed(format!(
+            "{} is not what the ingest link says",
+            artifact.path
+        )));
+    }
+    let read = tokio::task::spawn_blocking(move || read_sbom(&bytes))
+        .await
+        .map_err(|error| Stop::Infrastructure(error.to_string()))?;
+    read.map(Some)
+        .map_err(|error| changed(format!("{}: {error}", artifact.path)))
 }
 
 /// The request as the link binds it, which must be the one that the database shows.

@@ -143,7 +143,7 @@ fn find<'a>(artifacts: &'a [Artifact], wanted: &str) -> Result<&'a Artifact, Pro
     let is_input = |one: &&Artifact| {
         matches!(
             one.role,
-            Role::Model | Role::Dataset | Role::DatasetDefinition | Role::Parameters
+            Role::Model | Role::Dataset | Role::DatasetDefinition | Role::Parameters | Role::Sbom
         )
     };
     let named: Vec<&Artifact> = artifacts

@@ -57,11 +57,17 @@ pub(crate) struct SubmitForm {
     /// What the data set holds (YAML).
     #[schema(value_type = String, format = Binary)]
     dataset_definition: (),
+    /// An SBOM of your own (CycloneDX 1.2 to 1.7, JSON); its components stand nested in the AIBoM.
+    #[schema(value_type = Option<String>, format = Binary)]
+    sbom: (),
     /// `TensorFlow 2.16.1` or `candle`.
     framework: String,
     /// Before which other jobs it goes: `low`, `normal` or `high`.
     #[schema(default = "normal")]
     priority: Option<String>,
+    /// The version of CycloneDX of the AIBoM: `1.6` or `1.7`.
+    #[schema(default = "1.6")]
+    aibom: Option<String>,
     /// Name of the model.
     model_name: Option<String>,
     /// Version of the model.
@@ -76,14 +82,43 @@ pub(crate) struct SubmitForm {
     base_model: Option<String>,
     /// Where that model is from.
     base_model_source: Option<String>,
-    /// What it is for.
+    /// What it is for, one a line.
     intended_use: Option<String>,
-    /// What it is not for.
+    /// What it is not for, one a line.
     out_of_scope: Option<String>,
     /// How it could be misused.
     misuse_or_malicious: Option<String>,
-    /// Its licence, best as an SPDX identifier.
+    /// Its licence, best as an SPDX identifier or expression.
     license_name: Option<String>,
+    /// The organisation that made the model.
+    manufacturer: Option<String>,
+    /// The organisation that hands it out.
+    supplier: Option<String>,
+    /// For whom it is, one a line.
+    intended_users: Option<String>,
+    /// What is known not to work well, one a line.
+    technical_limitations: Option<String>,
+    /// Address of a model card written by people.
+    #[schema(example = "https://example.org/card")]
+    model_card_url: Option<String>,
+    /// Name of the data set; its file's name when absent.
+    dataset_name: Option<String>,
+    /// Version of the data set.
+    dataset_version: Option<String>,
+    /// What the data set is.
+    dataset_description: Option<String>,
+    /// Licence of the data set, best as an SPDX identifier or expression.
+    dataset_license: Option<String>,
+    /// Where the data set is from: an address or words.
+    dataset_source: Option<String>,
+    /// What in the data set is sensitive, one a line; `none` where nothing is.
+    dataset_sensitivity: Option<String>,
+    /// Who owns the data, one a line.
+    dataset_owner: Option<String>,
+    /// Who looks after the data, one a line.
+    dataset_steward: Option<String>,
+    /// How the data were gathered and labelled.
+    dataset_collection: Option<String>,
     /// The epoch to stop before.
     #[schema(default = 50, minimum = 1, maximum = 100_000)]
     epochs: Option<u32>,

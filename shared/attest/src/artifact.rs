@@ -24,6 +24,8 @@ pub enum Role {
     DatasetDefinition,
     /// The request itself, canonical JSON.
     Parameters,
+    /// An SBOM of the submitter's own, handed in with the job.
+    Sbom,
     /// One of [`OUTPUT_NAMES`].
     Output,
 }
@@ -36,6 +38,8 @@ impl Role {
         Self::DatasetDefinition,
         Self::Parameters,
     ];
+    /// The inputs that a job may have besides, each at most once.
+    pub const OPTIONAL_INPUTS: [Self; 1] = [Self::Sbom];
 
     /// The path under which links name such an artifact; `file` is not looked at for [`Role::Parameters`].
     ///
@@ -47,6 +51,7 @@ impl Role {
             Self::Dataset => format!("{unique_dir}/inputs/dataset/{file}"),
             Self::DatasetDefinition => format!("{unique_dir}/inputs/dataset_definition/{file}"),
             Self::Parameters => format!("{unique_dir}/inputs/parameters.json"),
+            Self::Sbom => format!("{unique_dir}/inputs/sbom/{file}"),
             Self::Output => format!("{unique_dir}/outputs/{file}"),
         };
         check_path(&path)?;
@@ -77,6 +82,7 @@ impl<'a> ArtifactPath<'a> {
             [dir, "inputs", "model", file] => (dir, Role::Model, file),
             [dir, "inputs", "dataset", file] => (dir, Role::Dataset, file),
             [dir, "inputs", "dataset_definition", file] => (dir, Role::DatasetDefinition, file),
+            [dir, "inputs", "sbom", file] => (dir, Role::Sbom, file),
             [dir, "inputs", file @ "parameters.json"] => (dir, Role::Parameters, file),
             [dir, "outputs", file] if OUTPUT_NAMES.contains(&file) => (dir, Role::Output, file),
             _ => {
@@ -105,6 +111,7 @@ mod tests {
             (Role::Dataset, "wine.csv"),
             (Role::DatasetDefinition, "d.yaml"),
             (Role::Parameters, "parameters.json"),
+            (Role::Sbom, "sbom.json"),
             (Role::Output, "logs.txt"),
         ] {
             let path = role.path("job", file).unwrap();

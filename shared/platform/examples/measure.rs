@@ -10,7 +10,7 @@ use assay_platform::{
     ids::{JobId, UniqueDir},
     job::{Artifact, Class, NewJob, Priority, Role},
 };
-use assay_protocol::{Framework, JobRequest, Metadata, Parameters};
+use assay_protocol::{AibomVersion, Framework, JobRequest, Metadata, Parameters};
 use time::OffsetDateTime;
 
 const JOBS: usize = 1000;
@@ -33,6 +33,7 @@ fn job() -> NewJob {
             framework: Framework::Candle,
             metadata: Metadata::default(),
             parameters: Parameters::default(),
+            aibom: AibomVersion::default(),
         },
         class: Class::Cpu,
         priority: Priority::Normal,

@@ -73,6 +73,8 @@ pub enum Role {
     DatasetDefinition,
     /// The request itself, canonical JSON.
     Parameters,
+    /// An SBOM of the submitter's own.
+    Sbom,
     /// Something the training wrote; its name says what.
     Output,
     /// A checkpoint that was kept; the `run_training` link names it beside its products.
@@ -99,11 +101,12 @@ pub enum Role {
 
 impl Role {
     /// Every role, in the order in which artifacts are listed.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Model,
         Self::Dataset,
         Self::DatasetDefinition,
         Self::Parameters,
+        Self::Sbom,
         Self::Output,
         Self::Aibom,
         Self::AibomSignature,
@@ -124,6 +127,7 @@ impl Role {
             Self::Dataset => "dataset",
             Self::DatasetDefinition => "dataset_definition",
             Self::Parameters => "parameters",
+            Self::Sbom => "sbom",
             Self::Output => "output",
             Self::Checkpoint => "checkpoint",
             Self::Layout => "layout",
@@ -150,6 +154,7 @@ impl Role {
             Self::Dataset => Some(assay_attest::Role::Dataset),
             Self::DatasetDefinition => Some(assay_attest::Role::DatasetDefinition),
             Self::Parameters => Some(assay_attest::Role::Parameters),
+            Self::Sbom => Some(assay_attest::Role::Sbom),
             Self::Output => Some(assay_attest::Role::Output),
             Self::Checkpoint
             | Self::Layout

@@ -23,5 +23,5 @@ pub use event::{
 pub use fault::Fault;
 pub use framework::Framework;
 pub use limits::DataLimits;
-pub use request::{JobRequest, Metadata, Parameters};
+pub use request::{AibomVersion, JobRequest, Metadata, Parameters};
 pub use text::deceives;

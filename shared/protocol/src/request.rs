@@ -1,83 +1,12 @@
+mod aibom_version;
+mod metadata;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Device, Fault, Framework};
 
-/// What the submitter says of the model. Nothing here is measured; the AIBoM marks it as claimed by the submitter.
-///
-/// An absent or empty field is `None` and stays out of the AIBoM.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "the names are the form's own and say it")]
-pub struct Metadata {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub model_name: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub model_version: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub model_description: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub author: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub model_type: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub base_model: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub base_model_source: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub intended_use: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub out_of_scope: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub misuse_or_malicious: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub license_name: Option<String>,
-}
-
-impl Metadata {
-    /// The form fields, in the order of the documentation.
-    pub const FIELDS: [&'static str; 11] = [
-        "model_name",
-        "model_version",
-        "model_description",
-        "author",
-        "model_type",
-        "base_model",
-        "base_model_source",
-        "intended_use",
-        "out_of_scope",
-        "misuse_or_malicious",
-        "license_name",
-    ];
-    /// Characters of one field at most.
-    pub const MAX_CHARS: usize = 10_000;
-
-    /// Sets one form field; `Ok(false)` when the name is not a metadata field.
-    pub fn set(&mut self, name: &str, value: &str) -> Result<bool, Fault> {
-        let slot = match name {
-            "model_name" => &mut self.model_name,
-            "model_version" => &mut self.model_version,
-            "model_description" => &mut self.model_description,
-            "author" => &mut self.author,
-            "model_type" => &mut self.model_type,
-            "base_model" => &mut self.base_model,
-            "base_model_source" => &mut self.base_model_source,
-            "intended_use" => &mut self.intended_use,
-            "out_of_scope" => &mut self.out_of_scope,
-            "misuse_or_malicious" => &mut self.misuse_or_malicious,
-            "license_name" => &mut self.license_name,
-            _ => return Ok(false),
-        };
-        if value.chars().count() > Self::MAX_CHARS {
-            return Err(field_fault(
-                name,
-                "parameters.too_long",
-                format!("{name} is longer than {} characters", Self::MAX_CHARS),
-            ));
-        }
-        *slot = (!value.trim().is_empty()).then(|| value.to_owned());
-        Ok(true)
-    }
-}
+pub use aibom_version::AibomVersion;
+pub use metadata::Metadata;
 
 /// How to train: the arguments of Keras' `Model.fit` that the form offers, and the seed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -216,6 +145,9 @@ pub struct JobRequest {
     /// How to train.
     #[serde(default)]
     pub parameters: Parameters,
+    /// The version of CycloneDX that the AIBoM is to have; written only where another than the usual one is asked for.
+    #[serde(default, skip_serializing_if = "AibomVersion::is_default")]
+    pub aibom: AibomVersion,
 }
 
 fn number<T: std::str::FromStr>(name: &str, value: &str) -> Result<T, Fault> {
@@ -297,18 +229,6 @@ mod tests {
         assert_eq!(parameters.set("steps_per_epoch", " "), Ok(true));
         assert_eq!(parameters.steps_per_epoch, None);
         assert_eq!(parameters.set("epoch", "1"), Ok(false));
-        let mut metadata = Metadata::default();
-        for name in Metadata::FIELDS {
-            assert_eq!(metadata.set(name, "x"), Ok(true), "{name}");
-        }
-        assert_eq!(metadata.set("nothing", "x"), Ok(false));
-        assert!(
-            metadata
-                .set("author", &"x".repeat(Metadata::MAX_CHARS + 1))
-                .is_err()
-        );
-        assert_eq!(metadata.set("author", "  "), Ok(true));
-        assert_eq!(metadata.author, None);
     }
 
     #[test]
@@ -355,6 +275,7 @@ mod tests {
                 framework: Framework::TensorFlow,
                 metadata: Metadata { author: Some("n\u{e9}".into()), ..Metadata::default() },
                 parameters,
+                aibom: AibomVersion::V1_7,
             };
             let text = serde_json::to_string(&request).unwrap();
             prop_assert_eq!(serde_json::from_str::<JobRequest>(&text).unwrap(), request);

@@ -108,7 +108,9 @@ fn openbao_signs_and_has_nothing_to_lose() {
     server.cont();
     let made = transit.ask(reqwest::Method::GET, &key, None).unwrap();
     assert_eq!(made["data"]["type"], "ecdsa-p256");
-    let token = transit.token_file("nobody", "").unwrap();
+    let token = transit
+        .token_file("nobody", "path \"none\" { capabilities = [\"deny\"] }")
+        .unwrap();
     assert!(!std::fs::read_to_string(token).unwrap().is_empty());
     server.kill();
     assert!(transit.ask(reqwest::Method::GET, &key, None).is_err());

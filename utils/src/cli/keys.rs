@@ -18,22 +18,23 @@ pub(super) struct Keys {
     vault: Vault,
 }
 
-/// Where private keys are, if not in files.
+/// Where private keys are, if not in files. Fields are named as arguments are known to all commands, which have an
+/// address and a file of authorities of their own.
 #[derive(Debug, Args)]
 struct Vault {
     /// The keys are in the transit engine of this `OpenBao` or `HashiCorp` Vault server: `https://…`, or `http://…` on
     /// this machine.
-    #[arg(long = "vault", global = true, value_name = "ADDRESS")]
-    address: Option<String>,
+    #[arg(long, global = true, value_name = "ADDRESS")]
+    vault: Option<String>,
     /// File with a token that may make keys there and sign with the owner's.
-    #[arg(long = "vault-token-file", global = true, value_name = "FILE")]
-    token_file: Option<PathBuf>,
+    #[arg(long, global = true, value_name = "FILE")]
+    vault_token_file: Option<PathBuf>,
     /// Where the engine is mounted.
-    #[arg(long = "vault-mount", global = true, default_value = "transit")]
-    mount: String,
+    #[arg(long, global = true, default_value = "transit")]
+    vault_mount: String,
     /// What the names of the keys begin with.
-    #[arg(long = "vault-prefix", global = true, default_value = "assay-")]
-    prefix: String,
+    #[arg(long, global = true, default_value = "assay-")]
+    vault_prefix: String,
     /// The engine's namespace.
     #[arg(
         long = "vault-namespace",
@@ -41,24 +42,24 @@ struct Vault {
         default_value = "",
         hide_default_value = true
     )]
-    namespace: String,
+    vault_namespace: String,
     /// Certificates (PEM) of authorities to trust beside those of this machine.
-    #[arg(long = "vault-ca-file", global = true, value_name = "FILE")]
-    ca_file: Option<PathBuf>,
+    #[arg(long, global = true, value_name = "FILE")]
+    vault_ca_file: Option<PathBuf>,
 }
 
 impl Vault {
     fn place(&self, dir: PathBuf, owner_file: bool) -> anyhow::Result<Place> {
-        let Some(address) = self.address.clone() else {
+        let Some(address) = self.vault.clone() else {
             return Ok(Place::Files(dir));
         };
         let engine = Engine::open(VaultConfig {
             address,
-            mount: self.mount.clone(),
-            prefix: self.prefix.clone(),
-            token_file: self.token_file.clone().unwrap_or_default(),
-            namespace: self.namespace.clone(),
-            ca_file: self.ca_file.clone().unwrap_or_default(),
+            mount: self.vault_mount.clone(),
+            prefix: self.vault_prefix.clone(),
+            token_file: self.vault_token_file.clone().unwrap_or_default(),
+            namespace: self.vault_namespace.clone(),
+            ca_file: self.vault_ca_file.clone().unwrap_or_default(),
             patience: PATIENCE,
         })?;
         Ok(Place::Vault {

@@ -4,7 +4,10 @@ use std::{path::Path, process::ExitCode};
 
 use serde_json::json;
 
-use crate::{output::Output, sample::Sample};
+use crate::{
+    output::Output,
+    sample::{METADATA, Sample},
+};
 
 pub(crate) fn run(output: Output, sample: Sample, dir: &Path) -> anyhow::Result<ExitCode> {
     let files = sample.write(dir)?;
@@ -13,6 +16,7 @@ pub(crate) fn run(output: Output, sample: Sample, dir: &Path) -> anyhow::Result<
         "model": dir.join("model.keras"),
         "dataset": dir.join(dataset),
         "definition": dir.join("definition.yaml"),
+        "metadata": dir.join(METADATA),
     }))?;
     let parameters: String = files
         .parameters
@@ -21,9 +25,10 @@ pub(crate) fn run(output: Output, sample: Sample, dir: &Path) -> anyhow::Result<
         .collect();
     let at = dir.display();
     output.say(format!(
-        "Wrote model.keras, {dataset} and definition.yaml to {at}. Hand them in with:\n\n  \
+        "Wrote model.keras, {dataset}, definition.yaml and {METADATA} to {at}. Hand them in with:\n\n  \
          assay submit --model {at}/model.keras --dataset {at}/{dataset} \
-         --definition {at}/definition.yaml{parameters} --wait"
+         --definition {at}/definition.yaml \
+         --metadata {at}/{METADATA}{parameters} --wait"
     ));
     Ok(ExitCode::SUCCESS)
 }

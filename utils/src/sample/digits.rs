@@ -44,6 +44,25 @@ pub(super) fn files() -> anyhow::Result<Files> {
                 "Reading forms of people who did not agree to it.",
             ),
             ("license_name", "Apache-2.0"),
+            ("manufacturer", "Assay"),
+            ("supplier", "Assay"),
+            ("intended_users", "People who try Assay."),
+            (
+                "technical_limitations",
+                "Trained on 1,797 images of 8 × 8 grey pixels; other sizes and scans were never seen.\n\
+                 Nothing is said when an image shows no digit.",
+            ),
+            ("dataset_name", "optical-digits"),
+            ("dataset_version", "1998"),
+            (
+                "dataset_description",
+                "Optical recognition of handwritten digits, test set: images of 8 × 8 pixels.",
+            ),
+            ("dataset_license", "CC-BY-4.0"),
+            ("dataset_source", "https://doi.org/10.24432/C50P49"),
+            ("dataset_sensitivity", "none"),
+            ("dataset_owner", "E. Alpaydin and C. Kaynak"),
+            ("dataset_steward", "UCI Machine Learning Repository"),
         ],
     })
 }

@@ -75,6 +75,20 @@ pub(super) fn files() -> anyhow::Result<Files> {
                 "Judging real wine: 178 samples of one region and one decade.",
             ),
             ("license_name", "Apache-2.0"),
+            ("manufacturer", "Assay"),
+            ("supplier", "Assay"),
+            ("intended_users", "People who try Assay."),
+            ("dataset_name", "wine"),
+            ("dataset_version", "1992"),
+            (
+                "dataset_description",
+                "178 wines of three cultivars, 13 chemical measurements each.",
+            ),
+            ("dataset_license", "CC-BY-4.0"),
+            ("dataset_source", "https://doi.org/10.24432/C5PC7J"),
+            ("dataset_sensitivity", "none"),
+            ("dataset_owner", "S. Aeberhard and M. Forina"),
+            ("dataset_steward", "UCI Machine Learning Repository"),
         ],
     })
 }

@@ -63,6 +63,7 @@ pub(super) fn facts(
         }),
         isolation: isolation(&trained.finished.isolation),
         image: image.map(Image::facts),
+        sbom: staged.sbom.clone(),
         scan_link: image.and_then(Image::link_fact),
         model_signature: Some(model_signature),
         ingest_link: LinkRef {

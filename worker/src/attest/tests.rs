@@ -16,7 +16,7 @@ use assay_platform::{
     job::{Class, Job, Priority, Status, Times},
     sandbox::{Ended, Finished, Held, Isolation, Mechanism, Missing, Room, Usage},
 };
-use assay_protocol::{Framework, JobRequest, Metadata, Parameters};
+use assay_protocol::{AibomVersion, Framework, JobRequest, Metadata, Parameters};
 use serde_json::Value;
 use time::OffsetDateTime;
 
@@ -67,6 +67,7 @@ fn request() -> JobRequest {
             epochs: 3,
             ..Parameters::default()
         },
+        aibom: AibomVersion::default(),
     }
 }
 
@@ -200,6 +201,7 @@ fn scene() -> Scene {
             materials,
             request: request(),
             request_json,
+            sbom: None,
             ingest: ingest_artifact,
         },
         trained: trained(),

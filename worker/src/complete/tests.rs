@@ -5,7 +5,7 @@ use assay_platform::{
     ids::{JobId, UniqueDir},
     job::{Class, NewJob, Priority, Role},
 };
-use assay_protocol::{Framework, JobRequest, Metadata, Parameters};
+use assay_protocol::{AibomVersion, Framework, JobRequest, Metadata, Parameters};
 use tempfile::TempDir;
 use time::OffsetDateTime;
 
@@ -26,6 +26,7 @@ async fn claimed() -> (TempDir, Platform, Claim) {
             framework: Framework::Candle,
             metadata: Metadata::default(),
             parameters: Parameters::default(),
+            aibom: AibomVersion::default(),
         },
         class: Class::Cpu,
         priority: Priority::Normal,

@@ -43,7 +43,11 @@ fn train() -> Outcome {
     let mut files = outputs();
     let first = fs::read_to_string(input.join(room::CHECKPOINT))
         .map_or(Ok(0), |text| text.trim().parse::<u32>())?;
-    say(&weights(part.trim(), request.parameters.initial_epoch, epochs))?;
+    say(&weights(
+        part.trim(),
+        request.parameters.initial_epoch,
+        epochs,
+    ))?;
     match part.trim() {
         "done" | "short epochs" | "repeats" | "drifts" => {}
         "fault" => {

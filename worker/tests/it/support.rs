@@ -11,7 +11,7 @@ use assay_platform::{
     job::{Artifact, Class, Job, JobEvent, LoggedEvent, NewJob, Priority, Role, Status},
     sandbox::{Mechanism, ProcessSandbox, Program, Sandbox},
 };
-use assay_protocol::{Framework, JobRequest, Metadata, Parameters};
+use assay_protocol::{AibomVersion, Framework, JobRequest, Metadata, Parameters};
 use tempfile::TempDir;
 use time::OffsetDateTime;
 use tokio::{sync::watch, task::JoinHandle};
@@ -264,5 +264,6 @@ fn request(epochs: u32) -> JobRequest {
             epochs,
             ..Parameters::default()
         },
+        aibom: AibomVersion::default(),
     }
 }

@@ -302,6 +302,12 @@ fn request() -> serde_json::Value {
             "author": "A. Vintner", "model_type": "tabular", "base_model": "none", "license_name": "apache-2.0",
             "base_model_source": "https://example.org/models/none", "intended_use": "Demonstration",
             "out_of_scope": "Other wines", "misuse_or_malicious": "Mislabelling bottles",
+            "manufacturer": "Vintners & Sons", "supplier": "Wine Models Ltd", "intended_users": "Oenologists\nStudents",
+            "technical_limitations": "178 samples only\n\n One decade ", "model_card_url": "https://example.org/card?wine#1",
+            "dataset_name": "Wine", "dataset_version": "1992", "dataset_description": "Chemical analyses",
+            "dataset_license": "mit OR CC-BY-4.0", "dataset_source": "https://example.org/wine",
+            "dataset_sensitivity": "none", "dataset_owner": "S. Aeberhard\nM. Forina", "dataset_steward": "An archive",
+            "dataset_collection": "Measured in a laboratory",
         },
         "parameters": {
             "epochs": 5, "validation_split": 0.2, "initial_epoch": 0, "batch_size": 32, "steps_per_epoch": null,
@@ -330,12 +336,7 @@ fn facts(request: serde_json::Value, artifacts: Vec<ArtifactFacts>) -> Facts {
             name: "assay".into(),
             version: "0.1.0".into(),
         },
-        times: Times {
-            queued: datetime!(2026-06-01 11:00:00.25 UTC),
-            started: datetime!(2026-06-01 11:00:01 UTC),
-            finished: datetime!(2026-06-01 11:00:02 UTC),
-            documented: datetime!(2026-06-01 11:00:02.5 UTC),
-        },
+        times: times(),
         request,
         artifacts,
         model: model(),
@@ -372,11 +373,21 @@ fn facts(request: serde_json::Value, artifacts: Vec<ArtifactFacts>) -> Facts {
         ],
         energy: None,
         resumed_from: None,
+        sbom: None,
         image: None,
         ingest_link: unsigned(INGEST),
         training_link: unsigned(RUN_TRAINING),
         scan_link: None,
         model_signature: None,
+    }
+}
+
+fn times() -> Times {
+    Times {
+        queued: datetime!(2026-06-01 11:00:00.25 UTC),
+        started: datetime!(2026-06-01 11:00:01 UTC),
+        finished: datetime!(2026-06-01 11:00:02 UTC),
+        documented: datetime!(2026-06-01 11:00:02.5 UTC),
     }
 }
 

@@ -3,29 +3,36 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::{
-    BomError, Facts, LinkRef, Measured, component,
+    BomError, Facts, LinkRef, Measured,
+    citations::citations,
+    component,
+    declarations::declarations,
     formulation::formulation,
-    image,
+    image, model,
     property::{Properties, instant},
     request,
+    spec_version::SpecVersion,
+    supplied,
 };
 use crate::{
     ArtifactPath, Digest, INGEST, OUTPUT_NAMES, RUN_TRAINING, Role, SCAN_IMAGE,
     verify::MODEL_SIGNATURE_FILE,
 };
 
-/// Builds the CycloneDX 1.6 document of a job, without a signature.
+/// Builds the CycloneDX document of a job, without a signature: 1.6, or 1.7 where the request's member `aibom` says so.
 ///
 /// # Errors
 /// [`BomError::Facts`] when an artifact is missing or twice there, or its path is not one of the job's.
 pub fn build(facts: &Facts) -> Result<Value, BomError> {
     check(facts)?;
+    let version = SpecVersion::of(&facts.request)?;
     let mut components = component::all(facts)?;
     components.extend(facts.image.as_ref().map(image::component));
+    components.extend(supplied::component(facts)?);
     let mut document = json!({
-        "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
+        "$schema": format!("http://cyclonedx.org/schema/bom-{}.schema.json", version.text()),
         "bomFormat": "CycloneDX",
-        "specVersion": "1.6",
+        "specVersion": version.text(),
         "serialNumber": format!("urn:uuid:{}", facts.serial_number),
         "version": 1,
         "metadata": {
@@ -37,31 +44,45 @@ pub fn build(facts: &Facts) -> Result<Value, BomError> {
                 "name": facts.producer.name,
                 "version": facts.producer.version,
             }]},
-            "component": subject(facts),
+            "component": subject(facts)?,
         },
         "components": components,
-        "dependencies": dependencies(facts.image.is_some()),
+        "dependencies": dependencies(facts),
         "formulation": formulation(facts),
         "externalReferences": attestations(facts),
+        "declarations": declarations(facts),
     });
     let found = facts.image.as_ref().and_then(image::vulnerabilities);
     if let (Some(found), Some(members)) = (found, document.as_object_mut()) {
         members.insert("vulnerabilities".into(), found);
     }
+    if version >= SpecVersion::V1_7 {
+        let cited = citations(&document, facts);
+        if let Some(members) = document.as_object_mut() {
+            members.insert("citations".into(), cited);
+        }
+    }
     Ok(document)
 }
 
 /// What the document is about: the model with everything that belongs to it.
-fn subject(facts: &Facts) -> Value {
+fn subject(facts: &Facts) -> Result<Value, BomError> {
     let mut properties = Properties::new()
         .with("job", &facts.job_id)
         .with("unique-dir", &facts.unique_dir);
-    for (field, value) in request::claims(&facts.request) {
+    let claims = request::claims(&facts.request);
+    if claims.is_empty() {
+        properties = properties.with(
+            "metadata",
+            "none: the submitter said nothing of the model and the data set",
+        );
+    }
+    for (field, value) in claims {
         properties = properties.with(&format!("claimed:{field}"), value);
     }
-    let mut subject = component::describe(facts, "subject");
+    let mut subject = model::describe(facts, "subject")?;
     subject.insert("properties".into(), properties.into_value());
-    Value::Object(subject)
+    Ok(Value::Object(subject))
 }
 
 /// The links, by file name and digest.
@@ -95,8 +116,9 @@ pub(super) fn attestations(facts: &Facts) -> Value {
     Value::Array(all)
 }
 
-fn dependencies(in_image: bool) -> Value {
-    let image = in_image.then_some(image::REFERENCE);
+fn dependencies(facts: &Facts) -> Value {
+    let image = facts.image.as_ref().map(|_| image::REFERENCE);
+    let supplied = facts.sbom.as_ref().map(|_| supplied::REFERENCE);
     let mut inputs = vec![
         "input-model",
         "dataset",
@@ -107,7 +129,9 @@ fn dependencies(in_image: bool) -> Value {
     ];
     inputs.extend(image);
     let outputs = OUTPUT_NAMES.map(component::output_ref);
-    let mut list = vec![json!({"ref": "subject", "dependsOn": outputs})];
+    let mut of_subject = outputs.to_vec();
+    of_subject.extend(supplied.map(str::to_owned));
+    let mut list = vec![json!({"ref": "subject", "dependsOn": of_subject})];
     list.extend(
         outputs
             .iter()
@@ -125,6 +149,7 @@ fn dependencies(in_image: bool) -> Value {
         ]
         .into_iter()
         .chain(image)
+        .chain(supplied)
         .map(|leaf| json!({"ref": leaf})),
     );
     Value::Array(list)
@@ -174,6 +199,10 @@ fn check(facts: &Facts) -> Result<(), BomError> {
     }
     let inputs = Role::INPUTS.into_iter().map(|role| (role, ""));
     let expected = inputs.chain(OUTPUT_NAMES.map(|name| (Role::Output, name)));
+    let mut optional = Role::OPTIONAL_INPUTS.into_iter();
+    if optional.any(|role| seen.contains(&(role, "")) != facts.sbom.is_some()) {
+        return wrong("an SBOM needs both its file and what was read of it".into());
+    }
     match expected.into_iter().find(|one| !seen.contains(one)) {
         Some((role, name)) => wrong(format!("the artifact {role:?} {name} is missing")),
         None if !facts.request.is_object() => wrong("the request is no object".into()),

@@ -4,8 +4,11 @@ use super::{
     Facts, ModelFacts,
     energy::energy_consumption,
     property::{Properties, double, shape, text},
-    request::claim,
+    request::{claim, lines},
 };
+
+/// The `bom-ref` of the model card.
+pub(super) const MODEL_CARD: &str = "model-card";
 
 /// The model card: what kind of model it is, what it was trained on, how well it did, what it is for.
 pub(super) fn model_card(facts: &Facts) -> Value {
@@ -24,7 +27,7 @@ pub(super) fn model_card(facts: &Facts) -> Value {
         .with("loss", &model.loss)
         .with("compiled-metrics", model.metrics.join(", "));
     let mut card = json!({
-        "bom-ref": "model-card",
+        "bom-ref": MODEL_CARD,
         "modelParameters": {
             "approach": {"type": "supervised"},
             "task": model.task,
@@ -65,14 +68,16 @@ fn metrics(facts: &Facts) -> Vec<Value> {
 
 fn considerations(facts: &Facts) -> Map<String, Value> {
     let mut considerations = Map::new();
-    let given = |field| claim(&facts.request, field);
-    if let Some(text) = given("intended_use") {
-        considerations.insert("useCases".into(), json!([text]));
-    }
-    if let Some(text) = given("out_of_scope") {
-        considerations.insert("technicalLimitations".into(), json!([text]));
-    }
-    if let Some(text) = given("misuse_or_malicious") {
+    let listed = |field| lines(&facts.request, field);
+    let mut set = |key: &str, list: Vec<&str>| {
+        (!list.is_empty()).then(|| considerations.insert(key.to_owned(), json!(list)))
+    };
+    set("users", listed("intended_users").collect());
+    set("useCases", listed("intended_use").collect());
+    // What a model is not for is a limit of it, too; CycloneDX has no other place.
+    let limits = listed("technical_limitations").chain(listed("out_of_scope"));
+    set("technicalLimitations", limits.collect());
+    if let Some(text) = claim(&facts.request, "misuse_or_malicious") {
         considerations.insert("ethicalConsiderations".into(), json!([{"name": text}]));
     }
     if let Some(consumption) = facts.energy.as_ref().and_then(energy_consumption) {

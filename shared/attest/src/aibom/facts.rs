@@ -5,7 +5,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::ImageFacts;
+use super::{ImageFacts, SuppliedSbom};
 use crate::{Digest, Role};
 
 /// Everything that an AIBoM says, as it was measured or given. Nothing is looked up while the document is built.
@@ -47,6 +47,9 @@ pub struct Facts {
     /// The image that the training ran in; absent where it ran in none.
     #[serde(default)]
     pub image: Option<ImageFacts>,
+    /// What the submitter's own SBOM names, where one was handed in.
+    #[serde(default)]
+    pub sbom: Option<SuppliedSbom>,
     /// The `ingest` link.
     pub ingest_link: LinkRef,
     /// The `run_training` link.

@@ -30,6 +30,15 @@ pub(super) fn claim<'a>(request: &'a Value, field: &str) -> Option<&'a str> {
         .filter(|text| !text.is_empty())
 }
 
+/// One of the submitter's lists, an item a line.
+pub(super) fn lines<'a>(
+    request: &'a Value,
+    field: &str,
+) -> impl Iterator<Item = &'a str> + use<'a> {
+    let text = claim(request, field).unwrap_or_default();
+    text.lines().map(str::trim).filter(|line| !line.is_empty())
+}
+
 fn members<'a>(
     request: &'a Value,
     group: &str,

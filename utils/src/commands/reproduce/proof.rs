@@ -38,7 +38,8 @@ impl Proof {
                 Role::Dataset => room::DATASET,
                 Role::DatasetDefinition => room::DEFINITION,
                 Role::Parameters => room::PARAMETERS,
-                Role::Output => continue,
+                // Nothing is trained on an SBOM.
+                Role::Sbom | Role::Output => continue,
             };
             parsed.unique_dir.clone_into(&mut unique_dir);
             inputs.push((name, path.clone(), *digest));

@@ -1,7 +1,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use assay_protocol::{Device as Asked, Framework, JobRequest, Metadata, Parameters, room};
+use assay_protocol::{
+    AibomVersion, Device as Asked, Framework, JobRequest, Metadata, Parameters, room,
+};
 use serde_json::{Value, json};
 
 use super::*;
@@ -77,6 +79,7 @@ impl Room {
             framework: Framework::Candle,
             metadata: Metadata::default(),
             parameters,
+            aibom: AibomVersion::default(),
         };
         let request = serde_json::to_vec(&request).unwrap();
         for (name, bytes) in [

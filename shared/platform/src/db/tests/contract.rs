@@ -11,7 +11,9 @@ mod waiting;
 use std::time::Duration;
 
 use assay_attest::Digest;
-use assay_protocol::{EpochReport, Event, Framework, JobRequest, Metadata, Parameters};
+use assay_protocol::{
+    AibomVersion, EpochReport, Event, Framework, JobRequest, Metadata, Parameters,
+};
 use time::OffsetDateTime;
 
 use crate::{
@@ -120,6 +122,7 @@ pub(crate) fn new_job(name: &str) -> NewJob {
                 ..Metadata::default()
             },
             parameters: Parameters::default(),
+            aibom: AibomVersion::default(),
         },
         class: Class::Cpu,
         priority: Priority::Normal,

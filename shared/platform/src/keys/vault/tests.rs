@@ -1,6 +1,8 @@
 use super::*;
 use crate::keys::Role;
 
+type Change = fn(&mut VaultConfig);
+
 fn config() -> VaultConfig {
     VaultConfig {
         address: "https://vault.example:8200".to_owned(),
@@ -15,7 +17,7 @@ fn config() -> VaultConfig {
 
 #[test]
 fn settings_that_would_give_a_token_away_are_refused() {
-    let with = |change: fn(&mut VaultConfig)| {
+    let with = |change: Change| {
         let mut config = config();
         change(&mut config);
         settings::check(&config)
@@ -23,7 +25,7 @@ fn settings_that_would_give_a_token_away_are_refused() {
     with(|_| {}).unwrap();
     with(|one| one.address = "http://127.0.0.1:8200/".to_owned()).unwrap();
     with(|one| one.mount = "teams/ml/transit".to_owned()).unwrap();
-    let wrong: [(fn(&mut VaultConfig), &str); 10] = [
+    let wrong: [(Change, &str); 10] = [
         (|one| one.address = String::new(), "address"),
         (
             |one| one.address = "http://vault.example".to_owned(),
