@@ -4,6 +4,8 @@
 //! `__metadata__`, which every reader passes over: a sigstore bundle under [`SIGNATURE_KEY`], over a statement of the
 //! [`crate::tensors::digest()`] and of the rest of the metadata.
 
+mod beside;
+mod change;
 mod convert;
 pub mod file;
 mod header;
@@ -31,6 +33,12 @@ pub enum SafetensorsError {
         .0.display()
     )]
     BrokenOff(PathBuf),
+    /// Somebody else holds the file's lock.
+    #[error("{} is locked: another program changes it; try again when it is done", .0.display())]
+    Locked(PathBuf),
+    /// A link, where a file is to be changed.
+    #[error("it is a symbolic link, which is not changed; name the file that it leads to: {}", .0.display())]
+    Link(PathBuf),
     /// The file is not signed inside.
     #[error("the file is not signed: there is no {SIGNATURE_KEY} in its metadata")]
     Unsigned,

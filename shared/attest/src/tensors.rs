@@ -6,6 +6,7 @@
 mod digest;
 mod dtype;
 mod fingerprint;
+mod gather;
 mod merkle;
 mod open;
 mod read;

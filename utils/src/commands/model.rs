@@ -90,7 +90,7 @@ struct Files {
     /// Leave out a path, and everything below it; may be repeated. What is left out may be changed by anyone.
     #[arg(long, value_name = "PATH")]
     ignore: Vec<PathBuf>,
-    /// Follow symbolic links instead of refusing them.
+    /// Follow symbolic links to files, and leave out those to folders, instead of refusing them.
     #[arg(long)]
     allow_symlinks: bool,
     /// Take `.git`, `.github`, `.gitignore` and `.gitattributes` for a part of the model.

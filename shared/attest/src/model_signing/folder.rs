@@ -18,7 +18,7 @@ pub const GIT_PATHS: [&str; 4] = [".git", ".gitattributes", ".github", ".gitigno
 /// What is taken into account.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// Follow links; otherwise one is an error.
+    /// Follow links to files and leave out those to folders; otherwise one is an error.
     pub allow_symlinks: bool,
     /// Paths within the model that are left out, with everything below them.
     pub ignore_paths: Vec<String>,
@@ -39,27 +39,31 @@ impl Options {
     }
 }
 
-/// Hashes a model for signing. Files that `cache` knows are not read again; the others are added to it.
+/// Hashes a model for signing. Files that `cache` knows are not read again; the others are added to it, and what of them
+/// is not on the disk yet is written there first.
 ///
 /// # Errors
 /// [`ModelSigningError`].
 pub fn manifest(
     model: &Path,
     options: &Options,
-    cache: &mut DigestCache,
+    cache: Option<&mut DigestCache>,
 ) -> Result<Manifest, ModelSigningError> {
     let ignored = options.ignored();
     for path in &ignored {
         check_ignored(path)?;
     }
-    let files = walk::files(model, &ignored, options.allow_symlinks)?;
+    let files = walk::look_through(model, &ignored, options.allow_symlinks)?.files;
     if files.is_empty() {
         return Err(ModelSigningError::Empty);
     }
-    let known = files.iter().map(|file| cache.find(file)).collect();
-    let hashed = hash::all(&files, known, HashKind::Sha256)?;
-    for (file, digest) in files.iter().zip(&hashed) {
-        cache.keep(file, digest);
+    let known = |file| cache.as_ref().and_then(|cache| cache.find(file));
+    let known = files.iter().map(known).collect();
+    let hashed = hash::all(&files, known, HashKind::Sha256, cache.is_some())?;
+    if let Some(cache) = cache {
+        for (file, hashed) in files.iter().zip(&hashed) {
+            cache.keep(file, hashed);
+        }
     }
     Ok(Manifest {
         name: name_of(model),
@@ -70,7 +74,7 @@ pub fn manifest(
         resources: files
             .into_iter()
             .map(|file| file.resource)
-            .zip(hashed)
+            .zip(hashed.into_iter().map(|hashed| hashed.digest))
             .collect(),
     })
 }
@@ -89,13 +93,13 @@ pub fn measure(
 ) -> Result<Manifest, ModelSigningError> {
     let mut ignored = options.ignored();
     ignored.extend(signed.ignore_paths.iter().cloned());
-    let files = walk::files(model, &ignored, options.allow_symlinks)?;
-    let hashed = hash::all(&files, vec![None; files.len()], signed.hash)?;
+    let files = walk::look_through(model, &ignored, options.allow_symlinks)?.files;
+    let hashed = hash::all(&files, vec![None; files.len()], signed.hash, false)?;
     Ok(Manifest {
         resources: files
             .into_iter()
             .map(|file| file.resource)
-            .zip(hashed)
+            .zip(hashed.into_iter().map(|hashed| hashed.digest))
             .collect(),
         name: name_of(model),
         ..signed.clone()
@@ -113,6 +117,21 @@ pub fn not_covered(model: &Path, signed: &Manifest) -> Result<Vec<String>, Model
     paths.dedup();
     paths.retain(|path| model.join(path).symlink_metadata().is_ok());
     Ok(paths)
+}
+
+/// Folders that lie in the model as links. Their files are never part of it, as in the reference: with links followed,
+/// a file is found through one, and a folder is not.
+///
+/// # Errors
+/// [`ModelSigningError`].
+pub fn linked_folders(model: &Path, options: &Options) -> Result<Vec<String>, ModelSigningError> {
+    if !options.allow_symlinks {
+        return Ok(Vec::new());
+    }
+    let found = walk::look_through(model, &options.ignored(), true)?;
+    let mut folders = found.linked_folders;
+    folders.sort();
+    Ok(folders)
 }
 
 fn name_of(model: &Path) -> String {

@@ -8,7 +8,7 @@ use crate::{Digest, Hasher};
 pub enum HashKind {
     /// SHA-256. What is signed here, and the only kind that the reference's command line verifies.
     Sha256,
-    /// BLAKE2b of 64 bytes.
+    /// `BLAKE2b` of 64 bytes.
     Blake2b,
     /// BLAKE3 of 32 bytes.
     Blake3,

@@ -4,7 +4,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
 use super::{
-    folder::{DigestCache, Options, manifest, measure},
+    folder::{DigestCache, Options, linked_folders, manifest, measure},
     *,
 };
 use crate::{Digest, SigningKey, sigstore::EcPublicKey};
@@ -25,7 +25,7 @@ fn model() -> tempfile::TempDir {
 }
 
 fn signed(dir: &Path, key: &SigningKey) -> Vec<u8> {
-    let found = manifest(dir, &Options::default(), &mut DigestCache::default()).unwrap();
+    let found = manifest(dir, &Options::default(), None).unwrap();
     found.sign(&Signer::Key(key)).unwrap()
 }
 
@@ -112,14 +112,26 @@ fn another_key_and_any_changed_byte_of_the_statement_are_refused() {
 fn links_are_refused_unless_asked_for() {
     let dir = model();
     std::os::unix::fs::symlink("config.json", dir.path().join("link")).unwrap();
-    let refused = manifest(dir.path(), &Options::default(), &mut DigestCache::default());
+    let refused = manifest(dir.path(), &Options::default(), None);
     assert!(matches!(refused, Err(ModelSigningError::Kind { .. })));
     let follow = Options {
         allow_symlinks: true,
         ..Options::default()
     };
-    let found = manifest(dir.path(), &follow, &mut DigestCache::default()).unwrap();
+    let found = manifest(dir.path(), &follow, None).unwrap();
     assert_eq!(found.resources.len(), 4);
+
+    // Folders are not found through links, as in the reference, and are named.
+    for (target, link) in [("sub", "sub-link"), (".", "sub/round"), (".", "sub/again")] {
+        std::os::unix::fs::symlink(target, dir.path().join(link)).unwrap();
+    }
+    let found = manifest(dir.path(), &follow, None).unwrap();
+    assert_eq!(found.resources.len(), 4);
+    assert_eq!(
+        linked_folders(dir.path(), &follow).unwrap(),
+        ["sub-link", "sub/again", "sub/round"]
+    );
+    assert_eq!(measure(dir.path(), &found, &follow).unwrap(), found);
 }
 
 /// A signed statement with this content: what a dishonest holder of the key could write.
@@ -188,7 +200,7 @@ fn known_digests_spare_reading_but_not_for_verification() {
     let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(60);
     let mut cache = DigestCache::default();
     // Files so young are not kept: they may change once more within a tick of the file system's clock.
-    manifest(dir.path(), &Options::default(), &mut cache).unwrap();
+    manifest(dir.path(), &Options::default(), Some(&mut cache)).unwrap();
     assert_eq!(cache, DigestCache::default());
     let entry = json!({"stamp": "3:4.5:6.7", "sha256": Digest::of(b"")});
     let text = serde_json::to_vec(&json!({"1:2": entry})).unwrap();
@@ -202,7 +214,7 @@ fn known_digests_spare_reading_but_not_for_verification() {
         .unwrap();
     file.set_modified(long_ago).unwrap();
     let mut cache = DigestCache::default();
-    manifest(dir.path(), &Options::default(), &mut cache).unwrap();
+    manifest(dir.path(), &Options::default(), Some(&mut cache)).unwrap();
     assert_eq!(cache, DigestCache::default());
     assert_eq!(differences(dir.path(), &signed(dir.path(), &key), &key), []);
 }

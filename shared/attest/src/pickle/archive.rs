@@ -2,7 +2,9 @@
 
 mod directory;
 
-use std::{collections::BTreeMap, fs::File, io::Read as _, os::unix::fs::FileExt as _};
+use std::{collections::BTreeMap, fs::File, io::BufReader, os::unix::fs::FileExt as _};
+
+use directory::Entries;
 
 use super::{
     PickleError,
@@ -12,17 +14,26 @@ use super::{
 use crate::tensors::Weights;
 
 const PICKLE: &str = "/data.pkl";
+/// Bytes of the pickle read at a time.
+const READ_BYTES: usize = 64 * 1024;
 
 pub(super) fn read(file: &File) -> Result<Weights, PickleError> {
     let bytes = file.metadata()?.len();
-    let entries = directory::entries(file, bytes)?;
+    let Entries {
+        folder,
+        places: entries,
+    } = directory::entries(file, bytes)?;
     let mut pickles = entries.iter().filter(|(name, _)| name.ends_with(PICKLE));
     let (Some((name, pickle)), None) = (pickles.next(), pickles.next()) else {
         return Err(PickleError::malformed(
             "an archive without exactly one data.pkl",
         ));
     };
-    let folder = name.strip_suffix(PICKLE).unwrap_or_default();
+    if name.strip_suffix(PICKLE) != Some(folder.as_str()) {
+        return Err(PickleError::malformed(
+            "an archive whose data.pkl is not in the folder of its first entry",
+        ));
+    }
     if let Some(order) = entries.get(&format!("{folder}/byteorder")) {
         let mut text = [0; 6];
         let read = order.bytes == 6 && file.read_exact_at(&mut text, order.offset).is_ok();
@@ -37,13 +48,11 @@ pub(super) fn read(file: &File) -> Result<Weights, PickleError> {
         .iter()
         .filter_map(|(name, place)| Some((name.strip_prefix(&data)?.to_owned(), *place)))
         .collect();
-    let mut machine = Machine::new(
-        Section {
-            file,
-            place: *pickle,
-        }
-        .take(pickle.bytes),
-    );
+    let section = Section {
+        file,
+        place: *pickle,
+    };
+    let mut machine = Machine::new(BufReader::with_capacity(READ_BYTES, section));
     let top = machine.run()?;
     if machine.position() != pickle.bytes {
         return Err(PickleError::malformed("bytes follow the pickle"));
@@ -51,7 +60,7 @@ pub(super) fn read(file: &File) -> Result<Weights, PickleError> {
     weights(&machine.into_objects(), top, &places, bytes)
 }
 
-/// Reads a part of a file in large pieces.
+/// Reads a part of a file.
 struct Section<'a> {
     file: &'a File,
     place: Place,

@@ -10,9 +10,9 @@ pub(super) enum Global {
     Size,
     /// `torch._utils._rebuild_tensor`
     RebuildPlain,
-    /// `torch._utils._rebuild_tensor_v2`
+    /// `torch._utils._rebuild_tensor_v2`: with metadata
     RebuildTensor,
-    /// `torch._utils._rebuild_tensor_v3`: with a type of its own
+    /// `torch._utils._rebuild_tensor_v3`: with a type of its own, and metadata
     RebuildTyped,
     /// `torch._utils._rebuild_parameter`
     RebuildParameter,
@@ -79,6 +79,7 @@ pub(super) fn find(module: &str, name: &str) -> Result<Global, PickleError> {
         _ => None,
     };
     found.ok_or_else(|| {
-        PickleError::Forbidden(format!("{module}.{name}").chars().take(120).collect())
+        let whole = module.chars().chain(['.']).chain(name.chars());
+        PickleError::Forbidden(whole.take(120).collect())
     })
 }

@@ -1,4 +1,4 @@
-use std::{collections::HashMap, io::Read};
+use std::{collections::HashMap, io::Read, rc::Rc};
 
 use super::{
     PickleError, globals,
@@ -6,6 +6,11 @@ use super::{
     opcodes as op, rebuild,
     source::Source,
 };
+
+/// Objects on the stack at most, and marks on it: writers put a thousand there at a time.
+const MAX_STACK: usize = 1 << 20;
+/// Bytes that an entry of the memo takes, about.
+const MEMO_BYTES: usize = 32;
 
 /// Runs the few instructions of Python's pickle machine (protocols 2 to 5) that weights need.
 pub(super) struct Machine<R> {
@@ -51,6 +56,7 @@ impl<R: Read> Machine<R> {
             if code == op::STOP {
                 return self.pop();
             }
+            self.objects.allow(self.source.position());
             self.step(code)?;
         }
     }
@@ -63,6 +69,7 @@ impl<R: Read> Machine<R> {
             },
             op::FRAME => self.source.bytes(8).map(|_| ()),
             op::MARK => {
+                fits(&self.marks)?;
                 self.marks.push(self.stack.len());
                 Ok(())
             }
@@ -102,7 +109,7 @@ impl<R: Read> Machine<R> {
             op::BINPERSID => {
                 let id = self.pop()?;
                 let storage = rebuild::storage(&self.objects, id)?;
-                self.push(Object::Storage(storage))
+                self.push(Object::Storage(Rc::new(storage)))
             }
             op::REDUCE => {
                 let (arguments, function) = (self.pop()?, self.pop()?);
@@ -149,6 +156,7 @@ impl<R: Read> Machine<R> {
         let bytes = self.source.bytes(count)?;
         let text = String::from_utf8(bytes)
             .map_err(|_| PickleError::malformed("a text that is not UTF-8"))?;
+        self.objects.allow(self.source.position());
         self.push(Object::Text(text))
     }
 
@@ -159,7 +167,7 @@ impl<R: Read> Machine<R> {
     }
 
     fn extend(&mut self, items: Vec<Ref>) -> Result<(), PickleError> {
-        self.objects.take(size_of_val(items.as_slice()))?;
+        self.objects.charge(size_of_val(items.as_slice()))?;
         match self.objects.get_mut(self.top()?)? {
             Object::List(list) => list.extend(items),
             _ => return Err(PickleError::malformed("items for what is no list")),
@@ -168,7 +176,7 @@ impl<R: Read> Machine<R> {
     }
 
     fn set(&mut self, items: &[Ref]) -> Result<(), PickleError> {
-        self.objects.take(size_of_val(items))?;
+        self.objects.charge(size_of_val(items))?;
         let (pairs, rest) = items.as_chunks::<2>();
         match self.objects.get_mut(self.top()?)? {
             Object::Dict(members) if rest.is_empty() => {
@@ -186,7 +194,9 @@ impl<R: Read> Machine<R> {
             _ => self.memo.len() as u64,
         };
         let top = self.top()?;
-        self.memo.insert(at, top);
+        if self.memo.insert(at, top).is_none() {
+            self.objects.charge(MEMO_BYTES)?;
+        }
         Ok(())
     }
 
@@ -197,22 +207,19 @@ impl<R: Read> Machine<R> {
             self.source.little(4)?
         };
         let object = self.memo.get(&at).copied();
-        self.stack
-            .push(object.ok_or_else(|| PickleError::malformed("a memo that is not there"))?);
+        let object = object.ok_or_else(|| PickleError::malformed("a memo that is not there"))?;
+        fits(&self.stack)?;
+        self.stack.push(object);
         Ok(())
     }
 
     fn global(&mut self, code: u8) -> Result<(), PickleError> {
-        let (module, name) = if code == op::GLOBAL {
-            (self.source.line()?, self.source.line()?)
+        let found = if code == op::GLOBAL {
+            globals::find(&self.source.line()?, &self.source.line()?)?
         } else {
             let (name, module) = (self.pop()?, self.pop()?);
-            (
-                self.objects.text(module)?.to_owned(),
-                self.objects.text(name)?.to_owned(),
-            )
+            globals::find(self.objects.text(module)?, self.objects.text(name)?)?
         };
-        let found = globals::find(&module, &name)?;
         self.push(Object::Global(found))
     }
 
@@ -227,6 +234,7 @@ impl<R: Read> Machine<R> {
 
     fn push(&mut self, object: Object) -> Result<(), PickleError> {
         let at = self.objects.add(object)?;
+        fits(&self.stack)?;
         self.stack.push(at);
         Ok(())
     }
@@ -246,6 +254,17 @@ impl<R: Read> Machine<R> {
             .filter(|at| *at <= self.stack.len())
             .ok_or_else(empty)?;
         Ok(self.stack.split_off(at))
+    }
+}
+
+/// Whether one more may be put there.
+fn fits<T>(stack: &[T]) -> Result<(), PickleError> {
+    if stack.len() < MAX_STACK {
+        Ok(())
+    } else {
+        Err(PickleError::malformed(
+            "more on the stack than any writer puts there",
+        ))
     }
 }
 

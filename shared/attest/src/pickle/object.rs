@@ -1,12 +1,20 @@
+use std::rc::Rc;
+
 use super::{PickleError, globals::Global};
 use crate::tensors::Dtype;
 
-/// Bytes that the objects of one file take in memory at most; those of a large model take some tens of millions.
-const MAX_BYTES: usize = 512 << 20;
-/// Dimensions of a tensor at most, which is what every list of numbers counts here.
-pub(super) const MAX_RANK: usize = 64;
-/// Bytes of a storage's key at most; they are numbers.
+/// Objects in one file at most.
+const MAX_OBJECTS: usize = 8_000_000;
+/// Bytes of memory that all objects of a file may take, whether they are still used or not. A model of 100,000 tensors
+/// takes a fifth of it.
+const MAX_BYTES: u64 = 512 << 20;
+/// Bytes of memory that they may take for each byte of the pickle, of which weights take ten, and at first.
+const BYTES_PER_BYTE: u64 = 64;
+const FIRST_BYTES: u64 = 1 << 20;
+/// Bytes of the key of a storage at most: they are small numbers.
 pub(super) const MAX_KEY_BYTES: usize = 64;
+/// Dimensions of a tensor at most.
+pub(super) const MAX_RANK: usize = 64;
 
 /// An object's place among all.
 pub(super) type Ref = usize;
@@ -23,22 +31,8 @@ pub(super) enum Object {
     List(Vec<Ref>),
     Dict(Vec<(Ref, Ref)>),
     Global(Global),
-    Storage(Storage),
-    Tensor(View),
-}
-
-impl Object {
-    /// Bytes that it takes beside its place among all.
-    fn bytes_beside(&self) -> usize {
-        match self {
-            Self::Text(text) => text.len(),
-            Self::Tuple(items) | Self::List(items) => size_of_val(items.as_slice()),
-            Self::Dict(members) => size_of_val(members.as_slice()),
-            Self::Storage(storage) => storage.key.len(),
-            Self::Tensor(view) => view.storage.key.len() + 16 * view.shape.len(),
-            Self::Nothing | Self::Bool(_) | Self::Int(_) | Self::Global(_) => 0,
-        }
-    }
+    Storage(Rc<Storage>),
+    Tensor(Rc<View>),
 }
 
 /// Where a tensor's numbers come from, as the pickle names it.
@@ -54,7 +48,7 @@ pub(super) struct Storage {
 /// A tensor: a view of a storage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct View {
-    pub(super) storage: Storage,
+    pub(super) storage: Rc<Storage>,
     pub(super) dtype: Dtype,
     /// Numbers before the first.
     pub(super) offset: u64,
@@ -62,12 +56,27 @@ pub(super) struct View {
     pub(super) strides: Vec<u64>,
 }
 
+impl Object {
+    /// Bytes that it holds beside its place.
+    fn held(&self) -> usize {
+        match self {
+            Self::Nothing | Self::Bool(_) | Self::Int(_) | Self::Global(_) => 0,
+            Self::Text(text) => text.capacity(),
+            Self::Tuple(items) | Self::List(items) => size_of_val(items.as_slice()),
+            Self::Dict(members) => size_of_val(members.as_slice()),
+            Self::Storage(storage) => size_of::<Storage>() + storage.key.capacity(),
+            Self::Tensor(view) => size_of::<View>() + 16 * view.shape.len(),
+        }
+    }
+}
+
 /// All objects of a file. They name one another by place, so a loop among them is no loop for us.
 #[derive(Debug, Default)]
 pub(super) struct Objects {
     all: Vec<Object>,
-    /// What they take, also those that nothing names any more.
-    bytes: usize,
+    /// Bytes taken so far, and how many may be.
+    taken: u64,
+    most: u64,
 }
 
 impl Objects {
@@ -75,21 +84,30 @@ impl Objects {
         self.all.len()
     }
 
-    pub(super) fn add(&mut self, object: Object) -> Result<Ref, PickleError> {
-        self.take(size_of::<Object>() + object.bytes_beside())?;
-        self.all.push(object);
-        Ok(self.all.len() - 1)
+    /// After so many bytes of the pickle, so many bytes of memory may be taken.
+    pub(super) fn allow(&mut self, position: u64) {
+        self.most = MAX_BYTES.min(FIRST_BYTES + BYTES_PER_BYTE.saturating_mul(position));
     }
 
-    /// Notes that an object has become larger by so many bytes.
-    pub(super) fn take(&mut self, bytes: usize) -> Result<(), PickleError> {
-        self.bytes = self.bytes.saturating_add(bytes);
-        if self.bytes > MAX_BYTES {
-            return Err(PickleError::malformed(
-                "its objects would take more than 512 MiB of memory",
-            ));
+    /// Counts bytes that are about to be taken.
+    pub(super) fn charge(&mut self, bytes: usize) -> Result<(), PickleError> {
+        self.taken = self.taken.saturating_add(bytes as u64);
+        if self.taken <= self.most {
+            Ok(())
+        } else {
+            Err(PickleError::malformed(
+                "its objects would take far more memory than those of weights do",
+            ))
         }
-        Ok(())
+    }
+
+    pub(super) fn add(&mut self, object: Object) -> Result<Ref, PickleError> {
+        if self.all.len() >= MAX_OBJECTS {
+            return Err(PickleError::malformed("too many objects"));
+        }
+        self.charge(size_of::<Object>() + object.held())?;
+        self.all.push(object);
+        Ok(self.all.len() - 1)
     }
 
     pub(super) fn get(&self, at: Ref) -> Result<&Object, PickleError> {
@@ -128,10 +146,13 @@ impl Objects {
         }
     }
 
+    /// The dimensions of a tensor, or the strides along them.
     pub(super) fn counts(&self, at: Ref) -> Result<Vec<u64>, PickleError> {
         let items = self.tuple(at)?;
         if items.len() > MAX_RANK {
-            return Err(PickleError::malformed("a tensor of too many dimensions"));
+            return Err(PickleError::malformed(
+                "a tensor of more than 64 dimensions",
+            ));
         }
         items.iter().map(|item| self.count(*item)).collect()
     }

@@ -1,5 +1,7 @@
 //! The functions that a pickle of weights calls, on descriptions instead of tensors.
 
+use std::rc::Rc;
+
 use super::{
     PickleError,
     globals::Global,
@@ -25,7 +27,9 @@ pub(super) fn storage(objects: &Objects, id: Ref) -> Result<Storage, PickleError
     }
     let key = objects.text(key)?;
     if key.len() > MAX_KEY_BYTES {
-        return Err(PickleError::malformed("a storage with a long name"));
+        return Err(PickleError::malformed(
+            "a storage with a key of more than 64 bytes",
+        ));
     }
     Ok(Storage {
         dtype,
@@ -48,17 +52,17 @@ pub(super) fn call(
         (Global::OrderedDict, []) => Ok(Object::Dict(Vec::new())),
         (Global::Size, [sizes]) => match objects.tuple(*sizes)? {
             sizes if sizes.len() <= MAX_RANK => Ok(Object::Tuple(sizes.to_vec())),
-            _ => Err(PickleError::malformed("a size of too many dimensions")),
+            _ => Err(PickleError::malformed("a size of more than 64 dimensions")),
         },
         (Global::RebuildPlain, [storage, offset, shape, strides]) => {
             view(objects, None, [*storage, *offset, *shape, *strides])
         }
-        (Global::RebuildTensor, [storage, offset, shape, strides, _, _, rest @ ..]) => {
-            without_metadata(objects, rest)?;
+        (Global::RebuildTensor, [storage, offset, shape, strides, _, _, metadata @ ..]) => {
+            no_metadata(objects, metadata)?;
             view(objects, None, [*storage, *offset, *shape, *strides])
         }
-        (Global::RebuildTyped, [storage, offset, shape, strides, _, _, dtype, rest @ ..]) => {
-            without_metadata(objects, rest)?;
+        (Global::RebuildTyped, [storage, offset, shape, strides, _, _, dtype, metadata @ ..]) => {
+            no_metadata(objects, metadata)?;
             let Object::Global(Global::Dtype(dtype)) = *objects.get(*dtype)? else {
                 return Err(PickleError::malformed("a tensor of no type"));
             };
@@ -66,7 +70,7 @@ pub(super) fn call(
         }
         (Global::RebuildParameter, [tensor, ..]) if arguments.len() <= 3 => {
             match objects.get(*tensor)? {
-                Object::Tensor(view) => Ok(Object::Tensor(view.clone())),
+                Object::Tensor(view) => Ok(Object::Tensor(Rc::clone(view))),
                 _ => Err(PickleError::malformed("a parameter of what is no tensor")),
             }
         }
@@ -76,10 +80,10 @@ pub(super) fn call(
     }
 }
 
-/// What `PyTorch` knows of a tensor beside its numbers: that they are to be negated or conjugated on reading. Such
-/// tensors mean other numbers than those in the file.
-fn without_metadata(objects: &Objects, rest: &[Ref]) -> Result<(), PickleError> {
-    let empty = match rest {
+/// The last argument may say that the numbers are to be negated or conjugated when they are used: they would be other
+/// weights than those in the file.
+fn no_metadata(objects: &Objects, metadata: &[Ref]) -> Result<(), PickleError> {
+    let none = match metadata {
         [] => true,
         [one] => match objects.get(*one)? {
             Object::Nothing => true,
@@ -88,11 +92,12 @@ fn without_metadata(objects: &Objects, rest: &[Ref]) -> Result<(), PickleError> 
         },
         _ => false,
     };
-    if empty {
+    if none {
         Ok(())
     } else {
         Err(PickleError::Unsupported(
-            "a tensor is a negated or conjugated view of its numbers; save it resolved (resolve_neg, resolve_conj)"
+            "a tensor is marked (as negated or conjugated, for instance), so its numbers are not those in the file; \
+             save it after resolve_neg() and resolve_conj()"
                 .to_owned(),
         ))
     }
@@ -103,7 +108,7 @@ fn view(
     dtype: Option<Dtype>,
     [storage, offset, shape, strides]: [Ref; 4],
 ) -> Result<Object, PickleError> {
-    let Object::Storage(storage) = objects.get(storage)?.clone() else {
+    let Object::Storage(storage) = objects.get(storage)? else {
         return Err(PickleError::malformed("a tensor without a storage"));
     };
     let dtype = dtype
@@ -114,10 +119,10 @@ fn view(
         offset: objects.count(offset)?,
         shape: objects.counts(shape)?,
         strides: objects.counts(strides)?,
-        storage,
+        storage: Rc::clone(storage),
     };
     if view.shape.len() == view.strides.len() {
-        Ok(Object::Tensor(view))
+        Ok(Object::Tensor(Rc::new(view)))
     } else {
         Err(PickleError::malformed(
             "a tensor with other strides than dimensions",

@@ -78,55 +78,153 @@ fn machines_that_lie_are_refused() {
     );
 }
 
-/// A dictionary with one tensor that a function makes from storage `0` of four numbers and more arguments.
-fn tensor_by(function: &str, more: &[u8]) -> Vec<u8> {
-    let mut bytes = b"\x80\x02}X\x01\0\0\0actorch._utils\n".to_vec();
-    bytes.extend(function.as_bytes());
-    bytes.extend(
-        b"\n((X\x07\0\0\0storagectorch\nFloatStorage\nX\x01\0\0\x000NK\x04tQK\0K\x04\x85K\x01\x85",
+fn text(text: &str) -> Vec<u8> {
+    [
+        b"X",
+        &(text.len() as u32).to_le_bytes()[..],
+        text.as_bytes(),
+    ]
+    .concat()
+}
+
+/// The storage of a key, of four numbers, as an instruction.
+fn storage(key: &str) -> Vec<u8> {
+    let parts = [
+        text("storage"),
+        b"ctorch\nFloatStorage\n".to_vec(),
+        text(key),
+        text("cpu"),
+    ];
+    [b"(".to_vec(), parts.concat(), b"K\x04tQ".to_vec()].concat()
+}
+
+/// A dictionary of one tensor, made by this function of `torch._utils` with these arguments more.
+fn rebuilt(function: &str, key: &str, more: &[u8]) -> Vec<u8> {
+    let call = format!("ctorch._utils\n{function}\n(").into_bytes();
+    let (name, storage) = (text("w"), storage(key));
+    let shape = b"K\x00K\x04\x85K\x01\x85".to_vec();
+    [
+        &b"\x80\x02}"[..],
+        &name,
+        &call,
+        &storage,
+        &shape,
+        more,
+        b"tRs.",
+    ]
+    .concat()
+}
+
+/// An archive as `PyTorch` writes it, but for the checksums, which nobody reads.
+fn archive(entries: &[(&str, &[u8])]) -> Vec<u8> {
+    let (mut bytes, mut directory) = (Vec::new(), Vec::new());
+    for (name, content) in entries {
+        let (at, size) = (
+            (bytes.len() as u32).to_le_bytes(),
+            (content.len() as u32).to_le_bytes(),
+        );
+        let length = (name.len() as u16).to_le_bytes();
+        let common = [&[0; 12][..], &size, &size, &length, &[0; 2]].concat();
+        bytes.extend([b"PK\x03\x04\x14\0", &common[..], name.as_bytes(), content].concat());
+        directory.extend(
+            [
+                b"PK\x01\x02\x14\0\x14\0",
+                &common[..],
+                &[0; 10],
+                &at,
+                name.as_bytes(),
+            ]
+            .concat(),
+        );
+    }
+    let (count, start) = (
+        (entries.len() as u16).to_le_bytes(),
+        (bytes.len() as u32).to_le_bytes(),
     );
-    bytes.extend(more);
-    bytes.extend(b"tRs.");
-    bytes
+    let size = (directory.len() as u32).to_le_bytes();
+    let end = [
+        b"PK\x05\x06\0\0\0\0",
+        &count[..],
+        &count,
+        &size,
+        &start,
+        &[0; 2],
+    ]
+    .concat();
+    [bytes, directory, end].concat()
 }
 
 #[test]
-fn views_that_mean_other_numbers_are_refused() {
-    let negated = b"\x89}}X\x03\0\0\0neg\x88s";
-    for (function, more, good) in [
-        ("_rebuild_tensor", &b""[..], true),
-        ("_rebuild_tensor", b"\x89}", false),
-        ("_rebuild_tensor_v2", b"\x89}", true),
-        ("_rebuild_tensor_v2", b"\x89}N", true),
-        ("_rebuild_tensor_v2", b"\x89}}", true),
-        ("_rebuild_tensor_v2", negated, false),
-        ("_rebuild_tensor_v2", b"\x89}}N", false),
-        ("_rebuild_tensor_v3", b"\x89}ctorch\nuint32\n", true),
-        ("_rebuild_tensor_v3", b"\x89}ctorch\nuint32\nK\x01", false),
+fn tensors_marked_as_other_than_their_numbers_are_refused() {
+    let hooks = &b"\x89ccollections\nOrderedDict\n)R"[..];
+    let typed = &b"ctorch\nfloat32\n"[..];
+    let negated = [b"}", &text("neg")[..], b"\x88s"].concat();
+    let with = |parts: &[&[u8]]| parts.concat();
+    for (function, more, fine) in [
+        ("_rebuild_tensor", with(&[]), true),
+        ("_rebuild_tensor", with(&[hooks]), false),
+        ("_rebuild_tensor_v2", with(&[hooks]), true),
+        ("_rebuild_tensor_v2", with(&[hooks, b"N"]), true),
+        ("_rebuild_tensor_v2", with(&[hooks, b"}"]), true),
+        ("_rebuild_tensor_v2", with(&[hooks, &negated]), false),
+        ("_rebuild_tensor_v2", with(&[hooks, b"K\x01"]), false),
+        ("_rebuild_tensor_v2", with(&[hooks, b"NN"]), false),
+        ("_rebuild_tensor_v3", with(&[hooks, typed]), true),
+        ("_rebuild_tensor_v3", with(&[hooks, typed, b"}"]), true),
+        ("_rebuild_tensor_v3", with(&[hooks, typed, &negated]), false),
     ] {
-        let read = inspect(&tensor_by(function, more));
-        assert_eq!(read.is_ok(), good, "{function} {more:?}: {read:?}");
+        let pickle = rebuilt(function, "0", &more);
+        let file = archive(&[("a/data.pkl", &pickle), ("a/data/0", &[7; 16])]);
+        let found = read(&file_of(&file));
+        assert_eq!(found.is_ok(), fine, "{function} {more:?}: {found:?}");
     }
 }
 
 #[test]
-fn a_short_program_cannot_make_much_of_it() {
-    // A long text named once and cloned by every storage, a long tuple cloned by every size.
-    let long = |count: u32| [&b"X"[..], &count.to_le_bytes(), &vec![b'k'; count as usize]].concat();
-    let mut keyed = b"\x80\x02(X\x07\0\0\0storagectorch\nFloatStorage\n".to_vec();
-    keyed.extend(long(65));
-    keyed.extend(b"NK\x04tQ.");
-    assert!(inspect(&keyed).is_err());
-    let mut sized = b"\x80\x02ctorch\nSize\n(".to_vec();
-    sized.extend(b"K\x01".repeat(65));
-    sized.extend(b"t\x85R.");
-    assert!(inspect(&sized).is_err());
-    // Objects that nothing names any more count, too.
-    let mut many = b"\x80\x02".to_vec();
-    many.extend(b"N0".repeat(8_000_000));
-    many.push(b'.');
-    let refused = inspect(&many).unwrap_err().to_string();
-    assert!(refused.contains("512 MiB"), "{refused}");
+fn what_other_readers_may_find_elsewhere_is_refused() {
+    let (one, other) = (
+        rebuilt("_rebuild_tensor", "0", b""),
+        rebuilt("_rebuild_tensor", "1", b""),
+    );
+    let data: [(&str, &[u8]); 2] = [("a/data/0", &[7; 16]), ("a/data/1", &[9; 16])];
+    let with = |entries: &[(&str, &[u8])]| {
+        let all = [entries, &data].concat();
+        read(&file_of(&archive(&all)))
+    };
+    assert!(with(&[("a/data.pkl", &one)]).is_ok());
+    assert!(with(&[("a/DATA.PKL", &other), ("a/data.pkl", &one)]).is_err());
+    assert!(with(&[("a/data.pkl", &one), ("a/Data/0", &[1; 16])]).is_err());
+    // Another folder comes first.
+    assert!(with(&[("b/version", b"3\n"), ("a/data.pkl", &one)]).is_err());
+    assert!(with(&[("a/b/data.pkl", &one)]).is_err());
+}
+
+#[test]
+fn a_small_pickle_cannot_take_much_memory() {
+    let repeated = |start: &[u8], part: &[u8], end: &[u8]| {
+        inspect(&[start, &part.repeat(40_000), end].concat()).map_err(|error| error.to_string())
+    };
+    // A key of a MiB in 40,000 storages.
+    let key = storage(&"k".repeat(1 << 20));
+    let tuple = [b"\x80\x02", &key[..key.len() - 1], b"q\x000"].concat();
+    let refused = repeated(&tuple, b"h\x00Q0", b"}.").unwrap_err();
+    assert!(refused.contains("64 bytes"), "{refused}");
+    // A size of 64 or of more dimensions, again and again.
+    for (count, why) in [(64, "memory"), (65, "64 dimensions")] {
+        let sizes = [
+            b"\x80\x02(",
+            &b"K\x01".repeat(count)[..],
+            b"t\x85q\x010ctorch\nSize\nq\x020",
+        ]
+        .concat();
+        let refused = repeated(&sizes, b"h\x02h\x01R0", b"}.").unwrap_err();
+        assert!(refused.contains(why), "{refused}");
+    }
+    // So many numbers are fine, as are the tuples of a model's shapes.
+    assert!(repeated(b"\x80\x02", b"K\x01\x850", b"}.").is_ok());
+    // Nothing but marks.
+    let marks = [&b"\x80\x02"[..], &b"(".repeat(2 << 20), b"."].concat();
+    assert!(inspect(&marks).unwrap_err().to_string().contains("stack"));
 }
 
 #[test]

@@ -12,6 +12,9 @@ use crate::tensors::{Tensor, Weights};
 /// must not keep a reader busy for ever.
 const MAX_SHARING: u64 = 16;
 
+/// Bytes of memory that the descriptions of all tensors may take, as the same one may stand under many names.
+const MAX_BYTES: usize = 512 << 20;
+
 /// Where a storage lies.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place {
@@ -32,7 +35,7 @@ pub(super) fn weights(
                 .to_owned(),
         ));
     };
-    let mut weights = Weights::default();
+    let (mut weights, mut left) = (Weights::default(), MAX_BYTES);
     for (name, value) in members {
         let name = objects.text(*name)?;
         let start = || name.chars().take(80).collect::<String>();
@@ -44,6 +47,10 @@ pub(super) fn weights(
         };
         let tensor = place(view, places)
             .map_err(|why| PickleError::malformed(format!("the tensor {:?} {why}", start())))?;
+        let described = size_of::<Tensor>() + 16 * tensor.shape.len() + name.len();
+        left = left.checked_sub(described).ok_or_else(|| {
+            PickleError::malformed("its tensors would take more than 512 MiB to be described")
+        })?;
         if weights.tensors.insert(name.to_owned(), tensor).is_some() {
             return Err(PickleError::malformed(format!(
                 "the name {:?} is there twice",

@@ -1,11 +1,11 @@
 use std::{
     collections::BTreeMap,
-    fs::{self, File},
+    fs::File,
     io::{self, BufWriter, Write as _},
     path::Path,
 };
 
-use super::{Header, SafetensorsError};
+use super::{Header, SafetensorsError, beside::Unfinished};
 use crate::tensors::{Tensor, Weights, for_each_chunk};
 
 /// Bytes that the tensors' beginning is a multiple of.
@@ -45,19 +45,21 @@ pub fn convert(
     json.resize(usize::try_from(length).unwrap_or_default(), b' ');
     // What the format's readers would refuse is not written.
     Header::parse(&json, offset + length)?;
-    let new = File::options().write(true).create_new(true).open(to)?;
-    let written = write(from, &order, &json, new);
-    if written.is_err() {
-        let _ = fs::remove_file(to);
+    if to.symlink_metadata().is_ok() {
+        return Err(io::Error::from(io::ErrorKind::AlreadyExists).into());
     }
-    written
+    // Under its name only when it is whole.
+    let unfinished = Unfinished::create(to, 0o666)?;
+    write(from, &order, &json, &unfinished.file)?;
+    unfinished.link_new()?;
+    Ok(())
 }
 
 fn write(
     from: &File,
     order: &[(&String, &Tensor)],
     json: &[u8],
-    new: File,
+    new: &File,
 ) -> Result<(), SafetensorsError> {
     let mut out = BufWriter::with_capacity(1 << 20, new);
     out.write_all(&(json.len() as u64).to_le_bytes())?;
@@ -71,8 +73,6 @@ fn write(
         })?;
         result?;
     }
-    out.into_inner()
-        .map_err(io::IntoInnerError::into_error)?
-        .sync_all()?;
+    out.flush()?;
     Ok(())
 }

@@ -3,14 +3,13 @@
 use std::{
     collections::BTreeMap,
     fs::{self, File},
-    os::unix::fs::MetadataExt as _,
     path::Path,
 };
 
 pub use super::rewrite::Rewritten;
 use super::{
-    Claims, Header, SIGNATURE_KEY, SafetensorsError, Statement, journal, rewrite::rewrite,
-    statement::metadata_digest,
+    Claims, Header, SIGNATURE_KEY, SafetensorsError, Statement, change::open_to_change, journal,
+    rewrite::rewrite, statement::metadata_digest,
 };
 use crate::{
     SigningKey,
@@ -130,16 +129,18 @@ pub fn sign(
 /// # Errors
 /// [`SafetensorsError::BrokenOff`], [`SafetensorsError::Header`], [`SafetensorsError::Io`].
 pub fn open(path: &Path) -> Result<(File, Header), SafetensorsError> {
-    let journal = journal::path_of(path);
+    let file = open_followed(path)?;
+    // Beside the file itself, where a link leads to it.
+    let journal = journal::path_of(&fs::canonicalize(path)?);
     if journal.symlink_metadata().is_ok() {
         return Err(SafetensorsError::BrokenOff(journal));
     }
-    let file = open_followed(path)?;
     let header = Header::read(&file)?;
     Ok((file, header))
 }
 
-/// Finishes a change that was broken off, or forgets it if it had not begun. Every other change does so first, too.
+/// Finishes a change that was broken off, or forgets it if it had not begun, and removes the copy that a killed change
+/// left. Every other change does so first, too.
 ///
 /// # Errors
 /// [`SafetensorsError::Io`].
@@ -193,21 +194,4 @@ pub fn update(
         None => {}
     }
     rewrite(path, &file, &header)
-}
-
-/// Opens a file alone, after finishing what a crash may have left.
-fn open_to_change(path: &Path) -> Result<File, SafetensorsError> {
-    loop {
-        let file = File::options().read(true).write(true).open(path)?;
-        if !file.metadata()?.is_file() {
-            return Err(std::io::Error::other("not a regular file").into());
-        }
-        file.lock()?;
-        // Whoever held the lock may have put a copy in the file's place: a change of the old one would be lost.
-        let (opened, there) = (file.metadata()?, fs::metadata(path)?);
-        if (opened.dev(), opened.ino()) == (there.dev(), there.ino()) {
-            journal::recover(path, &file)?;
-            return Ok(file);
-        }
-    }
 }

@@ -1,11 +1,15 @@
 use std::{
-    fs::{self, File},
+    fs::File,
     io::{self, Seek as _, SeekFrom, Write as _},
     os::unix::fs::MetadataExt as _,
     path::Path,
 };
 
-use super::{Header, MAX_HEADER_BYTES, SafetensorsError, journal};
+use super::{
+    Header, MAX_HEADER_BYTES, SafetensorsError,
+    beside::{Unfinished, is_at},
+    journal,
+};
 
 /// Bytes left free behind a header that is written anew, so that the next one finds room.
 const SPARE_BYTES: usize = 2048;
@@ -39,14 +43,16 @@ pub(super) fn rewrite(
             "its header would be longer than 100 MB".to_owned(),
         ));
     }
-    let beside = journal::beside(path, &format!(".assay-new-{}", std::process::id()));
-    let copied = copy(file, header, &padded(json, room), &beside)
-        .and_then(|()| fs::rename(&beside, path))
-        .and_then(|()| journal::sync_folder(path));
-    if let Err(error) = copied {
-        let _ = fs::remove_file(&beside);
-        return Err(error.into());
+    let unfinished = Unfinished::create(path, 0o600)?;
+    copy(file, header, &padded(json, room), &unfinished.file)?;
+    if !is_at(file, path)? {
+        let text = format!(
+            "{} was replaced meanwhile; nothing was changed",
+            path.display()
+        );
+        return Err(io::Error::other(text).into());
     }
+    unfinished.replace()?;
     Ok(Rewritten::Copied)
 }
 
@@ -55,13 +61,11 @@ fn padded(mut json: Vec<u8>, room: usize) -> Vec<u8> {
     json
 }
 
-fn copy(mut from: &File, header: &Header, json: &[u8], to: &Path) -> io::Result<()> {
-    let mut new = File::options().write(true).create_new(true).open(to)?;
+fn copy(mut from: &File, header: &Header, json: &[u8], mut new: &File) -> io::Result<()> {
     new.set_permissions(from.metadata()?.permissions())?;
     new.write_all(&(json.len() as u64).to_le_bytes())?;
     new.write_all(json)?;
     from.seek(SeekFrom::Start(header.length + 8))?;
     // The kernel copies, or shares the blocks where the file system can.
-    io::copy(&mut from, &mut new)?;
-    new.sync_all()
+    io::copy(&mut from, &mut new).map(|_| ())
 }

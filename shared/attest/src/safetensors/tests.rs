@@ -186,18 +186,14 @@ fn a_broken_off_change_is_finished_or_forgotten() {
     .unwrap();
     let before = fs::read(&path).unwrap();
     let (_, header) = open(&path).unwrap();
-    // As after a crash in the middle of the write: the journal is whole, a part of the new header is there.
-    let file = fs::File::options()
-        .read(true)
-        .write(true)
-        .open(&path)
-        .unwrap();
-    let new = &before[8..8 + header.length as usize];
-    let mut old = new.to_vec();
+    // As after a crash in the middle of the write: the journal is whole, half of the header is there.
+    let json = &before[8..8 + header.length as usize];
+    let mut old = json.to_vec();
     old[100..300].fill(b'#');
-    let journal = journal::content(&file, &old, new).unwrap();
+    let journal = journal::bytes_of(before.len() as u64, &old, json);
     fs::write(journal::path_of(&path), &journal).unwrap();
-    file.write_all_at(&[b'#'; 150], 150).unwrap();
+    let file = fs::File::options().write(true).open(&path).unwrap();
+    file.write_all_at(&[b'#'; 150], 8 + 100).unwrap();
     let broken = fs::read(&path).unwrap();
     // Whoever reads is told, and changes nothing.
     assert!(matches!(open(&path), Err(SafetensorsError::BrokenOff(_))));
@@ -210,19 +206,137 @@ fn a_broken_off_change_is_finished_or_forgotten() {
     recover(&path).unwrap();
     assert!(is_whole(&path, &pinned(&key)));
     assert!(!journal_is_there(&path));
-    // One of another file of the same length, or of this one with another header, is not applied.
-    let other = dir.path().join("other.safetensors");
-    fs::write(&other, &before).unwrap();
-    let elsewhere = fs::File::open(&other).unwrap();
-    for journal in [
-        journal::content(&elsewhere, &old, new).unwrap(),
-        journal::content(&file, &old, &old).unwrap(),
-    ] {
-        fs::write(journal::path_of(&path), &journal).unwrap();
+}
+
+#[test]
+fn a_journal_of_another_file_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = written(&dir);
+    let fresh = fs::read(&path).unwrap();
+    let present = GOOD.as_bytes();
+    let new = vec![b'n'; present.len()];
+    let mut other = present.to_vec();
+    other[10] = b'x';
+    let size = fresh.len() as u64;
+    // Begun with another header, or for a file of another size.
+    for (size, old) in [(size, &other[..]), (size + 1, present)] {
+        fs::write(journal::path_of(&path), journal::bytes_of(size, old, &new)).unwrap();
         let refused = recover(&path).unwrap_err().to_string();
         assert!(refused.contains("another file"), "{refused}");
-        assert_eq!(fs::read(&path).unwrap(), before);
+        assert!(update(&path, &BTreeMap::new(), &[], Resign::Drop).is_err());
+        assert!(fs::read(&path).unwrap() == fresh && journal_is_there(&path));
     }
+    // Not begun: a file with the same header may be another one, so it keeps it.
+    let journal = journal::bytes_of(size, present, &new);
+    fs::write(journal::path_of(&path), &journal).unwrap();
+    recover(&path).unwrap();
+    assert!(fs::read(&path).unwrap() == fresh && !journal_is_there(&path));
+    // With a second name it may be anybody's.
+    fs::write(dir.path().join("second"), &journal).unwrap();
+    fs::hard_link(dir.path().join("second"), journal::path_of(&path)).unwrap();
+    assert!(recover(&path).is_err());
+}
+
+#[test]
+fn names_beside_a_file_are_its_own() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _};
+    let of = |name: &[u8]| journal::path_of(std::path::Path::new(OsStr::from_bytes(name)));
+    assert_ne!(of(b"a\xff.st"), of(b"a\xfe.st"));
+    let (dir, long) = (tempfile::tempdir().unwrap(), "n".repeat(255));
+    let path = dir.path().join(long);
+    fs::write(&path, file_of(GOOD, &[0; 8])).unwrap();
+    let set = BTreeMap::from([("k".to_owned(), "v".to_owned())]);
+    for way in [Rewritten::Copied, Rewritten::InPlace] {
+        assert_eq!(update(&path, &set, &[], Resign::Refuse).unwrap(), way);
+    }
+}
+
+#[test]
+fn two_writers_lose_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = written(&dir);
+    std::thread::scope(|scope| {
+        for writer in 0..4 {
+            let path = &path;
+            scope.spawn(move || {
+                // Too long for the room of the header: the file is copied each time.
+                let set = BTreeMap::from([(format!("k{writer}"), "v".repeat(3000))]);
+                while let Err(error) = update(path, &set, &[], Resign::Refuse) {
+                    assert!(matches!(error, SafetensorsError::Locked(_)), "{error}");
+                }
+            });
+        }
+    });
+    let (_, header) = open(&path).unwrap();
+    assert_eq!(header.metadata.len(), 1 + 4);
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_lock_that_is_not_had_is_an_error_and_readers_need_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = written(&dir);
+    let (held, file) = (
+        fs::File::open(&path).unwrap(),
+        fs::File::open(&path).unwrap(),
+    );
+    held.lock_shared().unwrap();
+    let refused = change::lock(&file, &path, std::time::Instant::now());
+    assert!(matches!(refused, Err(SafetensorsError::Locked(_))));
+    assert!(open(&path).is_ok());
+}
+
+#[test]
+fn what_a_killed_run_left_neither_blocks_nor_stays() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = written(&dir);
+    let left = beside::beside(&path, "assay-new");
+    let longer = BTreeMap::from([("k".to_owned(), "v".to_owned())]);
+    for set in [&longer, &BTreeMap::new()] {
+        fs::write(&left, "half of it").unwrap();
+        update(&path, set, &[], Resign::Refuse).unwrap();
+        assert!(!left.exists());
+    }
+    let (file, header) = open(&path).unwrap();
+    let to = dir.path().join("new.safetensors");
+    let left = beside::beside(&to, "assay-new");
+    fs::write(&left, "half of it").unwrap();
+    let again = || convert(&file, &header.weights, BTreeMap::new(), &to);
+    // While another run holds it, it is not taken away.
+    let other = fs::File::open(&left).unwrap();
+    other.lock().unwrap();
+    assert!(again().is_err() && left.exists());
+    drop(other);
+    again().unwrap();
+    assert!(!left.exists() && open(&to).is_ok());
+    // No file is replaced.
+    let whole = fs::read(&to).unwrap();
+    assert!(again().is_err());
+    assert!(fs::read(&to).unwrap() == whole && !left.exists());
+}
+
+#[test]
+fn links_and_pipes_are_not_changed() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = written(&dir);
+    let before = fs::read(&path).unwrap();
+    let link = dir.path().join("link");
+    std::os::unix::fs::symlink("model.safetensors", &link).unwrap();
+    let set = BTreeMap::from([("k".to_owned(), "v".to_owned())]);
+    let refused = update(&link, &set, &[], Resign::Refuse);
+    assert!(matches!(refused, Err(SafetensorsError::Link(_))));
+    assert!(open(&link).is_ok() && fs::read(&path).unwrap() == before);
+    // The journal of what the link leads to counts.
+    fs::write(journal::path_of(&path), "").unwrap();
+    assert!(matches!(open(&link), Err(SafetensorsError::BrokenOff(_))));
+    let pipe = dir.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    for path in [&pipe, &dir.path().to_owned()] {
+        assert!(open(path).is_err());
+        assert!(update(path, &set, &[], Resign::Refuse).is_err());
+    }
+    assert!(open(std::path::Path::new("/dev/zero")).is_err());
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::{path::Path, process::ExitCode};
 
 use anyhow::Context;
 use assay_attest::{
-    model_signing::folder::{DigestCache, Options, manifest},
+    model_signing::folder::{Options, manifest},
     tensors::{digest, fingerprint, open},
 };
 use serde_json::json;
@@ -18,7 +18,7 @@ pub(super) fn run(
     tensor: Option<&str>,
 ) -> anyhow::Result<ExitCode> {
     if path.is_dir() {
-        let found = manifest(path, &Options::default(), &mut DigestCache::default())?;
+        let found = manifest(path, &Options::default(), None)?;
         output.value(&json!({"files": found.resources.len(), "digest": found.digest()}))?;
         output.say(format!(
             "files   {}\ndigest  {}",

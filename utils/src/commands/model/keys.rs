@@ -1,12 +1,15 @@
 //! Keys and certificates from files.
 
-use std::{fs, path::Path};
+use std::{fs::File, io::Read as _, path::Path};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use assay_attest::{
     SigningKey,
     sigstore::{EcPublicKey, Roots, Signer, Verifier, certificates_from_pem},
 };
+
+/// Bytes of a file of keys or certificates at most.
+const MAX_BYTES: u64 = 4 << 20;
 
 /// The private key in a file.
 pub(super) fn private(path: &Path) -> anyhow::Result<SigningKey> {
@@ -49,6 +52,28 @@ pub(super) fn verifier(key: Option<&Path>, root: Option<&Path>) -> anyhow::Resul
     }
 }
 
+/// What the caller names, from a pipe, too, but not without end.
 fn read(path: &Path) -> anyhow::Result<String> {
-    fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+    let named = || format!("cannot read {}", path.display());
+    let mut text = String::new();
+    let file = File::open(path).with_context(named)?;
+    file.take(MAX_BYTES + 1)
+        .read_to_string(&mut text)
+        .with_context(named)?;
+    ensure!(
+        text.len() as u64 <= MAX_BYTES,
+        "{} is longer than the {MAX_BYTES} bytes that keys may have",
+        path.display()
+    );
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_have_an_end() {
+        assert!(read(Path::new("/dev/zero")).is_err());
+    }
 }

@@ -1,10 +1,10 @@
 //! `assay model sign`.
 
-use std::{collections::BTreeMap, io, path::Path, process::ExitCode};
+use std::{collections::BTreeMap, fs::File, io, path::Path, process::ExitCode};
 
 use anyhow::{Context, bail};
 use assay_attest::{
-    model_signing::folder::{DigestCache, Options, manifest},
+    model_signing::folder::{DigestCache, Options, linked_folders, manifest},
     read_regular,
     safetensors::{
         Claims,
@@ -15,7 +15,7 @@ use assay_attest::{
 use serde_json::json;
 
 use super::{Files, Sign, keys};
-use crate::output::Output;
+use crate::output::{Output, shown};
 
 /// Bytes of a file of digests at most.
 const MAX_CACHE_BYTES: u64 = 256 << 20;
@@ -40,7 +40,9 @@ fn beside(output: Output, asked: &Sign, signature: &Path) -> anyhow::Result<Exit
     let mut options = options(&asked.path, &asked.files)?;
     options.ignore_paths.extend(within(&asked.path, signature));
     let mut cache = read_cache(asked.digest_cache.as_deref())?;
-    let found = manifest(&asked.path, &options, &mut cache)?;
+    let kept = asked.digest_cache.is_some().then_some(&mut cache);
+    let found = manifest(&asked.path, &options, kept)?;
+    let left_out = linked_folders(&asked.path, &options)?;
     let bundle = found.sign(&keys::signer(&key, &chain))?;
     write(signature, &bundle)?;
     if let Some(file) = &asked.digest_cache {
@@ -48,8 +50,14 @@ fn beside(output: Output, asked: &Sign, signature: &Path) -> anyhow::Result<Exit
     }
     output.value(&json!({
         "signature": signature, "files": found.resources.len(), "digest": found.digest(),
-        "ignored": found.ignore_paths,
+        "ignored": found.ignore_paths, "linked_folders": left_out,
     }))?;
+    if !left_out.is_empty() {
+        output.say(format!(
+            "not signed, as they are links to folders: {}",
+            shown(&left_out.join(", "))
+        ));
+    }
     output.say(format!(
         "{} files signed, digest {}: {}",
         found.resources.len(),
@@ -156,13 +164,15 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let folder = path
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
-    let mut new = tempfile::NamedTempFile::new_in(folder.unwrap_or_else(|| Path::new(".")))
-        .with_context(named)?;
+    let folder = folder.unwrap_or_else(|| Path::new("."));
+    let mut new = tempfile::NamedTempFile::new_in(folder).with_context(named)?;
     io::Write::write_all(&mut new, bytes).with_context(named)?;
     new.as_file()
         .set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
         .with_context(named)?;
     new.as_file().sync_all().with_context(named)?;
     new.persist(path).with_context(named)?;
-    Ok(())
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .with_context(named)
 }

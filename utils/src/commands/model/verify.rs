@@ -6,7 +6,7 @@ use anyhow::Context;
 use assay_attest::{
     model_signing::{
         self,
-        folder::{measure, not_covered},
+        folder::{linked_folders, measure, not_covered},
     },
     read_regular,
     safetensors::file::{Verified, open},
@@ -23,8 +23,8 @@ use super::{
 };
 use crate::output::{Output, shown};
 
-/// Bytes of a tensor's proof at most: some 40 digests.
-const MAX_PROOF_BYTES: u64 = 1 << 20;
+/// Bytes of the proof of a tensor at most.
+const MAX_PROOF_BYTES: u64 = 4 << 20;
 
 pub(super) fn run(output: Output, asked: &Verify) -> anyhow::Result<ExitCode> {
     match &asked.signature {
@@ -75,6 +75,7 @@ fn beside(output: Output, asked: &Verify, signature: &Path) -> anyhow::Result<Ex
     );
     let mut left_out = not_covered(&asked.path, signed)?;
     left_out.retain(|path| Some(path) != within(&asked.path, signature).as_ref());
+    left_out.extend(linked_folders(&asked.path, &options)?);
     output.say(format!("signed by {}", shown(&signer(&verified.signed_by))));
     if !left_out.is_empty() {
         output.say(format!(

@@ -5,7 +5,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::walk::{Found, Stamp};
+use super::{
+    hash::Hashed,
+    walk::{Found, Stamp},
+};
 use crate::{
     Digest,
     json::{JsonError, Limits, parse},
@@ -18,7 +21,8 @@ const TICK: Duration = Duration::from_secs(2);
 /// Digests of files that were hashed before, so that signing anew reads only what has changed.
 ///
 /// A file counts as unchanged when device, inode, size, and the times of its last modification and change are the
-/// same. That is good enough to sign one's own files with, and no proof: verification never asks it.
+/// same. That is good enough to sign one's own files with, and no proof: verification never asks it. A file in memory
+/// only (tmpfs) that a program changes through a mapping keeps its times: do not keep digests of such files.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct DigestCache {
@@ -60,11 +64,11 @@ impl DigestCache {
         (entry.stamp == stamp(file)).then(|| entry.sha256.as_bytes().to_vec())
     }
 
-    pub(super) fn keep(&mut self, file: &Found, digest: &[u8]) {
-        let Ok(digest) = <[u8; 32]>::try_from(digest) else {
+    pub(super) fn keep(&mut self, file: &Found, hashed: &Hashed) {
+        let Ok(digest) = <[u8; 32]>::try_from(hashed.digest.as_slice()) else {
             return;
         };
-        if is_settled(&file.stamp) {
+        if hashed.is_settled && is_settled(&file.stamp) {
             let entry = Entry {
                 stamp: stamp(file),
                 sha256: Digest::from_bytes(digest),

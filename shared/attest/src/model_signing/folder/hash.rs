@@ -12,12 +12,22 @@ use crate::{cores::on_all_cores, hash_reader};
 /// Bytes read at a time.
 const BUFFER_BYTES: usize = 256 * 1024;
 
-/// The digest of each file that is not known, on all cores.
+/// A file's digest.
+#[derive(Debug, Clone)]
+pub(super) struct Hashed {
+    pub(super) digest: Vec<u8>,
+    /// The file did not change while it was read, and cannot change from now on without its times changing, too.
+    pub(super) is_settled: bool,
+}
+
+/// The digest of each file that is not known, on all cores. Only for digests that are to be kept, `settle` looks
+/// whether they may be: it writes what is still in memory.
 pub(super) fn all(
     files: &[Found],
     known: Vec<Option<Vec<u8>>>,
     kind: HashKind,
-) -> Result<Vec<Vec<u8>>, ModelSigningError> {
+    settle: bool,
+) -> Result<Vec<Hashed>, ModelSigningError> {
     let known = known.into_iter().chain(iter::repeat(None));
     let all: Vec<_> = files.iter().zip(known).collect();
     let open = |(file, known): &(&Found, Option<Vec<u8>>)| match known {
@@ -25,14 +35,20 @@ pub(super) fn all(
         None => file.bytes,
     };
     let digests = on_all_cores(&all, open, |(file, known)| match known {
-        Some(digest) => Ok(digest.clone()),
-        None => one(file, kind),
+        Some(digest) => Ok(Hashed {
+            digest: digest.clone(),
+            is_settled: true,
+        }),
+        None => one(file, kind, settle),
     });
     digests.into_iter().collect()
 }
 
-fn one(file: &Found, kind: HashKind) -> Result<Vec<u8>, ModelSigningError> {
-    let reader = file.open()?;
+fn one(file: &Found, kind: HashKind, settle: bool) -> Result<Hashed, ModelSigningError> {
+    let opened = file.open()?;
+    let reader = &opened;
+    // A page that was changed through a mapping and not written yet may be changed again, and no time tells of it.
+    let written = settle && reader.sync_data().is_ok();
     let digest = match kind {
         HashKind::Sha256 => hash_reader(reader).map(|(digest, _)| digest.as_bytes().to_vec()),
         HashKind::Blake2b => {
@@ -50,7 +66,10 @@ fn one(file: &Found, kind: HashKind) -> Result<Vec<u8>, ModelSigningError> {
             .map(|()| state.finalize().as_bytes().to_vec())
         }
     };
-    digest.map_err(|error| failed(&file.path, error))
+    Ok(Hashed {
+        digest: digest.map_err(|error| failed(&file.path, error))?,
+        is_settled: written && file.is_still(&opened),
+    })
 }
 
 /// Gives all bytes to `take`.
@@ -63,5 +82,30 @@ pub(crate) fn stream(mut reader: impl Read, mut take: impl FnMut(&[u8])) -> io::
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, io::Write as _};
+
+    use super::{super::walk::look_through, *};
+
+    #[test]
+    fn a_file_that_changes_after_it_was_looked_at_is_not_settled() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("a"), "1").unwrap();
+        let files = look_through(dir.path(), &[], false).unwrap().files;
+        let settled = |settle| {
+            let hashed = all(&files, vec![None], HashKind::Sha256, settle).unwrap();
+            hashed.iter().all(|one| one.is_settled)
+        };
+        assert!(settled(true) && !settled(false));
+        let mut file = fs::File::options()
+            .append(true)
+            .open(&files[0].path)
+            .unwrap();
+        file.write_all(b"2").unwrap();
+        assert!(!settled(true));
     }
 }

@@ -10,6 +10,8 @@ use crate::regular::{open_followed, open_regular};
 
 /// Folders within folders at most.
 const MAX_DEPTH: usize = 64;
+/// Files and folders of a model at most.
+const MAX_ENTRIES: usize = 1_000_000;
 
 /// A file that belongs to a model, as it was when the model was looked at.
 #[derive(Debug, Clone)]
@@ -50,6 +52,18 @@ impl Found {
         }
     }
 
+    /// Whether an open file is this one, with the same content as far as its times tell.
+    pub(super) fn is_still(&self, file: &File) -> bool {
+        file.metadata().is_ok_and(|now| {
+            let now = Self::new(self.resource.clone(), self.path.clone(), &now, self.follow);
+            let stamp = Stamp {
+                looked_at: self.stamp.looked_at,
+                ..now.stamp
+            };
+            stamp == self.stamp && now.bytes == self.bytes
+        })
+    }
+
     /// Opens the very file that was found, not a link that took its place.
     pub(super) fn open(&self) -> Result<File, ModelSigningError> {
         let open = if self.follow {
@@ -70,53 +84,59 @@ impl Found {
     }
 }
 
-/// All files of a model, in no special order.
-pub(super) fn files(
+/// What a model consists of.
+#[derive(Debug, Default)]
+pub(super) struct Model {
+    /// All files, in no special order.
+    pub(super) files: Vec<Found>,
+    /// Links to folders, whose files are no part of the model.
+    pub(super) linked_folders: Vec<String>,
+}
+
+/// Looks through a model.
+pub(super) fn look_through(
     model: &Path,
     ignored: &[String],
     follow: bool,
-) -> Result<Vec<Found>, ModelSigningError> {
+) -> Result<Model, ModelSigningError> {
     let metadata = look(model, follow)?;
-    let mut found = Vec::new();
+    let mut walk = Walk {
+        root: model,
+        ignored,
+        follow,
+        entries: 0,
+        found: Model::default(),
+    };
     if metadata.is_file() {
-        found.push(Found::new(
-            ResourcePath::only_file(),
-            model.to_owned(),
-            &metadata,
-            follow,
-        ));
+        let only = ResourcePath::only_file();
+        let file = Found::new(only, model.to_owned(), &metadata, follow);
+        walk.found.files.push(file);
     } else {
-        let walk = Walk {
-            root: model,
-            ignored,
-            follow,
-        };
-        walk.folder(model, 0, &mut found)?;
+        walk.folder(model, 0)?;
     }
-    Ok(found)
+    Ok(walk.found)
 }
 
 struct Walk<'a> {
     root: &'a Path,
     ignored: &'a [String],
     follow: bool,
+    entries: usize,
+    found: Model,
 }
 
 impl Walk<'_> {
-    fn folder(
-        &self,
-        folder: &Path,
-        depth: usize,
-        found: &mut Vec<Found>,
-    ) -> Result<(), ModelSigningError> {
+    fn folder(&mut self, folder: &Path, depth: usize) -> Result<(), ModelSigningError> {
         if depth > MAX_DEPTH {
-            return Err(kind(
-                folder,
-                "nested deeper than 64 folders; a link may lead back to where it is",
-            ));
+            return Err(kind(folder, "nested deeper than 64 folders"));
         }
         for entry in fs::read_dir(folder).map_err(|error| io(folder, error))? {
-            let path = entry.map_err(|error| io(folder, error))?.path();
+            let entry = entry.map_err(|error| io(folder, error))?;
+            let path = entry.path();
+            self.entries += 1;
+            if self.entries > MAX_ENTRIES {
+                return Err(kind(folder, "in a model of more than 1,000,000 files"));
+            }
             let relative = path.strip_prefix(self.root).unwrap_or(&path);
             let name = relative
                 .to_str()
@@ -127,10 +147,14 @@ impl Walk<'_> {
                 continue;
             }
             let metadata = look(&path, self.follow)?;
-            if metadata.is_dir() {
-                self.folder(&path, depth + 1, found)?;
+            if !metadata.is_dir() {
+                let file = Found::new(resource, path, &metadata, self.follow);
+                self.found.files.push(file);
+            } else if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                self.folder(&path, depth + 1)?;
             } else {
-                found.push(Found::new(resource, path, &metadata, self.follow));
+                // As the reference does it: files are found through links, folders are not.
+                self.found.linked_folders.push(name.to_owned());
             }
         }
         Ok(())

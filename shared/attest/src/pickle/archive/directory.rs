@@ -24,11 +24,16 @@ const MAX_BYTES: u64 = 64 << 20;
 /// Stands for: see the 64-bit field.
 const FULL: u64 = 0xffff_ffff;
 
-/// Every entry's content, by name.
-pub(super) fn entries(
-    file: &File,
-    file_bytes: u64,
-) -> Result<BTreeMap<String, Place>, PickleError> {
+/// The entries of an archive.
+pub(super) struct Entries {
+    /// The folder of the first one: `PyTorch` looks for all others in it.
+    pub(super) folder: String,
+    /// Every entry's content, by name.
+    pub(super) places: BTreeMap<String, Place>,
+}
+
+/// Reads the directory.
+pub(super) fn entries(file: &File, file_bytes: u64) -> Result<Entries, PickleError> {
     let (count, start, bytes) = end(file, file_bytes)?;
     if bytes > MAX_BYTES || start.checked_add(bytes).is_none_or(|end| end > file_bytes) {
         return Err(wrong("its directory lies beyond its end"));
@@ -36,17 +41,18 @@ pub(super) fn entries(
     let mut directory = vec![0; usize::try_from(bytes).unwrap_or_default()];
     file.read_exact_at(&mut directory, start)?;
     let mut rest = Fields(&directory);
-    let mut entries = BTreeMap::new();
-    let (mut taken, mut folded) = (Vec::new(), BTreeSet::new());
+    let (mut places, mut folder) = (BTreeMap::new(), None);
+    let (mut taken, mut names) = (Vec::new(), BTreeSet::new());
     for _ in 0..count {
         let (name, header, content) = entry(&mut rest)?;
         let place = local(file, &name, header, content)?;
         taken.push((header, place.offset + place.bytes));
-        // Some readers look names up without regard to case.
-        if !folded.insert(name.to_ascii_lowercase()) {
+        // PyTorch takes upper and lower case for the same, and may find the other one.
+        if !names.insert(name.to_ascii_lowercase()) {
             return Err(wrong("a name is there twice"));
         }
-        entries.insert(name, place);
+        folder.get_or_insert_with(|| name.split('/').next().unwrap_or_default().to_owned());
+        places.insert(name, place);
     }
     if !rest.0.is_empty() {
         return Err(wrong("its directory is longer than its entries"));
@@ -56,7 +62,10 @@ pub(super) fn entries(
         .windows(2)
         .all(|pair| matches!(pair, [(_, end), (next, _)] if end <= next));
     if apart && taken.last().is_none_or(|(_, end)| *end <= start) {
-        Ok(entries)
+        Ok(Entries {
+            folder: folder.unwrap_or_default(),
+            places,
+        })
     } else {
         Err(wrong("its entries overlap"))
     }
