@@ -217,8 +217,12 @@ impl Trust {
         };
         let former = self.former.iter().map(|one| (&one.key, one.window));
         let functionaries = self.functionaries.iter().map(|one| (&one.key, one.window));
-        let in_force = [(&self.owner, Window::default()), (&self.platform, platform)];
-        in_force.into_iter().chain(former).chain(functionaries)
+        // The owner's last: a key that is two things has the narrower window.
+        [(&self.platform, platform)]
+            .into_iter()
+            .chain(former)
+            .chain(functionaries)
+            .chain([(&self.owner, Window::default())])
     }
 
     /// The bytes of the signed layout's file.
