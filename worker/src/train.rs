@@ -104,13 +104,13 @@ pub(crate) async fn train(
 }
 
 /// A run's events after they went past the comparison, if there is one, and what makes them go past it.
-fn past<'a>(
-    comparison: Option<&'a mut Comparison>,
+fn past(
+    comparison: Option<&mut Comparison>,
     said: mpsc::Receiver<Event>,
     differs: watch::Sender<bool>,
 ) -> (
     mpsc::Receiver<Event>,
-    impl Future<Output = Option<&'a mut Comparison>>,
+    impl Future<Output = Option<&mut Comparison>>,
 ) {
     let (received, compare) = match comparison {
         Some(comparison) => {

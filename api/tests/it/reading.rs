@@ -65,7 +65,7 @@ async fn artifacts_are_listed_linked_and_fetched() {
     let listed = bench.get(&format!("/job_artifacts/{id}")).await.json(200);
     assert_eq!(listed["job_id"], id.to_string());
     let paths = listed["artifacts"].as_array().unwrap();
-    assert_eq!(paths.len(), 15);
+    assert_eq!(paths.len(), 17);
     assert!(
         paths
             .iter()

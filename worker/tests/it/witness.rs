@@ -143,10 +143,3 @@ async fn nobody_is_his_own_witness() {
     assert_eq!(fault.code, "platform.artifact_changed", "{fault}");
     assert!(fault.message.contains("own key"), "{fault}");
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_job_without_a_transcript_is_not_compared() {
-    let (_, _, ended) = twice("done").await;
-    let fault = ended.failure.unwrap().fault;
-    assert_eq!(fault.code, "reproduction.no_transcript", "{fault}");
-}

@@ -70,16 +70,10 @@ impl Bench {
             platform: key.keyid(),
         };
         let statements = self.statements(&dir.to_string(), &build, &bom).await;
-        let bom = self
-            .put(&format!("{dir}/aibom.json"), Role::Aibom, &bom)
-            .await;
-        let signature = self
-            .put(
-                &format!("{dir}/aibom.sig"),
-                Role::AibomSignature,
-                &signature,
-            )
-            .await;
+        let path = |name: &str| format!("{dir}/{name}");
+        let bom = self.put(&path("aibom.json"), Role::Aibom, &bom).await;
+        let to = path("aibom.sig");
+        let signature = self.put(&to, Role::AibomSignature, &signature).await;
         outputs.extend([link, bom, signature, model, statements]);
         outputs.extend(scan);
         let completion = Completion {

@@ -72,7 +72,7 @@ fn only_one_form_is_accepted_strictly() {
     let other = SigningKey::generate();
     assert!(again.verify_only(IN_TOTO, other.public()).is_err());
     assert!(again.verify_only("text/plain", key.public()).is_err());
-    let mut twice = again.clone();
+    let mut twice = again;
     twice.sign(&other).unwrap();
     assert_eq!(
         twice.verify_only(IN_TOTO, key.public()),

@@ -184,9 +184,10 @@ fn trouble_with_a_key_elsewhere_is_found_in_every_error() {
     let link = crate::intoto::Link::new("step", Vec::new());
     let unsigned = crate::intoto::sign(&link, &key).unwrap_err();
     assert_eq!(SignerError::of(&unsigned), Some(&reason));
-    let manifest = crate::model_signing::Manifest::of_outputs(
-        [("u/outputs/model.json", crate::Digest::of(b"x"))].into_iter(),
-    );
+    let manifest = crate::model_signing::Manifest::of_outputs([(
+        "u/outputs/model.json",
+        crate::Digest::of(b"x"),
+    )]);
     let unsigned = manifest
         .sign(&crate::sigstore::Signer::Key(&key))
         .unwrap_err();

@@ -154,7 +154,8 @@ fn a_signed_statement_that_says_two_things_is_refused() {
     assert!(statement_of(&key, |_| {}).is_ok());
     let resources = "/predicate/resources";
     let first = |value: &Value| value.pointer(resources).unwrap()[0].clone();
-    let cases: [(&str, Box<dyn FnOnce(&mut Value)>); 8] = [
+    type Edit = Box<dyn FnOnce(&mut Value)>;
+    let cases: [(&str, Edit); 8] = [
         (
             "no file",
             Box::new(|v| *v.pointer_mut(resources).unwrap() = json!([])),

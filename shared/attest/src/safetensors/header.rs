@@ -89,27 +89,9 @@ impl Header {
                 "its tensors do not end where the file ends".to_owned(),
             ));
         }
+        let tensors = tensors.into_iter();
         let tensors = tensors
-            .into_iter()
-            .map(
-                |(
-                    name,
-                    Info {
-                        dtype,
-                        shape,
-                        data_offsets: (from, to),
-                    },
-                )| {
-                    let tensor = Tensor {
-                        dtype: dtype.0,
-                        shape,
-                        offset: start + from,
-                        bytes: to - from,
-                        strides: None,
-                    };
-                    (name, tensor)
-                },
-            )
+            .map(|(name, info)| (name, info.tensor(start)))
             .collect();
         Ok(Self {
             weights: Weights { tensors },

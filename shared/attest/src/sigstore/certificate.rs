@@ -117,7 +117,7 @@ pub(super) fn key_of(der: &[u8]) -> Result<EcPublicKey, BundleError> {
 
 fn parse(der: &[u8]) -> Result<X509Certificate<'_>, BundleError> {
     match X509Certificate::from_der(der) {
-        Ok((rest, parsed)) if rest.is_empty() => Ok(parsed),
+        Ok(([], parsed)) => Ok(parsed),
         Ok(_) => Err(BundleError::Certificate("bytes follow it".to_owned())),
         Err(_) => Err(BundleError::Certificate(
             "it is not X.509 in DER".to_owned(),

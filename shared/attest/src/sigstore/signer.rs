@@ -99,6 +99,9 @@ impl Signer<'_> {
     }
 }
 
+/// A check of a signature over a message.
+type Check = fn(&EcPublicKey, &[u8], &[u8]) -> Result<(), BundleError>;
+
 impl Verifier {
     /// Verifies the bundle's signature with what is pinned, as any implementation may have written it.
     ///
@@ -116,11 +119,7 @@ impl Verifier {
         self.verify_with(bundle, EcPublicKey::verify_canonical)
     }
 
-    fn verify_with(
-        &self,
-        bundle: &Bundle,
-        verify: fn(&EcPublicKey, &[u8], &[u8]) -> Result<(), BundleError>,
-    ) -> Result<SignedBy, BundleError> {
+    fn verify_with(&self, bundle: &Bundle, verify: Check) -> Result<SignedBy, BundleError> {
         match (self, &bundle.material) {
             (Self::Key(key), Material::Key(named)) => {
                 let given = key.hint();

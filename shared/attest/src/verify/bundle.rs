@@ -70,11 +70,7 @@ pub fn examine_bundle<R: Read>(
             .ok()
     };
     let layout = read(LAYOUT_FILE, Limits::METADATA.max_bytes);
-    let link_names = paths
-        .iter()
-        .filter(|path| path.ends_with(".link") && !path.contains('/'));
-    let links: Vec<(&String, Vec<u8>)> = link_names
-        .take(MAX_LINKS)
+    let links: Vec<(&String, Vec<u8>)> = link_names(paths)
         .filter_map(|name| Some((name, read(name, Limits::METADATA.max_bytes)?)))
         .collect();
     let aibom = read(AIBOM_FILE, Limits::BOM.max_bytes);
@@ -121,6 +117,14 @@ pub fn examine_bundle<R: Read>(
         report,
         training: proof.training,
     }
+}
+
+/// The files at the top that are called links; no more of them than there could be.
+fn link_names(paths: &BTreeSet<String>) -> impl Iterator<Item = &String> {
+    let links = paths
+        .iter()
+        .filter(|path| path.ends_with(".link") && !path.contains('/'));
+    links.take(MAX_LINKS)
 }
 
 /// Reads all, or fails when it is more than `limit` bytes.

@@ -111,15 +111,7 @@ fn inside(output: Output, asked: &Verify) -> anyhow::Result<ExitCode> {
     let mut checks = vec![row("signature", compared, Ok::<(), &str>(()))];
     checks.extend(identity(asked, &signed_by));
     let mut is = |compared: String, found: Option<String>| {
-        let same = match found {
-            Some(found) if found == statement.tensors => Ok(()),
-            Some(found) => Err(format!(
-                "the digest is {found}; {} was signed",
-                statement.tensors
-            )),
-            None => Err("the proof leads to no digest".to_owned()),
-        };
-        checks.push(row("tensors", compared, same));
+        checks.push(row("tensors", compared, same(found, &statement.tensors)));
     };
     match &asked.tensor {
         None => is(
@@ -155,6 +147,15 @@ fn inside(output: Output, asked: &Verify) -> anyhow::Result<ExitCode> {
     }
     let more = json!({"signed_by": signer(&signed_by), "claimed": claimed, "tensor_digest": statement.tensors});
     show(output, &asked.path, checks, more)
+}
+
+/// Whether a digest is the signed one.
+fn same(found: Option<String>, signed: &str) -> Result<(), String> {
+    match found {
+        Some(found) if found == signed => Ok(()),
+        Some(found) => Err(format!("the digest is {found}; {signed} was signed")),
+        None => Err("the proof leads to no digest".to_owned()),
+    }
 }
 
 /// The check of who signed, if it was asked for.

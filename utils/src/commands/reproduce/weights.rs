@@ -49,7 +49,8 @@ pub(super) fn distance(recorded: &[u8], here: &[u8]) -> Result<Distance, String>
             let apart = (one - other).abs();
             distance.weights += 1;
             // NaN is within no tolerance.
-            distance.beyond += u64::from(!(apart <= ABSOLUTE + RELATIVE * one.abs()));
+            let within = apart <= ABSOLUTE + RELATIVE * one.abs();
+            distance.beyond += u64::from(!within);
             distance.largest = distance.largest.max(apart);
         }
     }

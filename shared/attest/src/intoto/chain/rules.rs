@@ -104,41 +104,53 @@ fn apply<'a, D: PartialEq>(
                 .is_some_and(|(before, after)| before != after);
             !(fnmatch(path, pattern) && changed)
         }),
-        Rule::Match {
-            pattern,
-            source_prefix,
-            with,
-            dest_prefix,
-            from,
-        } => {
-            let Some(other) = chain.get(from.as_str()) else {
-                return Vec::new();
-            };
-            let theirs = if *with == Artifact::Materials {
-                other.materials
-            } else {
-                other.products
-            };
-            // A path that a prefix takes apart and does not put together again, as one with a backslash.
-            let twisted = |path: &&str| {
-                below(path, source_prefix).is_some_and(|name| {
-                    fnmatch(name, pattern) && join(source_prefix, name) != **path
-                })
-            };
-            if let Some(path) = queue.iter().copied().find(twisted) {
-                return vec![path];
-            }
-            queue.retain(|&path| {
-                let Some(name) = below(path, source_prefix) else {
-                    return true;
-                };
-                let same = theirs
-                    .get(&join(dest_prefix, name))
-                    .is_some_and(|digest| artifacts.get(path) == Some(digest));
-                !(fnmatch(name, pattern) && same)
-            });
-        }
+        Rule::Match { .. } => return apply_match(rule, queue, artifacts, chain),
     }
+    Vec::new()
+}
+
+/// As [`apply`], for a rule that compares with another step; others take nothing.
+fn apply_match<'a, D: PartialEq>(
+    rule: &'a Rule,
+    queue: &mut BTreeSet<&'a str>,
+    artifacts: &BTreeMap<String, D>,
+    chain: &BTreeMap<&str, Sides<'_, D>>,
+) -> Vec<&'a str> {
+    let Rule::Match {
+        pattern,
+        source_prefix,
+        with,
+        dest_prefix,
+        from,
+    } = rule
+    else {
+        return Vec::new();
+    };
+    let Some(other) = chain.get(from.as_str()) else {
+        return Vec::new();
+    };
+    let theirs = if *with == Artifact::Materials {
+        other.materials
+    } else {
+        other.products
+    };
+    // A path that a prefix takes apart and does not put together again, as one with a backslash.
+    let twisted = |path: &&str| {
+        below(path, source_prefix)
+            .is_some_and(|name| fnmatch(name, pattern) && join(source_prefix, name) != **path)
+    };
+    if let Some(path) = queue.iter().copied().find(twisted) {
+        return vec![path];
+    }
+    queue.retain(|&path| {
+        let Some(name) = below(path, source_prefix) else {
+            return true;
+        };
+        let same = theirs
+            .get(&join(dest_prefix, name))
+            .is_some_and(|digest| artifacts.get(path) == Some(digest));
+        !(fnmatch(name, pattern) && same)
+    });
     Vec::new()
 }
 

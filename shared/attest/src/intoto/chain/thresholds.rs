@@ -84,7 +84,7 @@ pub fn check_thresholds<'a, D: PartialEq>(
             one.sides.materials != first.sides.materials
                 || one.sides.products != first.sides.products
         };
-        if must_agree && of_step.values().any(|one| differs(one)) {
+        if must_agree && of_step.values().any(differs) {
             return Err(ChainError::Disagreement(step.name.clone()));
         }
         chain.insert(step.name.as_str(), first.sides);

@@ -5,7 +5,7 @@ use serde::{
     de::{Error as _, MapAccess, Visitor},
 };
 
-use crate::tensors::Dtype;
+use crate::tensors::{Dtype, Tensor};
 
 /// The header's key for what is no tensor.
 pub(super) const METADATA: &str = "__metadata__";
@@ -22,6 +22,20 @@ pub(super) struct Info {
     pub(super) dtype: Known,
     pub(super) shape: Vec<u64>,
     pub(super) data_offsets: (u64, u64),
+}
+
+impl Info {
+    /// The tensor in a file whose tensors begin at `start`.
+    pub(super) fn tensor(self, start: u64) -> Tensor {
+        let (from, to) = self.data_offsets;
+        Tensor {
+            dtype: self.dtype.0,
+            shape: self.shape,
+            offset: start + from,
+            bytes: to - from,
+            strides: None,
+        }
+    }
 }
 
 pub(super) struct Known(pub(super) Dtype);
