@@ -12,7 +12,7 @@ pub fn archive_with(replaced: &str, by: &[u8]) -> Vec<u8> {
     let stored = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
     for index in 0..source.len() {
         let mut entry = source.by_index(index).expect("the fixture is whole");
-        let name = entry.name().to_owned();
+        let name = entry.name().expect("the fixture is whole").into_owned();
         let mut bytes = Vec::new();
         if name == replaced {
             bytes.extend_from_slice(by);

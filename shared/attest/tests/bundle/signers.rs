@@ -64,9 +64,11 @@ fn a_second_witness_must_agree() {
         files.insert(link_file_name(RUN_TRAINING, &second.keyid()), bytes);
         failed(&verify(&files, &trust))
     };
-    // The AIBoM names one witness; a second one that it does not name is reported.
-    assert_eq!(with(agreeing), ["aibom-links"]);
-    assert!(with(disagreeing).contains(&"link-threshold".to_owned()));
+    // The AIBoM names one of them; a second one that it does not name is reported. Provenance is held against either.
+    let has = |failed: &[String], name: &str| failed.iter().any(|one| one == name);
+    let failed = with(agreeing);
+    assert!(has(&failed, "aibom-links") && !has(&failed, "link-threshold"));
+    assert!(has(&with(disagreeing), "link-threshold"));
 }
 
 #[test]
