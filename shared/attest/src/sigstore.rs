@@ -6,6 +6,7 @@
 
 mod bundle;
 mod certificate;
+mod ecdsa;
 mod envelope;
 mod key;
 mod signer;

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    fs,
     io::{self, Read as _},
     path::Path,
 };
@@ -16,10 +17,13 @@ use assay_attest::{
 };
 use time::OffsetDateTime;
 
-use crate::bundle::list;
-
 /// What in-toto leaves out when it hashes the files around an inspection.
 const LEFT_OUT: [&str; 4] = ["*.link*", ".git", "*.pyc", "*~"];
+
+/// Files that are hashed around an inspection at most.
+const MAX_FILES: usize = 1_000_000;
+/// Folders within folders at most.
+const MAX_DEPTH: usize = 64;
 
 /// Why a layout was not verified.
 #[derive(Debug, thiserror::Error)]
@@ -110,21 +114,80 @@ fn read_limited(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Hashes the files below a folder as in-toto does: those that links lead to as well, and no folders that links lead to;
+/// a backslash in a name is a slash.
 fn hash_files(dir: &Path) -> io::Result<AnyArtifacts> {
     let mut paths = BTreeSet::new();
-    list(dir, "", 0, &mut paths)?;
-    let left_out = |path: &String| {
-        path.split('/')
-            .any(|name| LEFT_OUT.iter().any(|pattern| fnmatch(name, pattern)))
-    };
-    let kept = paths.into_iter().filter(|path| !left_out(path));
-    kept.map(|path| {
+    list_kept(dir, "", 0, &mut paths)?;
+    let mut all = AnyArtifacts::new();
+    for path in paths {
         let named = |error| io::Error::other(format!("{path}: {error}"));
-        let (digest, _) = open_regular(&dir.join(&path))
-            .and_then(hash_reader)
-            .map_err(named)?;
+        let file = dir.join(&path).canonicalize().map_err(named)?;
+        let (digest, _) = open_regular(&file).and_then(hash_reader).map_err(named)?;
         let digests = [("sha256".to_owned(), digest.to_string())].into();
-        Ok((path, digests))
-    })
-    .collect()
+        if all.insert(path.replace('\\', "/"), digests).is_some() {
+            let twice = "its name is that of another file, with a slash for a backslash";
+            return Err(named(io::Error::other(twice)));
+        }
+    }
+    Ok(all)
+}
+
+fn list_kept(
+    dir: &Path,
+    prefix: &str,
+    depth: usize,
+    paths: &mut BTreeSet<String>,
+) -> io::Result<()> {
+    if depth > MAX_DEPTH || paths.len() > MAX_FILES {
+        return Err(io::Error::other(format!(
+            "more than {MAX_FILES} files, or folders more than {MAX_DEPTH} deep"
+        )));
+    }
+    for entry in fs::read_dir(dir.join(prefix))? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name
+            .to_str()
+            .ok_or_else(|| io::Error::other(format!("{} is no name in a link", name.display())))?;
+        if LEFT_OUT.iter().any(|pattern| fnmatch(name, pattern)) {
+            continue;
+        }
+        let path = match prefix {
+            "" => name.to_owned(),
+            prefix => format!("{prefix}/{name}"),
+        };
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            list_kept(dir, &path, depth + 1, paths)?;
+        } else if !kind.is_symlink() || entry.path().metadata().is_ok_and(|to| to.is_file()) {
+            paths.insert(path);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn files_are_found_as_in_toto_finds_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let base = dir.path();
+        fs::create_dir_all(base.join("a/.git/deep")).unwrap();
+        for name in ["a/.git/deep/x", "a/f", "b\\c", "d.pyc", "run.12345678.link"] {
+            fs::write(base.join(name), name).unwrap();
+        }
+        symlink("a/f", base.join("to-file")).unwrap();
+        symlink("a", base.join("to-folder")).unwrap();
+        symlink("nowhere", base.join("to-nothing")).unwrap();
+        let found: Vec<String> = hash_files(base).unwrap().into_keys().collect();
+        assert_eq!(found, ["a/f", "b/c", "to-file"]);
+        fs::create_dir(base.join("b")).unwrap();
+        fs::write(base.join("b/c"), "another").unwrap();
+        assert!(hash_files(base).is_err());
+    }
 }

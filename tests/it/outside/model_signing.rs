@@ -39,7 +39,16 @@ fn each_accepts_the_others_signature_by_key_and_both_refuse_every_change() {
 
 #[test]
 fn each_accepts_the_others_signature_by_certificate() {
-    let scene = Scene::new();
+    for (curve, hash) in [
+        ("secp384r1", "sha256"),
+        ("secp521r1", "sha512"),
+        ("prime256v1", "sha512"),
+    ] {
+        by_certificate(&Scene::with_root(curve, hash));
+    }
+}
+
+fn by_certificate(scene: &Scene) {
     scene
         .ours("sign model --key key.pem --certificate ada.crt --signature ours.sig")
         .unwrap();

@@ -3,10 +3,14 @@ use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm, TrustAnch
 use webpki::{EndEntityCert, Error, ExtendedKeyUsageValidator, KeyPurposeIdIter, ring};
 use x509_parser::{certificate::X509Certificate, prelude::FromDer as _};
 
-use super::{BundleError, EcPublicKey, Subject};
+use super::{BundleError, EcPublicKey, Subject, ecdsa::Ecdsa};
 
 /// How certificates may be signed.
-const ALGORITHMS: [&dyn SignatureVerificationAlgorithm; 11] = [
+const ALGORITHMS: [&dyn SignatureVerificationAlgorithm; 15] = [
+    &Ecdsa::P256_SHA512,
+    &Ecdsa::P384_SHA512,
+    &Ecdsa::P521_SHA384,
+    &Ecdsa::P521_SHA512,
     ring::ECDSA_P256_SHA256,
     ring::ECDSA_P256_SHA384,
     ring::ECDSA_P384_SHA256,
@@ -19,6 +23,7 @@ const ALGORITHMS: [&dyn SignatureVerificationAlgorithm; 11] = [
     ring::RSA_PSS_2048_8192_SHA384_LEGACY_KEY,
     ring::RSA_PSS_2048_8192_SHA512_LEGACY_KEY,
 ];
+
 /// Certificates that a verifier trusts to name others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Roots(Vec<CertificateDer<'static>>);

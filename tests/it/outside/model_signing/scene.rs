@@ -15,6 +15,11 @@ pub(crate) struct Scene {
 
 impl Scene {
     pub(crate) fn new() -> Self {
+        Self::with_root("secp384r1", "sha256")
+    }
+
+    /// A scene whose certificates are of a root with this curve and signed over this hash.
+    pub(crate) fn with_root(curve: &str, hash: &str) -> Self {
         let scene = Self {
             dir: tempfile::tempdir().unwrap(),
         };
@@ -33,13 +38,20 @@ impl Scene {
         let extensions = "basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\n\
                           subjectAltName=email:ada@example.org\n";
         fs::write(scene.at("extensions"), extensions).unwrap();
+        let root = format!(
+            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:{curve} -{hash} -nodes -keyout root.pem -out root.crt \
+             -days 30 -subj /CN=root -addext keyUsage=critical,keyCertSign"
+        );
+        let ada = format!(
+            "x509 -req -in request -CA root.crt -CAkey root.pem -CAcreateserial -days 30 -{hash} -extfile extensions \
+             -out ada.crt"
+        );
         for line in [
             "genpkey -algorithm EC -pkeyopt ec_paramgen_curve:prime256v1 -out key.pem",
             "pkey -in key.pem -pubout -out key.pub",
-            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:secp384r1 -nodes -keyout root.pem -out root.crt -days 30 \
-             -subj /CN=root -addext keyUsage=critical,keyCertSign",
+            &root,
             "req -new -key key.pem -subj /CN=ada -out request",
-            "x509 -req -in request -CA root.crt -CAkey root.pem -CAcreateserial -days 30 -extfile extensions -out ada.crt",
+            &ada,
         ] {
             let output = scene.run(&mut Command::new("openssl"), line);
             assert!(output.status.success(), "{}", show(&output));

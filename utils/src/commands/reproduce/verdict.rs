@@ -88,6 +88,12 @@ impl Verdict {
         output.say(self.line());
     }
 
+    /// The outputs that ought to be the same and are not.
+    fn differing(&self) -> Vec<&'static str> {
+        let differing = self.outputs.iter().filter(|(_, same)| !**same);
+        differing.map(|(name, _)| *name).collect()
+    }
+
     fn line(&self) -> String {
         let known = |side: &Option<String>| side.clone().unwrap_or_else(|| "nothing".to_owned());
         let distance = self.largest_difference.map_or_else(String::new, |largest| {
@@ -116,6 +122,10 @@ impl Verdict {
                     "NOT reproduced: the weights after epoch {epoch} are the first that differ."
                 )
             }
+            (Outcome::Different, _, None) if self.model_sha256.are_equal() => format!(
+                "NOT reproduced: model.safetensors is identical, and these are not: {}.",
+                self.differing().join(", ")
+            ),
             (Outcome::Different, _, None) => format!(
                 "NOT reproduced: model.safetensors has SHA-256 {} here, {} in the proof.",
                 known(&self.model_sha256.here),
