@@ -1,9 +1,11 @@
 //! The formats of proof, as pure functions over bytes and keys: SHA-256 digests, in-toto links and layouts,
 //! signed CycloneDX AIBoMs, OpenSSF model signatures, and the verification of a whole bundle.
 //!
-//! Readers, bytes, keys and the time are handed in, so that the crate can be used alone, in a service or offline; only
-//! [`model_signing::folder`] and [`safetensors::file`] open files by themselves. Everything that is signed has one canonical encoding (RFC 8785), and
-//! any other bytes are refused. Nothing is verified with a key that lies inside the thing being verified.
+//! Readers, bytes, keys and the time are handed in, so that the crate can be used alone, in a service or offline. What
+//! works on files says so: [`model_signing::folder`], [`safetensors`] and [`tensors`]. What the platform signs for a proof
+//! has one canonical encoding (RFC 8785), and any other bytes are refused; `trust.json` and what other tools sign may be
+//! spelled as they like. No proof is verified with a key that lies inside it: a trust file names its owner's key, and
+//! whoever pins it has to have it from that owner.
 
 pub mod aibom;
 mod artifact;
